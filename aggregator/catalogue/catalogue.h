@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalogue - what may be reported, by whom, for where and by when: indicators, dataflows, calendars, due dates,
+ * providers, areas, cross-indicator rules and published figures, read from reviewed CSV files and checked.
+ *
+ * A catalogue is made whole and never changes; lanes and main share one by reference count and swap it for the next
+ * version between groups. Look-ups are by hash, O(1), and safe from any thread. Texts are NFC.
+ */
+#ifndef TRAM_CATALOGUE_H
+#define TRAM_CATALOGUE_H
+
+#include "decimal.h"
+#include "err.h"
+#include "period.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DATE_OPEN INT32_MAX /* valid_to of what is still valid */
+
+enum value_type {
+	VALUE_COUNT,
+	VALUE_AMOUNT,
+	VALUE_PERCENT,
+	VALUE_RATIO,
+	VALUE_MEAN,
+	VALUE_RANK,
+	VALUE_GROWTH,
+	VALUE_TARGET
+};
+
+/* How provinces make a region and a nation. */
+enum over_area {
+	OVER_AREA_SUM,
+	OVER_AREA_RATIO_OF_SUMS,
+	OVER_AREA_WEIGHTED_MEAN,
+	OVER_AREA_DISTINCT_UNION,
+	OVER_AREA_GROWTH_RECOMPUTED,
+	OVER_AREA_NATIONAL_ONLY,
+	OVER_AREA_RANK_EXTERNAL,
+	OVER_AREA_BENCHMARK_EXTERNAL,
+	OVER_AREA_TARGET,
+};
+
+enum over_time { OVER_TIME_LAST, OVER_TIME_SUM, OVER_TIME_MEAN, OVER_TIME_MIN, OVER_TIME_MAX };
+enum area_level { AREA_NATION, AREA_REGION, AREA_PROVINCE, AREA_COMMUNE };
+enum provider_kind { PROVIDER_PROVINCE, PROVIDER_CENTRE };
+
+/* day 0 is the month's last; months are counted from the period's first (from) or last (to, due) month. */
+struct calendar_rule {
+	char frequency; /* A S Q M */
+	int from_month, from_day;
+	int to_month, to_day;
+};
+struct calendar {
+	const char *code;
+	struct calendar_rule rules[4];
+	size_t n_rules;
+};
+struct due_rule {
+	char frequency;
+	int month, day;
+};
+struct due {
+	const char *code;
+	struct due_rule rules[4];
+	size_t n_rules;
+};
+
+struct dataflow {
+	const char *code, *name_vi, *name_en;
+	enum provider_kind provided_by;
+	const char *frequencies; /* "A|S" */
+	const struct calendar *calendar;
+	const struct due *due;
+	int32_t valid_from, valid_to;
+};
+
+struct indicator {
+	const char *code;
+	const struct dataflow *dataflow;
+	const char *name_vi, *name_en;
+	enum value_type value_type;
+	const char *unit, *unit_vi;
+	int display_unit_mult, display_decimals;
+	bool integer;
+	bool has_min, has_max;
+	struct decimal min, max;
+	const char *kind;
+	enum over_area over_area;
+	enum over_time over_time;
+	const char *mean_weight;     /* an indicator's code, "observation", or "" */
+	const char *coverage_weight; /* the same */
+	const char *derives_from;    /* "x", or "x / y", or "" */
+	const char *denominator_vi;
+	const char *frequencies;
+	bool mandatory;
+	int max_age_days;
+	const char *source_system;
+	int32_t valid_from, valid_to;
+	const char *notes;
+	uint32_t position; /* in the file, from 0: dense, for tables beside the catalogue */
+};
+
+struct area {
+	const char *area; /* 63/46; VN */
+	enum area_level level;
+	const char *vintage, *code, *parent;
+	int32_t valid_from, valid_to;
+	const char *name_vi, *short_name_vi, *name_en, *kind, *iso_3166_2;
+	int coastal; /* 1, 0, -1 unknown */
+	bool has_population;
+	int64_t population;
+	uint32_t identity; /* dense number of the identity (area), the same for all its dated rows */
+};
+
+struct provider {
+	const char *code;
+	enum provider_kind kind;
+	const char *area; /* 63/46; VN */
+	const char *name_vi, *name_en, *agent;
+};
+
+/* left OP sum of coefficient * indicator. */
+enum cross_operator { CROSS_EQUAL, CROSS_AT_MOST, CROSS_AT_LEAST };
+enum missing_policy { MISSING_SKIP_ANY, MISSING_SKIP_ALL, MISSING_NEVER_SKIP };
+struct cross_term {
+	const struct indicator *indicator;
+	int coefficient;
+	int lag; /* periods back; 0: the same */
+};
+struct cross_rule {
+	const char *code; /* of this comparison: etransaction_documents_total */
+	const char *rule; /* DUNG-07 */
+	struct cross_term left;
+	enum cross_operator operator;
+	const struct cross_term *right;
+	size_t n_right;
+	struct decimal tolerance;
+	enum missing_policy missing;
+	char severity; /* B J W I */
+	const char *note_vi, *note_en;
+};
+
+struct published_figure {
+	int figure_no;
+	const struct indicator *indicator;
+	const char *time_period, *reference_date, *value, *numerator, *denominator, *rank_out_of; /* "" : none */
+	const char *unit;
+	int unit_mult;
+	const char *qualifier, *obs_status, *announced_on, *source, *quote_vi;
+};
+
+/* A mistake in a file; place and remedy included. */
+struct catalogue_mistake {
+	const char *file;
+	int line;
+	const char *text;
+};
+
+struct catalogue_file {
+	const char *name; /* indicators.csv */
+	const char *content;
+	size_t len;
+};
+extern const char *const catalogue_file_names[]; /* NULL-ended: every file a catalogue has */
+
+struct catalogue;
+
+/*
+ * Reads and checks the files (any order). NULL when anything is wrong; then mistakes (caller frees with
+ * catalogue_mistakes_free) has every one. version: 0 for files not yet loaded.
+ */
+struct catalogue *catalogue_new(const struct catalogue_file *files, size_t n, uint32_t version,
+				struct catalogue_mistake **ret_mistakes, size_t *ret_n);
+void catalogue_mistakes_free(struct catalogue_mistake *mistakes, size_t n);
+
+/* Reads the files of a folder; caller frees with catalogue_files_free. */
+bool catalogue_read_folder(const char *dir, struct catalogue_file **ret_files, size_t *ret_n,
+			   struct err *err) MUST_CHECK;
+void catalogue_files_free(struct catalogue_file *files, size_t n);
+
+struct catalogue *catalogue_ref(struct catalogue *c);
+void catalogue_unref(struct catalogue **cp);
+
+uint32_t catalogue_version(const struct catalogue *c);
+
+const struct indicator *catalogue_indicator(const struct catalogue *c, const char *code);
+const struct dataflow *catalogue_dataflow(const struct catalogue *c, const char *code);
+const struct provider *catalogue_provider(const struct catalogue *c, const char *code);
+
+/* The area of an identity ("63/46", "VN") or of a bare code ("46") on a day; NULL when there is none that day. */
+const struct area *catalogue_area_on(const struct catalogue *c, const char *code, int32_t day);
+/* Any dated row of an identity or bare code, whatever the day: for saying what a wrong code would have meant. */
+const struct area *catalogue_area_ever(const struct catalogue *c, const char *code);
+
+/* May the provider report the dataflow for the area on that day? (provinces: their own area and dataflows of provinces; centre: VN and its dataflows) */
+bool catalogue_agreement(const struct catalogue *c, const struct provider *p, const struct dataflow *d,
+			 const struct area *a, int32_t day);
+
+/* The dates of a period by the dataflow's calendar; false when the dataflow has no such frequency. */
+bool catalogue_period_dates(const struct dataflow *d, const struct period *p, int32_t *ret_from, int32_t *ret_to);
+/* The day by which a provider's report is due; false when none is set. */
+bool catalogue_due_date(const struct dataflow *d, const struct period *p, int32_t *ret_day);
+
+/* Everything, for loading and for checks; arrays owned by the catalogue. */
+size_t catalogue_indicators(const struct catalogue *c, const struct indicator **ret);
+size_t catalogue_dataflows(const struct catalogue *c, const struct dataflow **ret);
+size_t catalogue_areas(const struct catalogue *c, const struct area **ret);
+size_t catalogue_providers(const struct catalogue *c, const struct provider **ret);
+size_t catalogue_cross_rules(const struct catalogue *c, const struct cross_rule **ret);
+size_t catalogue_published(const struct catalogue *c, const struct published_figure **ret);
+struct area_succession {
+	const char *predecessor, *successor, *effective_date;
+};
+size_t catalogue_successions(const struct catalogue *c, const struct area_succession **ret);
+
+/* Names as the files write them: "ratio_of_sums". */
+const char *over_area_name(enum over_area v);
+const char *over_time_name(enum over_time v);
+const char *value_type_name(enum value_type v);
+const char *area_level_name(enum area_level v);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lane - one thread that owns its agents end to end: it verifies, decodes, judges and writes their batches on its own
+ * PostgreSQL connection, and hands results back. Lanes share nothing; an agent is always on the same lane (by hash).
+ *
+ * Jobs go in and results come out by pointer through bounded handoffs; whoever holds the pointer owns it. A lane keeps
+ * its jobs while PostgreSQL is away: the intake stops by itself, because credit is not renewed.
+ */
+#ifndef TRAM_LANE_H
+#define TRAM_LANE_H
+
+#include "catalogue.h"
+#include "codec.h"
+#include "digest.h"
+#include "handoff.h"
+
+#include <stdint.h>
+
+enum job_kind {
+	JOB_HELLO,     /* read (or make) the stream's watermark; check the chain the agent states */
+	JOB_PUBLISH,   /* verify, judge, commit */
+	JOB_CHECK,     /* judge and store nothing */
+	JOB_VERDICTS,  /* read verdicts after a cursor */
+	JOB_CATALOGUE, /* take up a catalogue */
+	JOB_STOP,      /* finish what is in the queue and end */
+};
+
+/* One thing for a lane to do. Made by main; freed by whoever takes the result out. */
+struct job {
+	enum job_kind kind;
+	char agent[65];
+	uint64_t session; /* echoed; the lane does not interpret it */
+	uint64_t peer;    /* echoed */
+	int64_t received_at_us;
+	uint8_t signing_public[SIGN_PUBLIC_SIZE];
+	uint8_t *data; /* the Envelope's bytes (hello, publish, check); owned */
+	size_t len;
+	uint64_t verdict_after;      /* JOB_VERDICTS */
+	struct catalogue *catalogue; /* JOB_CATALOGUE; a reference of the lane's own */
+};
+
+enum result_kind {
+	RESULT_SUBSCRIBE, /* to a HELLO: resume here */
+	RESULT_REFUSE,    /* to a HELLO or PUBLISH */
+	RESULT_COMMITTED, /* a group is committed: one result per agent in it */
+	RESULT_CHECKED,
+	RESULT_VERDICTS,
+	RESULT_STORE,   /* the store went away or came back: for status, feed and log */
+	RESULT_STOPPED, /* the lane has ended; joinable */
+};
+
+/* What a lane has done. Owned by the receiver, freed with result_free(). Protobuf members live in the result's arena. */
+struct result {
+	enum result_kind kind;
+	char agent[65];
+	uint64_t session, peer;
+	struct arena *arena;
+	/* SUBSCRIBE, COMMITTED: where the stream stands now */
+	struct epoch epoch;
+	uint64_t seq;
+	struct digest chain;
+	uint64_t verdict_seq;
+	int64_t committed_at_us;
+	uint64_t payload_bytes; /* COMMITTED: what of the agent's credit is free again */
+	uint32_t batches;
+	/* REFUSE */
+	Tram__V1__RefusalCode refusal;
+	const char *message_vi, *message_en;
+	/* COMMITTED, CHECKED, VERDICTS */
+	Tram__V1__Verdict **verdicts;
+	size_t n_verdicts;
+	uint64_t check_id;
+	/* COMMITTED: for feed and counters, after COMMIT only */
+	Tram__V1__Event **events;
+	size_t n_events;
+	/* STORE */
+	bool store_is_up;
+	const char *store_text;
+};
+
+void result_free(struct result **rp);
+void job_free(struct job **jp);
+
+struct lane_settings {
+	int number;
+	const char *database;                       /* conninfo */
+	int64_t group_rows_idle, group_rows_behind; /* observations in one transaction */
+	int64_t group_wait_us;                      /* how long a group may wait to fill */
+	uint64_t report_bytes, batch_bytes, arena_bytes;
+	uint32_t observations;
+	bool judge; /* false: bench only, everything accepted */
+};
+
+struct lane;
+
+/* Starts the thread; it connects by itself and keeps trying. jobs and results are the caller's and outlive the lane. */
+struct lane *lane_start(const struct lane_settings *settings, struct catalogue *catalogue, struct handoff *jobs,
+			struct handoff *results);
+
+/* Waits for the thread to end (after JOB_STOP) and frees it. */
+void lane_join(struct lane **lp);
+
+#endif

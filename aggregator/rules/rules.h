@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rules - the four words: đúng (correct), đủ (sufficient), sạch (clean), sống (live). Every figure is judged by every
+ * rule, and every finding is gathered.
+ *
+ * Judging has two steps, so that what the past must tell is asked in one query a group: rules_resolve() finds what each
+ * observation is about (its key); the lane fetches what is stored for those keys; rules_judge() walks the rule table.
+ * Pure: no clock, no database, no log. Results live in the arena given. One file a word (dung.c, du.c, sach.c, song.c).
+ */
+#ifndef TRAM_RULES_H
+#define TRAM_RULES_H
+
+#include "arena.h"
+#include "catalogue.h"
+#include "tram.pb-c.h"
+
+#include <stdint.h>
+
+enum severity {
+	SEVERITY_INFORM = 1,
+	SEVERITY_WARN = 2,
+	SEVERITY_JUSTIFY = 3,
+	SEVERITY_BLOCK = 4
+}; /* as tram.v1.Severity */
+enum outcome { OUTCOME_ACCEPTED = 1, OUTCOME_WARNED = 2, OUTCOME_HELD = 3, OUTCOME_REFUSED = 4, OUTCOME_DUPLICATE = 5 };
+enum word_state { WORD_PASS = 1, WORD_WARN = 2, WORD_HELD = 3, WORD_FAIL = 4 };
+
+struct word {
+	const char *code; /* dung */
+	const char *name_vi, *name_en;
+};
+extern const struct word words[];
+extern const size_t n_words;
+
+/* A row of the rule table (rules.def). */
+struct rule {
+	const char *code; /* DUNG-07 */
+	unsigned word;    /* index into words */
+	enum severity severity;
+	const char *title_vi, *title_en;
+	const char *remedy_vi, *remedy_en;
+};
+extern const struct rule rule_table[];
+extern const size_t n_rules;
+const struct rule *rule_by_code(const char *code);
+
+/* What one observation is about, in the catalogue's terms and units. */
+struct figure {
+	const struct indicator *indicator; /* NULL: unknown */
+	const struct area *area;           /* NULL: unknown on that day */
+	const char *dimensions;            /* canonical: "" or "SEX=F;…", ids sorted */
+	bool has_value, has_numerator, has_denominator, has_weight;
+	bool unit_ok;                                         /* unit known and multiplier applied below without loss */
+	struct decimal value, numerator, denominator, weight; /* in the catalogue's unit, multiplier applied */
+	uint8_t sent_scale; /* decimals of the value as stated, before the multiplier */
+	bool storable;      /* indicator, area and period known, and a value or a missing reason: it has a key */
+};
+
+/* What is stored already for a figure's key: the latest revision, whatever became of it. */
+struct past {
+	bool exists;
+	uint32_t revision;
+	bool withdrawn;
+	bool current; /* accepted now (by outcome and latest decision) */
+	bool has_value, has_numerator, has_denominator, has_weight;
+	struct decimal value, numerator, denominator,
+	    weight; /* numeric that does not fit 18 digits cannot have been stored by us */
+	int missing_reason, qualifier;
+	char obs_status;
+	int32_t rank_out_of;
+};
+
+struct finding {
+	const struct rule *rule;
+	enum severity severity; /* the rule's, or what data made of it */
+	uint32_t line;          /* observation from 1; 0: the report */
+	const char *field;
+	const char *found, *expected;
+};
+
+struct report_context {
+	const struct catalogue *catalogue;
+	const Tram__V1__Report *report;
+	const char *agent;
+	int64_t received_at_us, handed_in_at_us;
+};
+
+struct judgement {
+	/* by rules_resolve() */
+	bool readable;                   /* provider, dataflow, period and dates are known: rows can be stored */
+	const struct provider *provider; /* NULL: unknown */
+	const struct dataflow *dataflow;
+	struct period period;
+	int32_t period_from, period_to, reference_date;
+	struct figure *figures; /* one per observation */
+	size_t n;
+	/* by rules_judge() */
+	enum outcome *outcomes;         /* one per observation */
+	enum word_state *words;         /* n_words */
+	const struct finding *findings; /* in order of line, then rule */
+	size_t n_findings;
+	bool *justified; /* one per observation: a J rule fired and the province gave its reason */
+};
+
+/* First step. False only when the arena is exhausted (the report is then too large). */
+bool rules_resolve(const struct report_context *ctx, struct arena *a, struct judgement *j) MUST_CHECK;
+
+/*
+ * Second step. past: one per observation (ignored where the figure is not storable); earlier observations of the same
+ * report count too, which rules_judge() sees by itself. False only when the arena is exhausted.
+ */
+bool rules_judge(const struct report_context *ctx, const struct past *past, struct arena *a,
+		 struct judgement *j) MUST_CHECK;
+
+/* A finding as a person reads it, from the rule's texts; into the arena. */
+const char *finding_message(struct arena *a, const struct finding *f, bool vietnamese);
+const char *finding_remedy(const struct finding *f, bool vietnamese);
+
+#endif

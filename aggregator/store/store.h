@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - PostgreSQL, behind one wall: the only module that includes libpq-fe.h and the only one with SQL.
+ *
+ * There is no general query function: each thing the aggregator wants of the store is a function here. A struct store is
+ * one connection and belongs to one thread. Every failure says what to do next (enum store_result), from one table of
+ * SQLSTATEs. Times are microseconds since 1970 UTC.
+ */
+#ifndef TRAM_STORE_H
+#define TRAM_STORE_H
+
+#include "arena.h"
+#include "catalogue.h"
+#include "digest.h"
+#include "err.h"
+#include "rules.h"
+
+#include <stdint.h>
+
+enum store_result {
+	STORE_OK,
+	STORE_RETRY,     /* 40xxx, 55P03: roll back, the same again on the same connection */
+	STORE_RECONNECT, /* 08xxx, 57Pxx, 25006, 53300 or a dead connection: a new connection, read the watermark */
+	STORE_STALLED,   /* 53xxx, 58xxx: disk full and the like: wait, alarm */
+	STORE_POISON,    /* 22xxx, 23xxx, 21000: something in this group cannot be stored: halve it */
+	STORE_CONFLICT, /* a row with that key is there already (23505 on observation): ask for the past and number anew */
+	STORE_FENCED, /* a watermark was not where we left it: somebody else wrote; read it again */
+	STORE_BROKEN, /* 42xxx, 28xxx, 3Dxxx: schema, rights or settings: stop and say so */
+};
+
+struct store;
+
+/* Connects, checks schema version, fsync and full_page_writes, pins synchronous_commit=on. name: application_name. */
+enum store_result store_open(const char *conninfo, const char *name, struct store **ret, struct err *err) MUST_CHECK;
+void store_close(struct store **sp);
+
+/* ---------------------------------------------------------------- start and reload (main) */
+
+struct roster_entry {
+	const char *agent;
+	int32_t agent_no;
+	char curve_public[41];
+	uint8_t signing_public[SIGN_PUBLIC_SIZE];
+	enum { AGENT_ACTIVE, AGENT_SUSPENDED, AGENT_REVOKED } state;
+};
+/* Latest state of every agent; array lives in the arena. */
+enum store_result store_roster(struct store *s, struct arena *a, struct roster_entry **ret, size_t *ret_n,
+			       struct err *err) MUST_CHECK;
+
+/* The files of the newest catalogue (or of a stated version, > 0), in the arena; version 0 when none is loaded yet. */
+enum store_result store_catalogue(struct store *s, uint32_t version, struct arena *a, struct catalogue_file **ret,
+				  size_t *ret_n, uint32_t *ret_version, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- numbers (lane) */
+
+/* The number of an area identity; from a cache filled at open and refreshed on a miss. 0 in *ret_no: the loaded catalogue has none. */
+enum store_result store_area_no(struct store *s, const char *area, int32_t *ret_no, struct err *err) MUST_CHECK;
+/* The number of a series, made (in a transaction of its own, harmless if unused) when it is new. */
+enum store_result store_series_no(struct store *s, const char *indicator, const char *dimensions, int32_t *ret_no,
+				  struct err *err) MUST_CHECK;
+
+/* key of an observation; revision 0 .. 16383. */
+#define KEY_REVISION_BITS 14
+#define KEY_REVISION_MAX  16383
+static inline int64_t store_key(int32_t series_no, int32_t period, uint32_t revision)
+{
+	return (int64_t)series_no << 44 | (int64_t)period << KEY_REVISION_BITS | revision;
+}
+
+/* ---------------------------------------------------------------- streams (lane) */
+
+struct watermark {
+	int32_t stream_no, agent_no;
+	struct epoch epoch;
+	uint64_t seq;
+	struct digest chain;
+	uint64_t verdict_seq; /* of the agent */
+};
+
+/*
+ * The watermark of (agent, epoch); makes the stream, starting at chain_0 = first_chain, when the epoch is new.
+ * An agent that is not in tram.agent gives STORE_BROKEN.
+ */
+enum store_result store_watermark(struct store *s, const char *agent, const struct epoch *epoch,
+				  const struct digest *first_chain, const struct epoch *previous, struct watermark *ret,
+				  struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- a group: one transaction (lane) */
+
+struct batch_row {
+	int32_t stream_no, agent_no;
+	uint64_t first_seq, last_seq;
+	int codec;
+	int64_t received_at_us;
+	struct digest prev_chain, chain;
+	const uint8_t *signature, *key_id, *payload;
+	size_t payload_len;
+};
+
+struct report_row {
+	int32_t stream_no, agent_no;
+	uint64_t seq;
+	int64_t handed_in_at_us, received_at_us, prepared_at_us, approved_at_us; /* INT64_MIN: none */
+	struct digest digest;
+	const Tram__V1__Report *report; /* texts are taken from here, NFC and checked */
+	const struct judgement *judgement;
+	uint32_t catalogue_version;
+};
+
+struct observation_row {
+	int64_t key;
+	int32_t area_no;
+	uint64_t report_no;
+	uint32_t line;
+	const Tram__V1__Observation *observation; /* status, qualifier, missing reason, rank, notes */
+	const struct figure *figure;              /* value, numerator, denominator, weight */
+	enum outcome outcome;
+	bool withdrawn, demonstration, justified;
+};
+
+struct poison_row {
+	int32_t stream_no, agent_no;
+	uint64_t seq;
+	int64_t received_at_us;
+	struct digest digest;
+	const char *cause;
+};
+
+struct finding_row {
+	int32_t agent_no;
+	uint64_t report_no;
+	uint32_t finding_no;
+	const struct finding *finding;
+	const char *indicator, *ref_area;
+};
+
+struct verdict_row {
+	int32_t agent_no;
+	uint64_t verdict_seq, report_no;
+	uint32_t catalogue_version;
+	const enum word_state *words;
+	const enum outcome *outcomes;
+	size_t n_outcomes;
+	const char *cause;
+};
+
+/* Where one stream, and one agent's verdicts, move from and to. */
+struct watermark_move {
+	int32_t stream_no, agent_no;
+	uint64_t seq_from, seq_to;
+	struct digest chain_to;
+	uint64_t verdict_from, verdict_to;
+};
+
+/* Everything one transaction holds. Arrays belong to the caller; observations are sorted by (area_no, key) by store_commit. */
+struct group {
+	int64_t known_at_us;
+	struct batch_row *batches;
+	size_t n_batches;
+	struct report_row *reports;
+	size_t n_reports;
+	struct poison_row *poisons;
+	size_t n_poisons;
+	struct observation_row *observations;
+	size_t n_observations;
+	struct finding_row *findings;
+	size_t n_findings;
+	struct verdict_row *verdicts;
+	size_t n_verdicts;
+	struct watermark_move *moves;
+	size_t n_moves;
+};
+
+static inline uint64_t store_report_no(int32_t stream_no, uint64_t seq)
+{
+	return (uint64_t)stream_no << 40 | seq;
+}
+
+/*
+ * BEGIN, COPY every table, watermarks by compare-and-set, COMMIT. STORE_OK: committed. STORE_RECONNECT may also mean that
+ * COMMIT's outcome is not known: the watermark, read on a new connection, is the answer.
+ */
+enum store_result store_commit(struct store *s, struct group *g, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- the past (lane) */
+
+/* Has any report of the dataflow and packed period been stored by the provider? One cheap look-up for n at once. */
+struct period_question {
+	const char *provider, *dataflow;
+	int32_t period;
+	bool answer;
+};
+enum store_result store_has_reports(struct store *s, struct period_question *questions, size_t n,
+				    struct err *err) MUST_CHECK;
+
+/* The latest revision stored for each (area_no, key with revision 0). One query for all. */
+struct past_question {
+	int32_t area_no;
+	int64_t key;
+	struct past answer;
+};
+enum store_result store_past(struct store *s, struct past_question *questions, size_t n, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- verdicts again (lane) */
+
+/* Up to max verdicts of the agent after verdict_seq, with findings and texts, packed as tram.v1.Verdict, in the arena. */
+enum store_result store_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, struct arena *a,
+				 Tram__V1__Verdict ***ret, size_t *ret_n, struct err *err) MUST_CHECK;
+
+#endif

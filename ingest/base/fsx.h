@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsx - files that are either wholly there or not at all, and secrets that only their owner reads.
+ */
+#ifndef TRAM_FSX_H
+#define TRAM_FSX_H
+
+#include "err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The whole file with a NUL behind it; caller frees. Refuses more than max bytes. NULL and *err on failure. */
+char *fsx_read(const char *path, size_t max, size_t *ret_len, struct err *err) MUST_CHECK;
+
+/* Writes to a temporary file beside it, fsyncs, renames over path, fsyncs the folder. */
+bool fsx_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err) MUST_CHECK;
+
+/* Makes the folder (and its parents) with the mode; fine if it is there. */
+bool fsx_mkdir(const char *path, mode_t mode, struct err *err) MUST_CHECK;
+
+/* False and *err when others than the owner can read the file, or it is not ours. */
+bool fsx_is_secret(const char *path, struct err *err) MUST_CHECK;
+
+/* A nameless file in dir, gone when closed; -1 and *err on failure. */
+int fsx_tmpfile(const char *dir, struct err *err) MUST_CHECK;
+
+/* Free bytes on the file system that holds dir; -1 when unknown. */
+int64_t fsx_free_bytes(const char *dir);
+
+/* "dir/name"; caller frees. Never NULL. */
+char *fsx_join(const char *dir, const char *name);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * table - what a command shows: aligned columns for people, JSON or CSV for programs, from the same cells.
+ *
+ * Rows may be printed as they come (table_flush) so that a long list needs no memory. Width is counted in terminal
+ * columns, so Vietnamese lines up.
+ */
+#ifndef TRAM_TABLE_H
+#define TRAM_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_CSV };
+enum table_align { TABLE_LEFT, TABLE_RIGHT };
+
+struct table;
+
+/* Caller frees with table_free(). JSON is an array of objects whose members are text, number or null. */
+struct table *table_new(enum table_format format, FILE *out);
+void table_free(struct table **tp);
+
+/* Before the first row. key: JSON member and CSV head; title: what people read (already translated). */
+void table_column(struct table *t, const char *key, const char *title, enum table_align align);
+
+/* The next cell of the row; the row ends by itself after the last column. NULL: nothing (JSON null). */
+void table_cell(struct table *t, const char *text);
+void table_cell_number(struct table *t, const char *digits); /* JSON: a number, as written */
+void table_cell_printf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Same as table_cell, in a terminal colour when out is a terminal: "red", "yellow", "green", "dim", "bold". */
+void table_cell_coloured(struct table *t, const char *colour, const char *text);
+
+/* Prints what is left and closes the JSON array. Call once, before table_free(). */
+void table_end(struct table *t);
+
+#endif
