@@ -83,9 +83,9 @@ void job_free(struct job **jp);
 
 struct lane_settings {
 	int number;
-	const char *database;                       /* conninfo */
-	int64_t group_rows_idle, group_rows_behind; /* observations in one transaction */
-	int64_t group_wait_us;                      /* how long a group may wait to fill */
+	const char *database; /* conninfo */
+	int64_t
+	    group_rows; /* observations in one transaction, at most; a group is what waits when the last one is done */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
 	uint32_t observations;
 	bool judge; /* false: bench only, everything accepted */

@@ -89,6 +89,7 @@ enum store_result store_watermark(struct store *s, const char *agent, const stru
 
 struct batch_row {
 	int32_t stream_no, agent_no;
+	uint64_t from_seq; /* the first report newly committed with this batch */
 	uint64_t first_seq, last_seq;
 	int codec;
 	int64_t received_at_us;
@@ -102,8 +103,8 @@ struct report_row {
 	uint64_t seq;
 	int64_t handed_in_at_us, received_at_us, prepared_at_us, approved_at_us; /* INT64_MIN: none */
 	struct digest digest;
-	const Tram__V1__Report *report; /* texts are taken from here, NFC and checked */
-	const struct judgement *judgement;
+	const Tram__V1__Report *report;    /* texts are taken from here, NFC and checked */
+	const struct judgement *judgement; /* not readable: period 0 and no dates are stored */
 	uint32_t catalogue_version;
 };
 

@@ -199,8 +199,11 @@ CREATE TABLE tram.stream (
 -- report_no = stream_no << 40 | seq.
 
 -- The bytes as they came, with the header and the signature over it: what `tram verify` reads.
+-- first_seq and last_seq are the header's; from_seq is the first report that this row newly committed (the ones
+-- before it were an overlap), so report seq is in the row with the greatest from_seq <= seq.
 CREATE TABLE tram.batch (
   stream_no   integer NOT NULL,
+  from_seq    bigint NOT NULL,
   first_seq   bigint NOT NULL,
   last_seq    bigint NOT NULL,
   agent_no    integer NOT NULL,
@@ -211,7 +214,7 @@ CREATE TABLE tram.batch (
   signature   bytea NOT NULL,
   key_id      bytea NOT NULL,
   payload     bytea NOT NULL,
-  PRIMARY KEY (agent_no, stream_no, last_seq)
+  PRIMARY KEY (agent_no, stream_no, from_seq)
 );
 ALTER TABLE tram.batch ALTER payload SET STORAGE EXTERNAL;
 
@@ -222,10 +225,10 @@ CREATE TABLE tram.report (
   known_at          timestamptz NOT NULL,         -- committed with
   agent_no          integer NOT NULL,
   catalogue_version integer NOT NULL,             -- that judged it
-  period            integer NOT NULL,             -- packed, see tram.period_text
-  period_from       date NOT NULL,
-  period_to         date NOT NULL,
-  reference_date    date NOT NULL,
+  period            integer NOT NULL,             -- packed, see tram.period_text; 0: not understood
+  period_from       date,
+  period_to         date,
+  reference_date    date,
   observations      integer NOT NULL,
   purpose           "char" NOT NULL,              -- R, B, C
   demonstration     boolean NOT NULL,
