@@ -36,4 +36,9 @@ bool text_unhex(const char *s, void *ret_data, size_t len);
 /* Columns that s takes on a terminal (wide characters 2, combining 0). */
 size_t text_columns(const char *s);
 
+/* How many letters to change, add or leave out to come from a to b, for "did you mean". Looks at the first
+ * TEXT_DISTANCE_MAX bytes of each. */
+#define TEXT_DISTANCE_MAX 64
+size_t text_distance(const char *a, const char *b);
+
 #endif
