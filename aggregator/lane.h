@@ -61,9 +61,14 @@ struct result {
 	struct digest chain;
 	uint64_t verdict_seq;
 	int64_t committed_at_us;
-	uint64_t payload_bytes; /* COMMITTED: what of the agent's credit is free again */
+	/*
+	 * COMMITTED, and REFUSE of a PUBLISH: what of the agent's credit is free again, counted as Publish.payload came in.
+	 * Every JOB_PUBLISH is accounted for exactly once, whatever became of it (committed, all overlap, refused).
+	 */
+	uint64_t payload_bytes;
 	uint32_t batches;
 	/* REFUSE */
+	enum job_kind refused; /* what it answers: JOB_HELLO, JOB_PUBLISH or JOB_CHECK */
 	Tram__V1__RefusalCode refusal;
 	const char *message_vi, *message_en;
 	/* COMMITTED, CHECKED, VERDICTS */
