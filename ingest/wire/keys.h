@@ -20,7 +20,10 @@ struct keys {
 	uint8_t sign_public[SIGN_PUBLIC_SIZE], sign_secret[SIGN_SECRET_SIZE];
 };
 
-/* New random pairs for the name ([a-z0-9][a-z0-9-]{0,63}). */
+/* [a-z0-9][a-z0-9-]{0,63}: what an agent's id and a key's name look like. */
+bool keys_name_is_valid(const char *name);
+
+/* New random pairs for a valid name. */
 bool keys_make(const char *name, struct keys *ret, struct err *err) MUST_CHECK;
 
 /* Writes secret_path (0600) and secret_path with its ending .key replaced by .pub (0644). Refuses to overwrite. */
@@ -35,6 +38,7 @@ bool keys_load_public(const char *path, struct keys *ret, struct err *err) MUST_
 /* "3f9a-02c1-…": BLAKE2b of both public keys, 8 groups of 4, for people to compare. buf of 40 bytes. */
 char *keys_fingerprint(const struct keys *keys, char buf[static 40]);
 
+/* Overwrites all of it with zeros. */
 void keys_wipe(struct keys *keys);
 
 #endif
