@@ -27,8 +27,8 @@ enum decimal_fault {
 	DECIMAL_NOT_A_NUMBER, /* also "NaN", "inf", "N/A" */
 	DECIMAL_EXPONENT,     /* 1e6: write it out */
 	DECIMAL_TOO_LONG,     /* more than 18 significant digits or decimals */
-	DECIMAL_AMBIGUOUS,    /* "4.543" or "1.234,56" with a sign that only a locale can explain */
-	DECIMAL_UNKNOWN_WORD, /* "2,39 gì đó" */
+	DECIMAL_AMBIGUOUS,    /* "1.234,56", "16 triệu" without a locale; "1.5", "1,234.5" with one */
+	DECIMAL_UNKNOWN_WORD, /* "2,39 gì đó"; also "93,31%": a unit has a column of its own */
 };
 
 enum decimal_locale {
@@ -37,8 +37,13 @@ enum decimal_locale {
 };
 
 /*
- * Reads a figure. With DECIMAL_LOCALE_NONE a comma is DECIMAL_AMBIGUOUS. With DECIMAL_LOCALE_VI points must group by
- * three, the comma is the decimal sign, and nghìn, triệu, tỷ (and their products, "nghìn tỷ") multiply.
+ * Reads a figure, exactly as many decimals as are written ("1.50" has two); *ret only when fine. Spaces around it do
+ * not matter; digits stand on both sides of a decimal sign.
+ * DECIMAL_LOCALE_NONE: a comma, a second point or a space between digits is DECIMAL_AMBIGUOUS.
+ * DECIMAL_LOCALE_VI: the comma is the decimal sign. Thousands are grouped by three with points, or with spaces (U+0020,
+ * U+00A0 or U+202F), one kind in a figure and never after a leading 0; a point that does not group is
+ * DECIMAL_AMBIGUOUS. nghìn/ngàn, triệu, tỷ/tỉ multiply, in any case, composed (NFC) or not (NFD), with tone marks, and
+ * so do their products, smaller before greater ("nghìn tỷ"). U+2212 is a minus.
  */
 enum decimal_fault decimal_parse(const char *text, size_t len, enum decimal_locale locale, struct decimal *ret);
 
