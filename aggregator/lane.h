@@ -70,7 +70,7 @@ struct result {
 	/* REFUSE */
 	enum job_kind refused; /* what it answers: JOB_HELLO, JOB_PUBLISH or JOB_CHECK */
 	Tram__V1__RefusalCode refusal;
-	const char *message_vi, *message_en;
+	const char *detail; /* what was found, for the log; the texts for the agent follow from the code */
 	/* COMMITTED, CHECKED, VERDICTS */
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
@@ -102,7 +102,10 @@ struct lane;
 struct lane *lane_start(const struct lane_settings *settings, struct catalogue *catalogue, struct handoff *jobs,
 			struct handoff *results);
 
-/* Waits for the thread to end (after JOB_STOP) and frees it. */
+/* Gives up waiting for PostgreSQL: what is not committed stays with the agents. For a stop that took too long. Any thread. */
+void lane_abandon(struct lane *lane);
+
+/* Waits for the thread to end (after JOB_STOP, or lane_abandon; results must be taken out meanwhile) and frees it. */
 void lane_join(struct lane **lp);
 
 #endif

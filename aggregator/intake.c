@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake.h"
+
+#include "clock.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- growing arrays in the arena */
+
+/* Room for one more element; the old array stays behind in the arena, which is reset as a whole. */
+static void *grow(struct arena *a, void *array, size_t n, size_t *room, size_t size)
+{
+	if (n < *room)
+		return array;
+	size_t more = *room ? *room * 2 : 16;
+	void *bigger = arena_calloc(a, more, size);
+	if (bigger && n > 0)
+		memcpy(bigger, array, n * size);
+	if (bigger)
+		*room = more;
+	return bigger;
+}
+
+void intake_start(struct intake *in)
+{
+	in->reports = NULL;
+	in->batches = NULL;
+	in->streams = NULL;
+	in->n_reports = in->reports_room = 0;
+	in->n_batches = in->batches_room = 0;
+	in->n_streams = in->streams_room = 0;
+	in->n_observations = 0;
+	in->group = (struct group){.known_at_us = in->known_at_us};
+}
+
+static bool add_stream(struct intake *in, struct intake_stream *stream)
+{
+	if (stream->moved)
+		return true;
+	struct intake_stream **streams =
+	    grow(in->arena, in->streams, in->n_streams, &in->streams_room, sizeof(*streams));
+	if (!streams)
+		return false;
+	in->streams = streams;
+	in->streams[in->n_streams++] = stream;
+	stream->after = stream->before;
+	stream->moved = true;
+	return true;
+}
+
+bool intake_add_batch(struct intake *in, struct intake_stream *stream, const struct publish *p, int64_t received_at_us)
+{
+	struct batch_row *batches = grow(in->arena, in->batches, in->n_batches, &in->batches_room, sizeof(*batches));
+	if (!batches)
+		return false;
+	in->batches = batches;
+	in->batches[in->n_batches++] = (struct batch_row){
+	    .stream_no = stream->before.stream_no,
+	    .agent_no = stream->before.agent_no,
+	    .from_seq = p->entries[0].seq,
+	    .first_seq = p->message->first_seq,
+	    .last_seq = p->last_seq,
+	    .codec = (int)p->message->codec,
+	    .received_at_us = received_at_us,
+	    .prev_chain = p->prev_chain,
+	    .chain = p->chain,
+	    .signature = p->message->signature.data,
+	    .key_id = p->message->key_id.data,
+	    .payload = p->message->payload.data,
+	    .payload_len = p->message->payload.len,
+	};
+	return true;
+}
+
+/* ---------------------------------------------------------------- reading a report */
+
+/* Structs in memory are at most this many times the bytes they came from; more is hostile. */
+#define ARENA_PER_BYTE   32
+#define ARENA_PER_REPORT (1u << 16)
+
+/* Decodes the report, or says why it is poison. */
+static void read_report(struct intake *in, struct intake_report *r)
+{
+	struct err err = {0};
+	if (r->entry->len > in->settings->report_bytes) {
+		r->poison = "the report is larger than report_bytes";
+		return;
+	}
+	arena_cap(in->arena, r->entry->len * ARENA_PER_BYTE + ARENA_PER_REPORT);
+	r->report = codec_report(in->arena, r->entry->data, r->entry->len, &err);
+	arena_uncap(in->arena);
+	if (!r->report) {
+		r->poison = "the bytes are not a tram.v1.Report";
+		return;
+	}
+	char place[128];
+	const char *bad = codec_report_bad_text(r->report, place, sizeof(place));
+	if (bad)
+		r->poison = arena_printf(in->arena, "%s is not UTF-8 text, or holds a NUL", bad);
+	else if (r->report->n_observations > in->settings->observations)
+		r->poison = "the report has more observations than allowed";
+	if (r->poison)
+		r->report = NULL;
+}
+
+static struct report_context context_of(const struct intake *in, const struct intake_report *r, const char *agent)
+{
+	return (struct report_context){
+	    .catalogue = in->catalogue,
+	    .report = r->report,
+	    .agent = agent,
+	    .received_at_us = r->received_at_us,
+	    .handed_in_at_us = r->entry->handed_in_at_us,
+	};
+}
+
+/* False: the arena is exhausted. */
+static bool resolve_report(struct intake *in, struct intake_report *r, const char *agent)
+{
+	if (!r->poison)
+		read_report(in, r);
+	if (!r->report)
+		return true;
+	struct report_context ctx = context_of(in, r, agent);
+	size_t n = r->report->n_observations;
+	if (!rules_resolve(&ctx, in->arena, &r->judgement))
+		return false;
+	r->past = arena_calloc(in->arena, n, sizeof(*r->past));
+	r->area_no = arena_calloc(in->arena, n, sizeof(*r->area_no));
+	r->key = arena_calloc(in->arena, n, sizeof(*r->key));
+	in->n_observations += n;
+	return r->past && r->area_no && r->key;
+}
+
+static struct intake_report *next_report(struct intake *in)
+{
+	struct intake_report *reports =
+	    grow(in->arena, in->reports, in->n_reports, &in->reports_room, sizeof(*reports));
+	if (!reports)
+		return NULL;
+	in->reports = reports;
+	in->reports[in->n_reports] = (struct intake_report){0};
+	return &in->reports[in->n_reports++];
+}
+
+bool intake_add_report(struct intake *in, struct intake_stream *stream, const struct publish_entry *entry,
+		       int64_t received_at_us, const char *poison)
+{
+	struct intake_report *r = add_stream(in, stream) ? next_report(in) : NULL;
+	if (!r)
+		return false;
+	assert(entry->seq == stream->after.seq + 1);
+	r->stream = stream;
+	r->entry = entry;
+	r->received_at_us = received_at_us;
+	r->poison = poison;
+	r->verdict_seq = ++stream->after.verdict_seq;
+	stream->after.seq = entry->seq;
+	stream->after.chain = entry->chain;
+	return resolve_report(in, r, stream->agent);
+}
+
+bool intake_add_check(struct intake *in, const char *agent, const struct publish_entry *entry, int64_t received_at_us)
+{
+	struct intake_report *r = next_report(in);
+	if (!r)
+		return false;
+	struct intake_stream *nobody = arena_alloc(in->arena, sizeof(*nobody));
+	if (!nobody)
+		return false;
+	nobody->agent = agent;
+	r->stream = nobody;
+	r->entry = entry;
+	r->received_at_us = received_at_us;
+	return resolve_report(in, r, agent);
+}
+
+/* ---------------------------------------------------------------- keys */
+
+/* Numbers the figures of a report that have a key. */
+static enum store_result number_figures(struct intake *in, struct intake_report *r, struct err *err)
+{
+	const struct judgement *j = &r->judgement;
+	if (!r->report || !j->readable)
+		return STORE_OK;
+	int32_t period = period_pack(&j->period);
+	for (size_t i = 0; i < j->n; i++) {
+		const struct figure *f = &j->figures[i];
+		int32_t series_no = 0;
+		if (!f->storable)
+			continue;
+		enum store_result result = store_area_no(in->store, f->area->area, &r->area_no[i], err);
+		if (result == STORE_OK)
+			result = store_series_no(in->store, f->indicator->code, f->dimensions, &series_no, err);
+		if (result != STORE_OK)
+			return result;
+		r->key[i] = store_key(series_no, period, 0);
+	}
+	return STORE_OK;
+}
+
+/* ---------------------------------------------------------------- the past */
+
+static enum store_result find_reported_periods(struct intake *in, struct err *err)
+{
+	struct period_question *q = arena_calloc(in->arena, in->n_reports, sizeof(*q));
+	size_t *whose = arena_calloc(in->arena, in->n_reports, sizeof(*whose));
+	size_t n = 0;
+	if (!q || !whose)
+		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+	for (size_t i = 0; i < in->n_reports; i++) {
+		const struct intake_report *r = &in->reports[i];
+		if (!r->report || !r->judgement.readable)
+			continue;
+		whose[n] = i;
+		q[n++] = (struct period_question){.provider = r->judgement.provider->code,
+						  .dataflow = r->judgement.dataflow->code,
+						  .period = period_pack(&r->judgement.period)};
+	}
+	enum store_result result = n > 0 ? store_has_reports(in->store, q, n, err) : STORE_OK;
+	for (size_t i = 0; result == STORE_OK && i < n; i++)
+		in->reports[whose[i]].ask_past = q[i].answer;
+	return result;
+}
+
+static enum store_result ask_past(struct intake *in, struct err *err)
+{
+	struct past_question *q = arena_calloc(in->arena, in->n_observations, sizeof(*q));
+	struct past **whose = arena_calloc(in->arena, in->n_observations, sizeof(*whose));
+	size_t n = 0;
+	if (!q || !whose)
+		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+	for (size_t i = 0; i < in->n_reports; i++) {
+		struct intake_report *r = &in->reports[i];
+		if (!r->report || (!r->ask_past && !in->force_past))
+			continue;
+		for (size_t k = 0; k < r->judgement.n; k++) {
+			if (r->area_no[k] == 0)
+				continue;
+			whose[n] = &r->past[k];
+			q[n++] = (struct past_question){.area_no = r->area_no[k], .key = r->key[k]};
+		}
+	}
+	enum store_result result = n > 0 ? store_past(in->store, q, n, err) : STORE_OK;
+	for (size_t i = 0; result == STORE_OK && i < n; i++)
+		*whose[i] = q[i].answer;
+	return result;
+}
+
+/* ---------------------------------------------------------------- what this very group states, for later reports in it */
+
+struct stated {
+	int32_t area_no; /* 0: free */
+	int64_t key;
+	struct past past;
+};
+
+struct overlay {
+	struct stated *slots;
+	size_t mask;
+};
+
+static bool overlay_start(struct intake *in, struct overlay *o)
+{
+	size_t room = 64;
+	while (room < in->n_observations * 2)
+		room *= 2;
+	o->slots = arena_calloc(in->arena, room, sizeof(*o->slots));
+	o->mask = room - 1;
+	return o->slots != NULL;
+}
+
+static struct stated *overlay_slot(const struct overlay *o, int32_t area_no, int64_t key)
+{
+	uint64_t hash = ((uint64_t)key ^ (uint64_t)area_no << 32) * UINT64_C(0x9E3779B97F4A7C15);
+	for (size_t i = hash >> 20 & o->mask;; i = (i + 1) & o->mask) {
+		struct stated *s = &o->slots[i];
+		if (s->area_no == 0 || (s->area_no == area_no && s->key == key))
+			return s;
+	}
+}
+
+/* The past of a figure once an observation of this group has been stored over it. */
+static struct past past_after(const struct past *before, const Tram__V1__Observation *o, const struct figure *f,
+			      enum outcome outcome)
+{
+	bool accepted = outcome == OUTCOME_ACCEPTED || outcome == OUTCOME_WARNED;
+	return (struct past){
+	    .exists = true,
+	    .revision = before->exists ? before->revision + 1 : 0,
+	    .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
+	    .current = accepted,
+	    .has_value = f->has_value,
+	    .has_numerator = f->has_numerator,
+	    .has_denominator = f->has_denominator,
+	    .has_weight = f->has_weight,
+	    .value = f->value,
+	    .numerator = f->numerator,
+	    .denominator = f->denominator,
+	    .weight = f->weight,
+	    .missing_reason = (int)o->missing_reason,
+	    .qualifier = (int)o->qualifier,
+	    .obs_status = (char)o->obs_status,
+	    .rank_out_of = (int32_t)o->rank_out_of,
+	};
+}
+
+static bool is_stored(const struct intake_report *r, size_t i)
+{
+	enum outcome outcome = r->judgement.outcomes[i];
+	return r->area_no[i] != 0 &&
+	       (outcome == OUTCOME_ACCEPTED || outcome == OUTCOME_WARNED || outcome == OUTCOME_HELD);
+}
+
+/* ---------------------------------------------------------------- judging */
+
+/* Bench only: everything that has a key passes. */
+static bool accept_all(struct intake *in, struct judgement *j)
+{
+	j->outcomes = arena_calloc(in->arena, j->n, sizeof(*j->outcomes));
+	j->words = arena_calloc(in->arena, n_words, sizeof(*j->words));
+	j->justified = arena_calloc(in->arena, j->n, sizeof(*j->justified));
+	if (!j->outcomes || !j->words || !j->justified)
+		return false;
+	for (size_t i = 0; i < j->n; i++)
+		j->outcomes[i] = j->figures[i].storable ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
+	for (size_t i = 0; i < n_words; i++)
+		j->words[i] = WORD_PASS;
+	return true;
+}
+
+/* A report that cannot be read fails the words it cannot be judged by, and says so in one finding. */
+static bool judge_poison(struct intake *in, struct intake_report *r)
+{
+	struct judgement *j = &r->judgement;
+	struct finding *f = arena_alloc(in->arena, sizeof(*f));
+	j->words = arena_calloc(in->arena, n_words, sizeof(*j->words));
+	if (!f || !j->words)
+		return false;
+	*f = (struct finding){.rule = rule_by_code("DU-01"),
+			      .severity = SEVERITY_BLOCK,
+			      .field = "report",
+			      .found = r->poison,
+			      .expected = "tram.v1.Report"};
+	for (size_t i = 0; i < n_words; i++)
+		j->words[i] = WORD_FAIL;
+	j->findings = f;
+	j->n_findings = 1;
+	return true;
+}
+
+static bool judge_report(struct intake *in, struct intake_report *r)
+{
+	if (!r->report)
+		return judge_poison(in, r);
+	if (!in->settings->judge)
+		return accept_all(in, &r->judgement);
+	struct report_context ctx = context_of(in, r, r->stream->agent);
+	return rules_judge(&ctx, r->past, in->arena, &r->judgement);
+}
+
+/* Before a report is judged: what earlier reports of this group stated is its past. */
+static void look_back(const struct overlay *o, struct intake_report *r)
+{
+	for (size_t i = 0; r->report && i < r->judgement.n; i++) {
+		if (r->area_no[i] == 0)
+			continue;
+		const struct stated *s = overlay_slot(o, r->area_no[i], r->key[i]);
+		if (s->area_no != 0)
+			r->past[i] = s->past;
+	}
+}
+
+/* After a report is judged: what it stores is the past of those that follow, and each figure has its revision. */
+static void look_ahead(const struct overlay *o, struct intake_report *r)
+{
+	for (size_t i = 0; r->report && i < r->judgement.n; i++) {
+		if (!is_stored(r, i))
+			continue;
+		struct stated *s = overlay_slot(o, r->area_no[i], r->key[i]);
+		const struct past *before = s->area_no ? &s->past : &r->past[i];
+		struct past now =
+		    past_after(before, r->report->observations[i], &r->judgement.figures[i], r->judgement.outcomes[i]);
+		*s = (struct stated){.area_no = r->area_no[i], .key = r->key[i], .past = now};
+		r->key[i] |= now.revision;
+	}
+}
+
+enum store_result intake_judge(struct intake *in, struct err *err)
+{
+	enum store_result result = STORE_OK;
+	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++)
+		result = number_figures(in, &in->reports[i], err);
+	if (result == STORE_OK && !in->force_past)
+		result = find_reported_periods(in, err);
+	if (result == STORE_OK)
+		result = ask_past(in, err);
+	if (result != STORE_OK)
+		return result;
+	struct overlay overlay;
+	bool fits = overlay_start(in, &overlay);
+	for (size_t i = 0; i < in->n_reports && fits; i++) {
+		look_back(&overlay, &in->reports[i]);
+		fits = judge_report(in, &in->reports[i]);
+		if (fits)
+			look_ahead(&overlay, &in->reports[i]);
+	}
+	if (!fits)
+		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+	return STORE_OK;
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static uint64_t report_no(const struct intake_report *r)
+{
+	return store_report_no(r->stream->before.stream_no, r->entry->seq);
+}
+
+static void lay_out_poison(struct group *g, const struct intake_report *r)
+{
+	g->poisons[g->n_poisons++] = (struct poison_row){.stream_no = r->stream->before.stream_no,
+							 .agent_no = r->stream->before.agent_no,
+							 .seq = r->entry->seq,
+							 .received_at_us = r->received_at_us,
+							 .digest = r->entry->digest,
+							 .cause = r->poison};
+}
+
+static int64_t time_or_none(const char *text)
+{
+	int64_t at;
+	return text && *text && clock_parse(text, &at) ? at : INT64_MIN;
+}
+
+static void lay_out_head(struct intake *in, const struct intake_report *r)
+{
+	struct group *g = &in->group;
+	g->reports[g->n_reports++] = (struct report_row){.stream_no = r->stream->before.stream_no,
+							 .agent_no = r->stream->before.agent_no,
+							 .seq = r->entry->seq,
+							 .handed_in_at_us = r->entry->handed_in_at_us,
+							 .received_at_us = r->received_at_us,
+							 .prepared_at_us = time_or_none(r->report->prepared_at),
+							 .approved_at_us = time_or_none(r->report->approved_at),
+							 .digest = r->entry->digest,
+							 .report = r->report,
+							 .judgement = &r->judgement,
+							 .catalogue_version = catalogue_version(in->catalogue)};
+}
+
+static void lay_out_observations(struct group *g, const struct intake_report *r)
+{
+	for (size_t i = 0; i < r->judgement.n; i++) {
+		const Tram__V1__Observation *o = r->report->observations[i];
+		if (!is_stored(r, i))
+			continue;
+		g->observations[g->n_observations++] = (struct observation_row){
+		    .key = r->key[i],
+		    .area_no = r->area_no[i],
+		    .report_no = report_no(r),
+		    .line = (uint32_t)i + 1,
+		    .observation = o,
+		    .figure = &r->judgement.figures[i],
+		    .outcome = r->judgement.outcomes[i],
+		    .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
+		    .demonstration = r->report->demonstration,
+		    .justified = r->judgement.justified[i],
+		};
+	}
+}
+
+static void lay_out_findings(struct group *g, const struct intake_report *r)
+{
+	for (size_t i = 0; i < r->judgement.n_findings; i++) {
+		const struct finding *f = &r->judgement.findings[i];
+		bool of_line = r->report && f->line >= 1 && f->line <= r->report->n_observations;
+		const Tram__V1__Observation *o = of_line ? r->report->observations[f->line - 1] : NULL;
+		g->findings[g->n_findings++] = (struct finding_row){.agent_no = r->stream->before.agent_no,
+								    .report_no = report_no(r),
+								    .finding_no = (uint32_t)i + 1,
+								    .finding = f,
+								    .indicator = o ? o->indicator : "",
+								    .ref_area = o ? o->ref_area : ""};
+	}
+}
+
+static void lay_out_verdict(struct intake *in, const struct intake_report *r)
+{
+	struct group *g = &in->group;
+	g->verdicts[g->n_verdicts++] = (struct verdict_row){.agent_no = r->stream->before.agent_no,
+							    .verdict_seq = r->verdict_seq,
+							    .report_no = report_no(r),
+							    .catalogue_version = catalogue_version(in->catalogue),
+							    .words = r->judgement.words,
+							    .outcomes = r->judgement.outcomes,
+							    .n_outcomes = r->report ? r->judgement.n : 0,
+							    .cause = "received"};
+}
+
+static void lay_out_moves(struct intake *in)
+{
+	struct group *g = &in->group;
+	for (size_t i = 0; i < in->n_streams; i++) {
+		const struct intake_stream *s = in->streams[i];
+		g->moves[g->n_moves++] = (struct watermark_move){.stream_no = s->before.stream_no,
+								 .agent_no = s->before.agent_no,
+								 .seq_from = s->before.seq,
+								 .seq_to = s->after.seq,
+								 .chain_to = s->after.chain,
+								 .verdict_from = s->before.verdict_seq,
+								 .verdict_to = s->after.verdict_seq};
+	}
+}
+
+static bool make_room(struct intake *in)
+{
+	struct group *g = &in->group;
+	size_t findings = 0, observations = 0;
+	for (size_t i = 0; i < in->n_reports; i++) {
+		findings += in->reports[i].judgement.n_findings;
+		observations += in->reports[i].report ? in->reports[i].judgement.n : 0;
+	}
+	g->batches = in->batches;
+	g->n_batches = in->n_batches;
+	g->reports = arena_calloc(in->arena, in->n_reports, sizeof(*g->reports));
+	g->poisons = arena_calloc(in->arena, in->n_reports, sizeof(*g->poisons));
+	g->observations = arena_calloc(in->arena, observations, sizeof(*g->observations));
+	g->findings = arena_calloc(in->arena, findings, sizeof(*g->findings));
+	g->verdicts = arena_calloc(in->arena, in->n_reports, sizeof(*g->verdicts));
+	g->moves = arena_calloc(in->arena, in->n_streams, sizeof(*g->moves));
+	return g->reports && g->poisons && g->observations && g->findings && g->verdicts && g->moves;
+}
+
+bool intake_lay_out(struct intake *in)
+{
+	if (!make_room(in))
+		return false;
+	for (size_t i = 0; i < in->n_reports; i++) {
+		const struct intake_report *r = &in->reports[i];
+		if (r->report) {
+			lay_out_head(in, r);
+			lay_out_observations(&in->group, r);
+		} else {
+			lay_out_poison(&in->group, r);
+		}
+		lay_out_findings(&in->group, r);
+		lay_out_verdict(in, r);
+	}
+	lay_out_moves(in);
+	return true;
+}

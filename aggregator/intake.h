@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake - a group in the making: reports on their way to the store, judged in order and laid out as the rows of one
+ * transaction. It is built anew from the bytes for every try, so a failed commit leaves nothing behind.
+ *
+ * A report that cannot be read becomes poison: it gets its verdict and its place in the stream like any other, and its
+ * bytes are kept. All memory is the arena's. One thread.
+ */
+#ifndef TRAM_INTAKE_H
+#define TRAM_INTAKE_H
+
+#include "publish.h"
+#include "rules.h"
+#include "store.h"
+
+struct intake_settings {
+	size_t report_bytes;
+	uint32_t observations;
+	bool judge; /* false: every figure that has a key is accepted; for measuring what judging costs */
+};
+
+/* The stream a report belongs to, with the watermark as it will be after this group; owned by the lane. */
+struct intake_stream {
+	const char *agent;
+	struct watermark before; /* as committed */
+	struct watermark after;  /* as this group leaves it */
+	bool moved;
+};
+
+/* One report of the group. */
+struct intake_report {
+	struct intake_stream *stream;
+	const struct publish_entry *entry;
+	int64_t received_at_us;
+	const Tram__V1__Report *report; /* NULL: poison */
+	const char *poison;             /* why it cannot be read */
+	struct judgement judgement;
+	struct past *past;
+	int32_t *area_no; /* one per observation; 0: not storable */
+	int64_t *key;     /* with revision 0, until it is laid out */
+	uint64_t verdict_seq;
+	bool ask_past;
+};
+
+struct intake {
+	struct arena *arena;
+	const struct catalogue *catalogue;
+	const struct intake_settings *settings;
+	struct store *store;
+	int64_t known_at_us;
+	bool force_past; /* ask for the past of every figure, not only where a report was stored before */
+	struct intake_report *reports;
+	size_t n_reports, reports_room;
+	struct batch_row *batches;
+	size_t n_batches, batches_room;
+	struct intake_stream **streams;
+	size_t n_streams, streams_room;
+	size_t n_observations;
+	struct group group;
+};
+
+void intake_start(struct intake *in);
+
+/* Adds an opened PUBLISH's batch; its reports follow by intake_add_report(). False: the arena is exhausted. */
+bool intake_add_batch(struct intake *in, struct intake_stream *stream, const struct publish *p,
+		      int64_t received_at_us) MUST_CHECK;
+
+/* Adds the next report of the stream. poison: NULL, or why it must not be stored (the store refused it before). */
+bool intake_add_report(struct intake *in, struct intake_stream *stream, const struct publish_entry *entry,
+		       int64_t received_at_us, const char *poison) MUST_CHECK;
+
+/* Decodes and resolves one report outside any stream: for CHECK. */
+bool intake_add_check(struct intake *in, const char *agent, const struct publish_entry *entry,
+		      int64_t received_at_us) MUST_CHECK;
+
+/* Asks the store for the past, judges every report in order. ERR_PROTOCOL in *err with STORE_POISON: the arena is exhausted. */
+enum store_result intake_judge(struct intake *in, struct err *err) MUST_CHECK;
+
+/* Lays out in->group. False: the arena is exhausted. */
+bool intake_lay_out(struct intake *in) MUST_CHECK;
+
+#endif

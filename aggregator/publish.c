@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "publish.h"
+
+#include <string.h>
+
+static bool has_size(ProtobufCBinaryData data, size_t size)
+{
+	return data.len == size;
+}
+
+static Tram__V1__RefusalCode check_form(const Tram__V1__Publish *m, const struct publish_limits *limits)
+{
+	if (!has_size(m->epoch, EPOCH_SIZE) || !has_size(m->prev_chain, DIGEST_SIZE) ||
+	    !has_size(m->chain, DIGEST_SIZE) || !has_size(m->signature, SIGNATURE_SIZE) ||
+	    !has_size(m->key_id, KEY_ID_SIZE))
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED;
+	if (m->first_seq == 0 || m->count == 0 || m->first_seq > (UINT64_C(1) << 40) - 1 - m->count)
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED;
+	if (m->count > limits->batch_reports)
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE;
+	return 0;
+}
+
+static Tram__V1__RefusalCode check_position(const Tram__V1__Publish *m, const struct watermark *w)
+{
+	if (memcmp(m->epoch.data, w->epoch.bytes, EPOCH_SIZE) != 0)
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION;
+	if (m->first_seq > w->seq + 1)
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_GAP;
+	return 0;
+}
+
+static Tram__V1__RefusalCode open_payload(struct arena *a, const Tram__V1__Publish *m,
+					  const struct publish_limits *limits, Tram__V1__Batch **ret)
+{
+	struct err err = {0};
+	size_t len;
+	const uint8_t *plain =
+	    codec_decompress(a, m->codec, m->payload.data, m->payload.len, limits->batch_bytes, &len, &err);
+	if (plain)
+		*ret = codec_batch(a, plain, len, &err);
+	if (!plain || !*ret)
+		return err.kind == ERR_PROTOCOL ? TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE
+						: TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED;
+	if ((*ret)->n_entries != m->count)
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED;
+	return 0;
+}
+
+/* Walks the chain from the header's start over every report; at the watermark it must be the chain we committed. */
+static Tram__V1__RefusalCode follow_chain(const Tram__V1__Batch *batch, const struct watermark *w, struct publish *p)
+{
+	struct digest chain = p->prev_chain;
+	for (size_t i = 0; i <= batch->n_entries; i++) {
+		uint64_t at = p->message->first_seq - 1 + i;
+		if (at == w->seq && memcmp(chain.bytes, w->chain.bytes, DIGEST_SIZE) != 0)
+			return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED;
+		if (i == batch->n_entries)
+			break;
+		const Tram__V1__Entry *entry = batch->entries[i];
+		struct digest digest;
+		digest_report(entry->report.data, entry->report.len, &digest);
+		chain_next(&chain, &digest, &chain);
+		if (at + 1 <= w->seq) {
+			p->n_overlap++;
+			continue;
+		}
+		p->entries[p->n_entries++] = (struct publish_entry){.seq = at + 1,
+								    .data = entry->report.data,
+								    .len = entry->report.len,
+								    .handed_in_at_us = entry->handed_in_at_us,
+								    .digest = digest,
+								    .chain = chain};
+	}
+	if (memcmp(chain.bytes, p->chain.bytes, DIGEST_SIZE) != 0)
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_CHAIN;
+	return 0;
+}
+
+static Tram__V1__RefusalCode check_signature(const struct publish *p, const char *agent,
+					     const uint8_t signing_public[static SIGN_PUBLIC_SIZE])
+{
+	struct batch_header header = {
+	    .agent = agent,
+	    .first_seq = p->message->first_seq,
+	    .last_seq = p->last_seq,
+	    .prev_chain = p->prev_chain,
+	    .chain = p->chain,
+	};
+	memcpy(header.epoch.bytes, p->message->epoch.data, EPOCH_SIZE);
+	uint8_t id[KEY_ID_SIZE];
+	key_id(signing_public, id);
+	if (memcmp(id, p->message->key_id.data, KEY_ID_SIZE) != 0 ||
+	    !batch_verify(&header, signing_public, p->message->signature.data))
+		return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_SIGNATURE;
+	return 0;
+}
+
+void publish_open(struct arena *a, const Tram__V1__Publish *message, const char *agent,
+		  const uint8_t signing_public[static SIGN_PUBLIC_SIZE], const struct watermark *watermark,
+		  const struct publish_limits *limits, struct publish *ret)
+{
+	Tram__V1__Batch *batch = NULL;
+	*ret = (struct publish){.message = message};
+	ret->refusal = check_form(message, limits);
+	if (!ret->refusal)
+		ret->refusal = check_position(message, watermark);
+	if (!ret->refusal)
+		ret->refusal = open_payload(a, message, limits, &batch);
+	if (ret->refusal)
+		return;
+	memcpy(ret->prev_chain.bytes, message->prev_chain.data, DIGEST_SIZE);
+	memcpy(ret->chain.bytes, message->chain.data, DIGEST_SIZE);
+	ret->last_seq = message->first_seq + message->count - 1;
+	ret->entries = arena_calloc(a, batch->n_entries, sizeof(*ret->entries));
+	if (!ret->entries) {
+		ret->refusal = TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE;
+		return;
+	}
+	ret->refusal = follow_chain(batch, watermark, ret);
+	if (!ret->refusal)
+		ret->refusal = check_signature(ret, agent, signing_public);
+}
