@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "publish.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORTS 5
+#define AGENT   "agent-63-46"
+
+/* A stream of REPORTS reports and its chain; chain[n] is at seq n. */
+struct road {
+	struct arena *arena;
+	uint8_t public_key[SIGN_PUBLIC_SIZE], secret[SIGN_SECRET_SIZE];
+	struct epoch epoch;
+	char reports[REPORTS + 1][16];
+	struct digest chain[REPORTS + 1];
+};
+
+/* A PUBLISH whose parts a test may spoil before it is opened. */
+struct sent {
+	Tram__V1__Publish message;
+	struct digest prev_chain, chain;
+	uint8_t signature[SIGNATURE_SIZE], key_id[KEY_ID_SIZE];
+	uint8_t *payload;
+};
+
+static int road_open(void **state)
+{
+	struct road *r = calloc(1, sizeof(*r));
+	assert_true(sodium_init() >= 0);
+	r->arena = arena_new(4 << 20);
+	crypto_sign_keypair(r->public_key, r->secret);
+	memset(r->epoch.bytes, 7, EPOCH_SIZE);
+	chain_start(AGENT, &r->epoch, NULL, &r->chain[0]);
+	for (int i = 1; i <= REPORTS; i++) {
+		struct digest digest;
+		snprintf(r->reports[i], sizeof(r->reports[i]), "report %d", i);
+		digest_report(r->reports[i], strlen(r->reports[i]), &digest);
+		chain_next(&r->chain[i - 1], &digest, &r->chain[i]);
+	}
+	*state = r;
+	return 0;
+}
+
+static int road_close(void **state)
+{
+	struct road *r = *state;
+	arena_free(&r->arena);
+	free(r);
+	return 0;
+}
+
+static void sign(struct road *r, struct sent *s, const char *agent, uint64_t first, uint64_t last)
+{
+	struct batch_header header = {.agent = agent,
+				      .epoch = r->epoch,
+				      .first_seq = first,
+				      .last_seq = last,
+				      .prev_chain = s->prev_chain,
+				      .chain = s->chain};
+	batch_sign(&header, r->secret, s->signature);
+}
+
+static void make(struct road *r, struct sent *s, uint64_t first, uint64_t last)
+{
+	Tram__V1__Entry entries[REPORTS], *rows[REPORTS];
+	Tram__V1__Batch batch = TRAM__V1__BATCH__INIT;
+	size_t len;
+	for (uint64_t seq = first; seq <= last; seq++) {
+		size_t i = (size_t)(seq - first);
+		tram__v1__entry__init(&entries[i]);
+		entries[i].report = (ProtobufCBinaryData){strlen(r->reports[seq]), (uint8_t *)r->reports[seq]};
+		entries[i].handed_in_at_us = (int64_t)seq;
+		rows[i] = &entries[i];
+	}
+	batch.entries = rows;
+	batch.n_entries = (size_t)(last - first + 1);
+	s->payload = codec_pack(&batch.base, &len);
+	s->prev_chain = r->chain[first - 1];
+	s->chain = r->chain[last];
+	sign(r, s, AGENT, first, last);
+	key_id(r->public_key, s->key_id);
+	tram__v1__publish__init(&s->message);
+	s->message.epoch = (ProtobufCBinaryData){EPOCH_SIZE, r->epoch.bytes};
+	s->message.first_seq = first;
+	s->message.count = (uint32_t)batch.n_entries;
+	s->message.prev_chain = (ProtobufCBinaryData){DIGEST_SIZE, s->prev_chain.bytes};
+	s->message.chain = (ProtobufCBinaryData){DIGEST_SIZE, s->chain.bytes};
+	s->message.payload = (ProtobufCBinaryData){len, s->payload};
+	s->message.signature = (ProtobufCBinaryData){SIGNATURE_SIZE, s->signature};
+	s->message.key_id = (ProtobufCBinaryData){KEY_ID_SIZE, s->key_id};
+}
+
+/* Opens what was sent against a watermark at seq. */
+static struct publish open_at(struct road *r, struct sent *s, uint64_t seq)
+{
+	struct publish p;
+	struct watermark w = {.epoch = r->epoch, .seq = seq, .chain = r->chain[seq]};
+	const struct publish_limits limits = {.batch_bytes = 1 << 16, .batch_reports = REPORTS};
+	publish_open(r->arena, &s->message, AGENT, r->public_key, &w, &limits, &p);
+	return p;
+}
+
+static void continues_the_stream(void **state)
+{
+	struct road *r = *state;
+	struct sent s;
+	make(r, &s, 1, 3);
+	struct publish p = open_at(r, &s, 0);
+	assert_int_equal(p.refusal, 0);
+	assert_int_equal(p.n_entries, 3);
+	assert_int_equal(p.n_overlap, 0);
+	assert_int_equal(p.entries[2].seq, 3);
+	assert_memory_equal(p.entries[2].data, "report 3", 8);
+	assert_memory_equal(p.entries[2].chain.bytes, r->chain[3].bytes, DIGEST_SIZE);
+	free(s.payload);
+}
+
+static void skips_what_is_committed(void **state)
+{
+	struct road *r = *state;
+	struct sent s;
+	make(r, &s, 2, 5);
+	struct publish p = open_at(r, &s, 3);
+	assert_int_equal(p.refusal, 0);
+	assert_int_equal(p.n_overlap, 2);
+	assert_int_equal(p.n_entries, 2);
+	assert_int_equal(p.entries[0].seq, 4);
+	p = open_at(r, &s, 5);
+	assert_int_equal(p.refusal, 0);
+	assert_int_equal(p.n_entries, 0);
+	free(s.payload);
+}
+
+typedef void spoil(struct road *r, struct sent *s);
+
+static void spoil_nothing(struct road *r, struct sent *s)
+{
+	(void)r, (void)s;
+}
+static void spoil_epoch_size(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->message.epoch.len = 15;
+}
+static void spoil_count(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->message.count = 2;
+}
+static void spoil_many(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->message.count = REPORTS + 1;
+}
+static void spoil_last_seq(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->message.first_seq = (UINT64_C(1) << 40) - 2;
+}
+static void spoil_epoch(struct road *r, struct sent *s)
+{
+	static uint8_t other[EPOCH_SIZE] = {1};
+	(void)r;
+	s->message.epoch.data = other;
+}
+static void spoil_payload(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->payload[0] = 0xff;
+}
+static void spoil_report(struct road *r, struct sent *s)
+{
+	(void)r;
+	for (size_t i = 0; i + 6 < s->message.payload.len; i++)
+		if (memcmp(s->payload + i, "report", 6) == 0) {
+			s->payload[i] = 'R';
+			return;
+		}
+	fail();
+}
+static void spoil_prev_chain(struct road *r, struct sent *s)
+{
+	s->prev_chain.bytes[0] ^= 1;
+	sign(r, s, AGENT, 2, 4);
+}
+static void spoil_signature(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->signature[10] ^= 1;
+}
+static void spoil_signer(struct road *r, struct sent *s)
+{
+	sign(r, s, "agent-63-48", 2, 4);
+}
+static void spoil_key_id(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->key_id[0] ^= 1;
+}
+static void spoil_codec(struct road *r, struct sent *s)
+{
+	(void)r;
+	s->message.codec = TRAM__V1__CODEC__CODEC_ZSTD;
+}
+
+#define CODE(name) TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_##name
+
+static void refuses_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t watermark;
+		spoil *spoil;
+		Tram__V1__RefusalCode code;
+	} cases[] = {
+	    {"nothing", 1, spoil_nothing, 0},
+	    {"epoch of 15 bytes", 1, spoil_epoch_size, CODE(MALFORMED)},
+	    {"count is not what is in it", 1, spoil_count, CODE(MALFORMED)},
+	    {"more reports than the limit", 1, spoil_many, CODE(TOO_LARGE)},
+	    {"sequence number beyond 40 bits", 1, spoil_last_seq, CODE(MALFORMED)},
+	    {"another epoch", 1, spoil_epoch, CODE(NO_SESSION)},
+	    {"a report is missing before it", 0, spoil_nothing, CODE(GAP)},
+	    {"payload is not a Batch", 1, spoil_payload, CODE(MALFORMED)},
+	    {"payload is not zstd", 1, spoil_codec, CODE(MALFORMED)},
+	    {"one byte of a new report differs", 1, spoil_report, CODE(BAD_CHAIN)},
+	    {"one byte of a committed report differs", 2, spoil_report, CODE(FORKED)},
+	    {"starts from another chain", 1, spoil_prev_chain, CODE(FORKED)},
+	    {"signature differs", 1, spoil_signature, CODE(BAD_SIGNATURE)},
+	    {"signed for another agent", 1, spoil_signer, CODE(BAD_SIGNATURE)},
+	    {"another key's id", 1, spoil_key_id, CODE(BAD_SIGNATURE)},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct road *r = *state;
+		struct sent s;
+		make(r, &s, 2, 4);
+		cases[i].spoil(r, &s);
+		struct publish p = open_at(r, &s, cases[i].watermark);
+		if (p.refusal != cases[i].code)
+			fail_msg("%s: refusal %d, expected %d", cases[i].what, (int)p.refusal, (int)cases[i].code);
+		free(s.payload);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(continues_the_stream, road_open, road_close),
+	    cmocka_unit_test_setup_teardown(skips_what_is_committed, road_open, road_close),
+	    cmocka_unit_test_setup_teardown(refuses_what_is_wrong, road_open, road_close),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
