@@ -30,15 +30,22 @@ struct conf_setting {
 	enum conf_type type;
 	size_t offset;       /* into the settings struct */
 	const char *initial; /* the default, as one would write it; NULL: must be given */
-	int64_t min, max;    /* for CONF_COUNT, CONF_BYTES, CONF_DURATION */
+	int64_t min, max;    /* for CONF_COUNT, CONF_BYTES, CONF_DURATION; max 0: no upper bound */
 	const char *choices; /* for CONF_CHOICE */
 	bool reloadable;     /* taken up on SIGHUP */
 	const char *help;    /* N_("...") */
 };
 
-/* Fills the settings struct with defaults, then with the file (NULL: defaults only). Frees nothing that was in it. */
+/* Fills the settings struct with defaults, then with the file (NULL: defaults only, and what must be given stays NULL or
+ * 0). Frees nothing that was in it. On failure the settings are cleared; *err has a line for each mistake. */
 bool conf_load(const struct conf_setting *table, size_t n, const char *path, void *settings,
 	       struct err *err) MUST_CHECK;
+
+/* Reads the file again. Takes up what is reloadable (texts that were in settings are freed: borrow none of those) and
+ * names in *ret_kept, comma-separated, what else has changed and waits for a restart (caller frees; NULL: nothing).
+ * On failure settings are as they were. */
+bool conf_reload(const struct conf_setting *table, size_t n, const char *path, void *settings, char **ret_kept,
+		 struct err *err) MUST_CHECK;
 
 /* Frees the texts in the struct and zeroes them. */
 void conf_clear(const struct conf_setting *table, size_t n, void *settings);

@@ -2,6 +2,7 @@
 #include "log.h"
 #include "clock.h"
 #include "mem.h"
+#include "text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -49,20 +50,6 @@ static void add_text(struct line *line, const char *text)
 	add_bytes(line, text, strlen(text));
 }
 
-/* Bytes of the UTF-8 character at s, or 0 if there is none whole. */
-static size_t character_length(const char *s)
-{
-	uint8_t lead = (uint8_t)*s;
-	size_t len = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-
-	for (size_t i = 1; i < len; i++) {
-		if (((uint8_t)s[i] & 0xC0) != 0x80) {
-			return 0;
-		}
-	}
-	return len;
-}
-
 /* C1 controls move a terminal's cursor as well as C0 do. */
 static bool is_control(const char *s, size_t len)
 {
@@ -77,7 +64,7 @@ static bool needs_quotes(const char *value)
 		return true;
 	}
 	for (const char *s = value; *s;) {
-		size_t len = character_length(s);
+		size_t len = text_character(s, strnlen(s, 4));
 
 		if (is_control(s, len) || strchr(" \"=\\", *s)) {
 			return true;
@@ -116,7 +103,7 @@ static void add_value(struct line *line, const char *value)
 	}
 	add_text(line, "\"");
 	while (*value) {
-		size_t len = character_length(value);
+		size_t len = text_character(value, strnlen(value, 4));
 
 		add_escaped(line, value, len);
 		value += len ? len : 1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,15 +60,20 @@ void *xmemdup(const void *data, size_t len)
 	return copy;
 }
 
-char *xasprintf(const char *format, ...)
+char *xvasprintf(const char *format, va_list args)
 {
 	char *text = NULL;
+
+	return or_abort(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
+char *xasprintf(const char *format, ...)
+{
 	va_list args;
+	char *text;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL;
-	}
+	text = xvasprintf(format, args);
 	va_end(args);
-	return or_abort(text);
+	return text;
 }

@@ -8,6 +8,7 @@
 #ifndef TRAM_MEM_H
 #define TRAM_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* size bytes, not zeroed; size 0 gives a valid pointer. */
@@ -28,6 +29,7 @@ char *xstrndup(const char *s, size_t len) __attribute__((malloc, returns_nonnull
 void *xmemdup(const void *data, size_t len) __attribute__((malloc, returns_nonnull));
 
 /* The text of a format, as long as it turns out. */
+char *xvasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0), malloc, returns_nonnull));
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 
 #endif

@@ -24,12 +24,17 @@ void table_free(struct table **tp);
 /* Before the first row. key: JSON member and CSV head; title: what people read (already translated). */
 void table_column(struct table *t, const char *key, const char *title, enum table_align align);
 
-/* The next cell of the row; the row ends by itself after the last column. NULL: nothing (JSON null). */
+/* The next cell of the row; the row ends by itself after the last column. NULL: nothing (JSON null). Bytes that are not
+ * UTF-8, and control characters in what people read, are shown as U+FFFD. */
 void table_cell(struct table *t, const char *text);
-void table_cell_number(struct table *t, const char *digits); /* JSON: a number, as written */
+void table_cell_number(struct table *t,
+		       const char *digits); /* JSON: a number, as written (text if JSON has no such number) */
 void table_cell_printf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Same as table_cell, in a terminal colour when out is a terminal: "red", "yellow", "green", "dim", "bold". */
 void table_cell_coloured(struct table *t, const char *colour, const char *text);
+
+/* Prints the rows that still wait for the column widths (the first few hundred at most), whole rows only. */
+void table_flush(struct table *t);
 
 /* Prints what is left and closes the JSON array. Call once, before table_free(). */
 void table_end(struct table *t);

@@ -207,6 +207,14 @@ bool text_unhex(const char *s, void *ret_data, size_t len)
 	return true;
 }
 
+size_t text_character(const char *s, size_t len)
+{
+	int32_t c;
+	utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, &c);
+
+	return len > 0 && n > 0 ? (size_t)n : 0;
+}
+
 size_t text_columns(const char *s)
 {
 	size_t len = strlen(s), columns = 0;

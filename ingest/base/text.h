@@ -33,6 +33,9 @@ char *text_hex(const void *data, size_t len, char *out);
 /* Exactly len bytes from 2*len digits; false if s is not that. */
 bool text_unhex(const char *s, void *ret_data, size_t len);
 
+/* Bytes of the character that s begins with, 1 to 4; 0 when there is no whole, valid one within len. */
+size_t text_character(const char *s, size_t len);
+
 /* Columns that s takes on a terminal (wide characters 2, combining 0). */
 size_t text_columns(const char *s);
 

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fsx.h"
+#include "lang.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* Reads until the end or until more than max bytes have come; -1 on error. */
+static ssize_t read_upto(int fd, char **datap, size_t max)
+{
+	size_t used = 0, size = 4096;
+	char *data = xmalloc(size);
+	ssize_t n = 1;
+
+	while (used <= max && n != 0) {
+		if (used + 1 >= size) {
+			data = xrealloc(data, size *= 2);
+		}
+		n = read(fd, data + used, size - used - 1);
+		if (n < 0 && errno != EINTR) {
+			free(data);
+			return -1;
+		}
+		used += n > 0 ? (size_t)n : 0;
+	}
+	data[used] = 0;
+	*datap = data;
+	return (ssize_t)used;
+}
+
+char *fsx_read(const char *path, size_t max, size_t *ret_len, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *data = NULL;
+	ssize_t n;
+
+	if (fd < 0) {
+		err_set_errno(err, ERR_NOINPUT, _("cannot open %s"), path);
+		return NULL;
+	}
+	n = read_upto(fd, &data, max);
+	if (n < 0) {
+		err_set_errno(err, ERR_IO, _("cannot read %s"), path);
+	} else if ((size_t)n > max) {
+		err_set(err, ERR_DATA, _("%s is too big: more than %zu bytes"), path, max);
+		free(data);
+		data = NULL;
+	} else if (ret_len) {
+		*ret_len = (size_t)n;
+	}
+	close(fd);
+	return data;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR) {
+			return false;
+		}
+		data += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+}
+
+/* Without this a rename may be undone by a loss of power. */
+static bool sync_folder(const char *path, struct err *err)
+{
+	char *dir = folder_of(path);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool done = fd >= 0 && fsync(fd) == 0;
+
+	if (!done) {
+		err_set_errno(err, ERR_IO, _("cannot flush the folder %s to disk"), dir);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	free(dir);
+	return done;
+}
+
+bool fsx_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	char *temporary = xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	bool done = false;
+
+	if (fd < 0) {
+		err_set_errno(err, ERR_CANTCREAT, _("cannot make a file beside %s"), path);
+		free(temporary);
+		return false;
+	}
+	if (fchmod(fd, mode) < 0 || !write_all(fd, data, len) || fsync(fd) < 0) {
+		err_set_errno(err, ERR_IO, _("cannot write %s"), temporary);
+	} else if (rename(temporary, path) < 0) {
+		err_set_errno(err, ERR_CANTCREAT, _("cannot put %s in its place"), path);
+	} else {
+		done = sync_folder(path, err);
+		temporary[0] = 0;
+	}
+	close(fd);
+	if (temporary[0]) {
+		unlink(temporary);
+	}
+	free(temporary);
+	return done;
+}
+
+static bool make_one(const char *path, mode_t mode, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0) {
+		return true;
+	}
+	if (errno != EEXIST) {
+		return err_set_errno(err, ERR_CANTCREAT, _("cannot make the folder %s"), path);
+	}
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		return err_set(err, ERR_CANTCREAT, _("%s is in the way: it is not a folder"), path);
+	}
+	return true;
+}
+
+bool fsx_mkdir(const char *path, mode_t mode, struct err *err)
+{
+	char *part = xstrdup(path);
+	bool done = true;
+
+	for (char *slash = strchr(part + (*part == '/'), '/'); slash && done; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		done = make_one(part, mode, err);
+		*slash = '/';
+	}
+	free(part);
+	return done && make_one(path, mode, err);
+}
+
+bool fsx_is_secret(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0) {
+		return err_set_errno(err, ERR_NOINPUT, _("cannot open %s"), path);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return err_set(err, ERR_NOPERM, _("%s must be an ordinary file"), path);
+	}
+	if (st.st_uid != geteuid()) {
+		return err_set(err, ERR_NOPERM, _("%s belongs to another user (%u); it must belong to %u: use chown"),
+			       path, st.st_uid, geteuid());
+	}
+	if (st.st_mode & 077) {
+		return err_set(err, ERR_NOPERM, _("others can read %s (mode %03o): use chmod 600 %s"), path,
+			       st.st_mode & 0777, path);
+	}
+	return true;
+}
+
+int fsx_tmpfile(const char *dir, struct err *err)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) { /* a file system without O_TMPFILE */
+		char *path = xasprintf("%s/.tram.XXXXXX", dir);
+
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0) {
+			unlink(path);
+		}
+		free(path);
+	}
+	if (fd < 0) {
+		err_set_errno(err, ERR_CANTCREAT, _("cannot make a temporary file in %s"), dir);
+	}
+	return fd;
+}
+
+int64_t fsx_free_bytes(const char *dir)
+{
+	struct statvfs st;
+	int64_t bytes;
+
+	if (statvfs(dir, &st) < 0 || __builtin_mul_overflow(st.f_bavail, st.f_frsize, &bytes)) {
+		return -1;
+	}
+	return bytes;
+}
+
+char *fsx_join(const char *dir, const char *name)
+{
+	size_t len = strlen(dir);
+
+	return xasprintf("%s%s%s", dir, len > 0 && dir[len - 1] == '/' ? "" : "/", name);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table.h"
+#include "mem.h"
+#include "text.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COLUMNS_MAX  64
+#define ROWS_WAITING 200 /* the widths come from the first rows; later ones are printed as they come */
+
+struct column {
+	char *key, *title;
+	enum table_align align;
+	size_t width;
+};
+
+struct cell {
+	char *text; /* NULL: nothing */
+	const char *colour;
+	bool is_number;
+};
+
+struct table {
+	enum table_format format;
+	FILE *out;
+	bool colours;
+	struct column columns[COLUMNS_MAX];
+	size_t n_columns;
+	struct cell *cells; /* those not printed yet, row by row */
+	size_t n_cells, room;
+	bool begun, ended; /* the head is printed; the end is */
+	bool any_row;
+};
+
+static const struct {
+	const char *name, *code;
+} colours[] = {
+    {"red", "\033[31m"}, {"yellow", "\033[33m"}, {"green", "\033[32m"}, {"dim", "\033[2m"}, {"bold", "\033[1m"},
+};
+
+static bool wants_colour(FILE *out)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	int fd = fileno(out);
+
+	return fd >= 0 && isatty(fd) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+struct table *table_new(enum table_format format, FILE *out)
+{
+	struct table *t = xcalloc(1, sizeof *t);
+
+	t->format = format;
+	t->out = out;
+	t->colours = format == TABLE_TEXT && wants_colour(out);
+	return t;
+}
+
+static void drop_cells(struct table *t)
+{
+	for (size_t i = 0; i < t->n_cells; i++) {
+		free(t->cells[i].text);
+	}
+	t->n_cells = 0;
+}
+
+void table_free(struct table **tp)
+{
+	struct table *t = *tp;
+
+	if (!t) {
+		return;
+	}
+	drop_cells(t);
+	free(t->cells);
+	for (size_t i = 0; i < t->n_columns; i++) {
+		free(t->columns[i].key);
+		free(t->columns[i].title);
+	}
+	free(t);
+	*tp = NULL;
+}
+
+void table_column(struct table *t, const char *key, const char *title, enum table_align align)
+{
+	assert(!t->begun && t->n_cells == 0 && t->n_columns < COLUMNS_MAX);
+	t->columns[t->n_columns++] = (struct column){.key = xstrdup(key), .title = xstrdup(title), .align = align};
+}
+
+/* A cell may hold what somebody far away wrote: no control character reaches a terminal, no bad byte a JSON reader. */
+static char *clean(const char *text, bool one_line)
+{
+	static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+	size_t len = strlen(text), used = 0;
+	char *copy = xmalloc(3 * len + 1);
+
+	for (size_t i = 0; i < len;) {
+		size_t n = text_character(text + i, len - i);
+		bool bad = n == 0 || (one_line && text_check(text + i, n, NULL) == TEXT_CONTROL);
+
+		if (bad) {
+			memcpy(copy + used, replacement, 3);
+			used += 3;
+		} else {
+			bool blank = one_line && (text[i] == '\n' || text[i] == '\t');
+
+			memcpy(copy + used, blank ? " " : text + i, n);
+			used += n;
+		}
+		i += n ? n : 1;
+	}
+	copy[used] = 0;
+	return copy;
+}
+
+/* RFC 8259's number: what may stand in JSON as it is. */
+static bool is_json_number(const char *s)
+{
+	size_t whole;
+
+	s += *s == '-';
+	whole = strspn(s, "0123456789");
+	if (whole == 0 || (whole > 1 && *s == '0')) {
+		return false;
+	}
+	s += whole;
+	if (*s == '.') {
+		size_t part = strspn(s + 1, "0123456789");
+
+		s += part ? part + 1 : 0;
+	}
+	return *s == 0;
+}
+
+static void print_json_text(FILE *out, const char *text)
+{
+	json_t *string = json_string(text);
+	char *escaped = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+
+	assert(escaped); /* cells are cleaned, keys are ours */
+	fputs(escaped, out);
+	free(escaped);
+	json_decref(string);
+}
+
+static void print_json_row(struct table *t, const struct cell *row)
+{
+	fputs(t->any_row ? ",\n {" : "\n {", t->out);
+	for (size_t i = 0; i < t->n_columns; i++) {
+		fputs(i ? ", " : "", t->out);
+		print_json_text(t->out, t->columns[i].key);
+		fputs(": ", t->out);
+		if (!row[i].text) {
+			fputs("null", t->out);
+		} else if (row[i].is_number && is_json_number(row[i].text)) {
+			fputs(row[i].text, t->out);
+		} else {
+			print_json_text(t->out, row[i].text);
+		}
+	}
+	fputs("}", t->out);
+}
+
+/* RFC 4180, with a plain newline at the end as POSIX tools like it. */
+static void print_csv_field(FILE *out, const char *text)
+{
+	if (!strpbrk(text, "\",\r\n")) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *text; text++) {
+		fputs(*text == '"' ? "\"" : "", out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void print_csv_row(struct table *t, const struct cell *row)
+{
+	for (size_t i = 0; i < t->n_columns; i++) {
+		fputs(i ? "," : "", t->out);
+		print_csv_field(t->out, row[i].text ? row[i].text : "");
+	}
+	fputc('\n', t->out);
+}
+
+static void print_padding(FILE *out, size_t columns)
+{
+	fprintf(out, "%*s", (int)columns, "");
+}
+
+/* No blanks behind the last column: lines are copied into letters. */
+static void print_text_cell(struct table *t, size_t column, const char *text, const char *colour)
+{
+	const struct column *c = &t->columns[column];
+	size_t taken = text_columns(text), pad = taken < c->width ? c->width - taken : 0;
+	bool coloured = t->colours && colour && *text;
+
+	fputs(column ? "  " : "", t->out);
+	if (c->align == TABLE_RIGHT) {
+		print_padding(t->out, pad);
+	}
+	fputs(coloured ? colour : "", t->out);
+	fputs(text, t->out);
+	fputs(coloured ? "\033[0m" : "", t->out);
+	if (c->align == TABLE_LEFT && column + 1 < t->n_columns) {
+		print_padding(t->out, pad);
+	}
+}
+
+static void print_text_row(struct table *t, const struct cell *row)
+{
+	for (size_t i = 0; i < t->n_columns; i++) {
+		print_text_cell(t, i, row[i].text ? row[i].text : "", row[i].colour);
+	}
+	fputc('\n', t->out);
+}
+
+static void settle_widths(struct table *t)
+{
+	for (size_t i = 0; i < t->n_columns; i++) {
+		t->columns[i].width = text_columns(t->columns[i].title);
+	}
+	for (size_t i = 0; i < t->n_cells; i++) {
+		size_t taken = t->cells[i].text ? text_columns(t->cells[i].text) : 0;
+		struct column *c = &t->columns[i % t->n_columns];
+
+		c->width = taken > c->width ? taken : c->width;
+	}
+}
+
+static void print_head(struct table *t)
+{
+	struct cell head[COLUMNS_MAX] = {{0}};
+
+	t->begun = true;
+	for (size_t i = 0; i < t->n_columns; i++) {
+		head[i].text = t->format == TABLE_CSV ? t->columns[i].key : t->columns[i].title;
+		head[i].colour = "\033[1m";
+	}
+	switch (t->format) {
+	case TABLE_TEXT:
+		settle_widths(t);
+		print_text_row(t, head);
+		break;
+	case TABLE_JSON: fputs("[", t->out); break;
+	case TABLE_CSV: print_csv_row(t, head); break;
+	}
+}
+
+static void print_row(struct table *t, const struct cell *row)
+{
+	switch (t->format) {
+	case TABLE_TEXT: print_text_row(t, row); break;
+	case TABLE_JSON: print_json_row(t, row); break;
+	case TABLE_CSV: print_csv_row(t, row); break;
+	}
+	t->any_row = true;
+}
+
+static bool row_must_wait(const struct table *t)
+{
+	return t->format == TABLE_TEXT && !t->begun && t->n_cells < ROWS_WAITING * t->n_columns;
+}
+
+static void print_waiting(struct table *t)
+{
+	if (!t->begun) {
+		print_head(t);
+	}
+	for (size_t i = 0; i < t->n_cells; i += t->n_columns) {
+		print_row(t, t->cells + i);
+	}
+	drop_cells(t);
+}
+
+void table_flush(struct table *t)
+{
+	assert(t->n_columns > 0 && t->n_cells % t->n_columns == 0);
+	print_waiting(t);
+	fflush(t->out);
+}
+
+static void add_cell(struct table *t, const char *text, const char *colour, bool is_number)
+{
+	assert(t->n_columns > 0 && !t->ended);
+	if (t->n_cells == t->room) {
+		t->room = t->room ? 2 * t->room : t->n_columns;
+		t->cells = xreallocarray(t->cells, t->room, sizeof *t->cells);
+	}
+	t->cells[t->n_cells++] = (struct cell){
+	    .text = text ? clean(text, t->format == TABLE_TEXT) : NULL, .colour = colour, .is_number = is_number};
+	if (t->n_cells % t->n_columns == 0 && !row_must_wait(t)) {
+		print_waiting(t);
+	}
+}
+
+void table_cell(struct table *t, const char *text)
+{
+	add_cell(t, text, NULL, false);
+}
+
+void table_cell_number(struct table *t, const char *digits)
+{
+	add_cell(t, digits, NULL, true);
+}
+
+void table_cell_printf(struct table *t, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = xvasprintf(format, args);
+	va_end(args);
+	add_cell(t, text, NULL, false);
+	free(text);
+}
+
+void table_cell_coloured(struct table *t, const char *colour, const char *text)
+{
+	const char *code = NULL;
+
+	for (size_t i = 0; colour && i < sizeof colours / sizeof *colours; i++) {
+		code = strcmp(colours[i].name, colour) == 0 ? colours[i].code : code;
+	}
+	assert(code || !colour);
+	add_cell(t, text, code, false);
+}
+
+void table_end(struct table *t)
+{
+	assert(!t->ended && t->n_cells % t->n_columns == 0);
+	print_waiting(t);
+	if (t->format == TABLE_JSON) {
+		fputs(t->any_row ? "\n]\n" : "]\n", t->out);
+	}
+	fflush(t->out);
+	t->ended = true;
+}
