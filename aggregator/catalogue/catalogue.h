@@ -4,7 +4,8 @@
  * providers, areas, cross-indicator rules and published figures, read from reviewed CSV files and checked.
  *
  * A catalogue is made whole and never changes; lanes and main share one by reference count and swap it for the next
- * version between groups. Look-ups are by hash, O(1), and safe from any thread. Texts are NFC.
+ * version between groups. Look-ups are by hash, O(1), and safe from any thread. Texts are NFC. Everything handed out is
+ * owned by the catalogue. Weeks, days and ranges have no legal calendar: their dates are their own.
  */
 #ifndef TRAM_CATALOGUE_H
 #define TRAM_CATALOGUE_H
@@ -47,6 +48,13 @@ enum over_time { OVER_TIME_LAST, OVER_TIME_SUM, OVER_TIME_MEAN, OVER_TIME_MIN, O
 enum area_level { AREA_NATION, AREA_REGION, AREA_PROVINCE, AREA_COMMUNE };
 enum provider_kind { PROVIDER_PROVINCE, PROVIDER_CENTRE };
 
+/* What the rules take from data (parameters.csv), so that changing it needs no rebuild. */
+enum parameter {
+	PARAMETER_CLOCK_TOLERANCE, /* SONG-04: seconds by which a later step may seem to come before an earlier one */
+	PARAMETER_NINES,           /* SACH-06: a value of at least so many nines only is a placeholder */
+	N_PARAMETERS
+};
+
 /* day 0 is the month's last; months are counted from the period's first (from) or last (to, due) month. */
 struct calendar_rule {
 	char frequency; /* A S Q M */
@@ -77,6 +85,8 @@ struct dataflow {
 	int32_t valid_from, valid_to;
 };
 
+struct cross_rule;
+
 struct indicator {
 	const char *code;
 	const struct dataflow *dataflow;
@@ -100,7 +110,12 @@ struct indicator {
 	const char *source_system;
 	int32_t valid_from, valid_to;
 	const char *notes;
-	uint32_t position; /* in the file, from 0: dense, for tables beside the catalogue */
+	bool has_parts;                              /* a figure carries numerator and denominator */
+	bool part_of_whole;                          /* and the numerator is a part of the denominator */
+	bool weighs_observation;                     /* mean_weight is "observation": a figure carries its weight */
+	uint32_t position;                           /* in the file, from 0: dense, for tables beside the catalogue */
+	const struct cross_rule *const *cross_rules; /* those of which it is the left side */
+	size_t n_cross_rules;
 };
 
 struct area {
@@ -122,18 +137,18 @@ struct provider {
 	const char *name_vi, *name_en, *agent;
 };
 
-/* left OP sum of coefficient * indicator. */
+/* left OP sum of coefficient * indicator; all of one dataflow and one unit, so that one report holds them. */
 enum cross_operator { CROSS_EQUAL, CROSS_AT_MOST, CROSS_AT_LEAST };
 enum missing_policy { MISSING_SKIP_ANY, MISSING_SKIP_ALL, MISSING_NEVER_SKIP };
 struct cross_term {
 	const struct indicator *indicator;
 	int coefficient;
-	int lag; /* periods back; 0: the same */
 };
 struct cross_rule {
 	const char *code; /* of this comparison: etransaction_documents_total */
-	const char *rule; /* DUNG-07 */
-	struct cross_term left;
+	const char *rule; /* DUNG-07, DUNG-11 */
+	const struct indicator *left;
+	const char *right_text; /* as written */
 	enum cross_operator operator;
 	const struct cross_term *right;
 	size_t n_right;
@@ -176,7 +191,10 @@ struct catalogue *catalogue_new(const struct catalogue_file *files, size_t n, ui
 				struct catalogue_mistake **ret_mistakes, size_t *ret_n);
 void catalogue_mistakes_free(struct catalogue_mistake *mistakes, size_t n);
 
-/* Reads the files of a folder; caller frees with catalogue_files_free. */
+/*
+ * Reads the files of a folder; caller frees with catalogue_files_free. The registry's files (areas, succession) may
+ * stand in the folder itself or in the folder "registry" beside it.
+ */
 bool catalogue_read_folder(const char *dir, struct catalogue_file **ret_files, size_t *ret_n,
 			   struct err *err) MUST_CHECK;
 void catalogue_files_free(struct catalogue_file *files, size_t n);
@@ -194,6 +212,11 @@ const struct provider *catalogue_provider(const struct catalogue *c, const char 
 const struct area *catalogue_area_on(const struct catalogue *c, const char *code, int32_t day);
 /* Any dated row of an identity or bare code, whatever the day: for saying what a wrong code would have meant. */
 const struct area *catalogue_area_ever(const struct catalogue *c, const char *code);
+
+/* The dated rows of an identity or bare code in order of their days: at most max into ret. Returns how many there are. */
+size_t catalogue_area_history(const struct catalogue *c, const char *code, const struct area **ret, size_t max);
+
+int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter);
 
 /* May the provider report the dataflow for the area on that day? (provinces: their own area and dataflows of provinces; centre: VN and its dataflows) */
 bool catalogue_agreement(const struct catalogue *c, const struct provider *p, const struct dataflow *d,

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inside - what a catalogue is made of, for the files of this folder only.
+ *
+ * loading.c makes it: records.c reads the rows of each file, build.c makes the public structs of them and links them,
+ * check.c looks for what no single row can show. A mistake never stops the search for the next.
+ */
+#ifndef TRAM_INSIDE_H
+#define TRAM_INSIDE_H
+
+#include "catalogue.h"
+#include "lookup.h"
+#include "rows.h"
+
+struct catalogue {
+	uint32_t references; /* atomic */
+	uint32_t version;
+	struct arena *arena;
+	int64_t parameters[N_PARAMETERS];
+	struct calendar *calendars;
+	struct due *dues;
+	struct area *areas;
+	size_t n_areas;
+	uint32_t *by_identity, *by_code; /* places in areas, sorted by identity or code, then date */
+	struct area_succession *successions;
+	size_t n_successions;
+	struct provider *providers;
+	size_t n_providers;
+	struct dataflow *dataflows;
+	size_t n_dataflows;
+	struct indicator *indicators;
+	size_t n_indicators;
+	struct cross_rule *cross_rules;
+	const struct cross_rule **cross_rules_by_left;
+	size_t n_cross_rules;
+	struct published_figure *published;
+	size_t n_published;
+	struct lookup calendar_of, due_of, identity_of, code_of, provider_of, dataflow_of, indicator_of,
+	    source_system_of, source_of;
+};
+
+struct loading {
+	struct catalogue *c;
+	struct records rows[N_FILES];
+	struct mistakes mistakes;
+};
+
+/* The row of a file, by its place. */
+#define ROW(l, of, type, i)       (&((const struct type *)(l)->rows[of].rows)[i])
+#define MISTAKE(l, of, line, ...) mistakes_add(&(l)->mistakes, record_types[of].file, (line), __VA_ARGS__)
+
+/* Makes the public structs of the rows. False only when the arena is exhausted. */
+bool build(struct loading *l) MUST_CHECK;
+
+/* Reads "a + 2 b - c" into terms; adds what is wrong to mistakes. False only when the arena is exhausted. */
+bool build_cross_terms(struct loading *l, const struct cross_rule_row *row, struct cross_rule *rule) MUST_CHECK;
+
+/* What no single row can show. */
+void check(struct loading *l);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rows - the catalogue's files as they are written: one struct a file, one table of columns a file. Inside catalogue only.
+ */
+#ifndef TRAM_ROWS_H
+#define TRAM_ROWS_H
+
+#include "records.h"
+
+/* Order in which mistakes are told; each has its row struct below. */
+enum file {
+	FILE_PARAMETERS,
+	FILE_CALENDARS,
+	FILE_DUE_DATES,
+	FILE_AREAS,
+	FILE_SUCCESSION,
+	FILE_PROVIDERS,
+	FILE_SOURCE_SYSTEMS,
+	FILE_SOURCES,
+	FILE_DATAFLOWS,
+	FILE_INDICATORS,
+	FILE_CROSS_RULES,
+	FILE_PUBLISHED_FIGURES,
+	N_FILES
+};
+
+struct parameter_row {
+	int line;
+	int parameter; /* enum parameter */
+	int value;
+	const char *note_vi, *note_en;
+};
+
+struct calendar_row {
+	int line;
+	const char *calendar, *frequency;
+	int from_month, from_day, to_month, to_day;
+	const char *note_vi, *note_en, *source;
+};
+
+struct due_row {
+	int line;
+	const char *due, *frequency;
+	int month, day;
+	const char *note_vi, *note_en, *source;
+};
+
+struct area_row {
+	int line;
+	const char *area, *vintage, *code, *parent, *name_vi, *short_name_vi, *name_en, *kind, *iso_3166_2;
+	int level; /* enum area_level */
+	int32_t valid_from, valid_to;
+	int coastal;
+	struct optional_decimal population;
+};
+
+struct succession_row {
+	int line;
+	const char *predecessor, *successor, *effective_date;
+};
+
+struct provider_row {
+	int line;
+	const char *provider, *area, *name_vi, *name_en, *agent;
+	int kind; /* enum provider_kind */
+};
+
+struct source_system_row {
+	int line;
+	const char *code, *name_vi, *name_en, *figures, *role;
+};
+
+struct source_row {
+	int line;
+	const char *source, *event_vi, *publisher;
+	int32_t date;
+};
+
+struct dataflow_row {
+	int line;
+	const char *code, *name_vi, *name_en, *frequencies, *calendar, *due;
+	int provided_by; /* enum provider_kind */
+	int32_t valid_from, valid_to;
+};
+
+struct indicator_row {
+	int line;
+	const char *code, *dataflow, *name_vi, *name_en, *unit, *unit_vi, *mean_weight, *coverage_weight, *derives_from,
+	    *denominator_vi, *frequencies, *source_system, *notes;
+	int value_type, kind, over_area, over_time; /* enums; kind is a place in kind_names */
+	int display_unit_mult, display_decimals, max_age_days;
+	bool integer, mandatory;
+	struct optional_decimal min, max;
+	int32_t valid_from, valid_to;
+};
+
+struct cross_rule_row {
+	int line;
+	const char *code, *left, *right, *note_vi, *note_en;
+	int rule, operator, missing, severity; /* places in their names */
+	struct optional_decimal tolerance;
+};
+
+struct published_figure_row {
+	int line;
+	int figure_no, unit_mult;
+	const char *indicator, *time_period, *reference_date, *value, *numerator, *denominator, *rank_out_of, *unit,
+	    *announced_on, *source, *quote_vi;
+	int period_basis, qualifier, obs_status;
+};
+
+/* By enum file. */
+extern const struct record_type record_types[N_FILES];
+
+/* Names as the files write them, NULL-ended, in the order of their enums. */
+extern const char *const kind_names[],
+    *const cross_rule_names[], *const severity_letters[], *const qualifier_names[], *const obs_status_letters[],
+											*const parameter_names[];
+
+#endif
