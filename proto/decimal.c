@@ -2,6 +2,7 @@
 #include "decimal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 __extension__ typedef __int128 i128;
@@ -238,7 +239,7 @@ static void take_letter(struct cursor *c, char buf[static 8])
 {
 	for (size_t i = 0; i < sizeof(decompositions) / sizeof(decompositions[0]); i++)
 		if (take(c, decompositions[i].letter)) {
-			strcpy(buf, decompositions[i].parts);
+			snprintf(buf, 8, "%s", decompositions[i].parts);
 			return;
 		}
 	buf[0] = *c->at++;
@@ -260,10 +261,11 @@ static int take_multiplier(struct cursor *c)
 		if (take_any(&space, spaces, N_SPACES))
 			break;
 		take_letter(c, letter);
-		if (len + strlen(letter) >= sizeof(word))
+		size_t n = strlen(letter);
+		if (len + n >= sizeof(word))
 			return 0;
-		strcpy(word + len, letter);
-		len += strlen(letter);
+		memcpy(word + len, letter, n + 1);
+		len += n;
 	}
 	for (size_t i = 0; i < sizeof(multipliers) / sizeof(multipliers[0]); i++)
 		if (strcmp(word, multipliers[i].word) == 0)

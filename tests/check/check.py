@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the compiler does not check. Each check is a function below; it yields one line a mistake, with file and line.
+
+    check.py NAME      one check, as ctest runs it (check.NAME)
+    check.py           all
+    check.py --list    their names
+"""
+
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOMS = ("proto", "ingest", "aggregator")
+
+# A room may include headers of itself and of these. Arrows run one way; see ARCHITECTURE.md.
+ROOM_MAY_INCLUDE = {
+    "ingest/base": (),
+    "proto": ("ingest/base",),
+    "ingest/wire": ("ingest/base", "proto"),
+    "ingest/agent": ("ingest/base", "proto", "ingest/wire"),
+    "ingest/gate": ("ingest/base", "proto", "ingest/wire"),
+    "ingest/cli": ("ingest/base", "proto", "ingest/wire"),
+    "aggregator/catalogue": ("ingest/base", "proto"),
+    "aggregator/rules": ("ingest/base", "proto", "aggregator/catalogue"),
+    "aggregator/store": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules"),
+    "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "aggregator/catalogue", "aggregator/rules",
+                          "aggregator/store"),
+    "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/catalogue", "aggregator/rules",
+                   "aggregator/store"),
+}
+
+# A library's header and where it may be seen.
+LIBRARY_MAY_BE_SEEN = {
+    "zmq.h": ("ingest/wire", "ingest/gate", "ingest/agent", "aggregator/main.c", "aggregator/feed.c"),
+    "libpq-fe.h": ("aggregator/store",),
+    "sqlite3.h": ("ingest/agent/outbox",),
+    "csv.h": ("ingest/cli", "aggregator/catalogue"),
+    "ini.h": ("ingest/base/conf.c", "ingest/wire/keys.c"),
+    "zstd.h": ("proto/codec.c",),
+    "sodium.h": ("proto/digest.c", "ingest/wire", "ingest/agent", "ingest/gate"),
+}
+
+BANNED = {
+    "strcpy|strcat|sprintf|vsprintf|gets": "writes without a bound: use snprintf or a buffer with a length",
+    "strncpy": "leaves a text without its end: use snprintf",
+    "strtok": "keeps hidden state",
+    "atoi|atol|atoll|atof|strtod|strtof": "cannot say that the text is not a number: use decimal_parse or strtoll with checks",
+    "gmtime|localtime|asctime|ctime": "not safe with threads: use the clock module",
+    "system|popen": "runs a shell",
+    "rand|srand|random": "not random enough: use libsodium or retry's",
+    "tmpnam|mktemp|tempnam": "races: use mkstemp",
+    "alloca": "no bound on the stack",
+    "sleep|usleep": "waiting is done in the loop, on a condition",
+}
+FUNCTION_LINES_MAX = 90
+UNFINISHED = r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K|for no[w]|not implemente[d])\b"
+
+
+# ---------------------------------------------------------------- reading the tree
+
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns], cwd=ROOT, check=True,
+                            stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return [name for name in listed if (ROOT / name).is_file()]
+
+
+def c_files(*rooms):
+    return tracked(*(f"{room}/*.{ending}" for room in rooms for ending in ("c", "h")))
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def code_of(name):
+    """The C text with comments, strings and characters blanked, line by line."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match[0])
+    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+    return re.sub(pattern, blank, read(name), flags=re.S)
+
+
+def room_of(name):
+    inside = [room for room in ROOM_MAY_INCLUDE if name.startswith(f"{room}/")]
+    return max(inside, key=len, default=None)
+
+
+def lines_matching(name, pattern, source):
+    for number, line in enumerate(source.splitlines(), 1):
+        for match in re.finditer(pattern, line):
+            yield number, match
+
+
+def table_rows(name, macro):
+    """The rows MACRO(ID, "first text", ...) of a .def file: (line, id, first text)."""
+    pattern = rf'^{macro}\(\s*(\w+)\s*,\s*(?:"([^"]*)")?'
+    return [(number, match[1], match[2] or "") for number, match in lines_matching(name, pattern, read(name))]
+
+
+# ---------------------------------------------------------------- the checks
+
+def check_layering():
+    """An include against the arrows, a library's header outside its room, or one header name in two rooms."""
+    owners = {}
+    for name in c_files(*ROOMS):
+        if name.endswith(".h"):
+            header = pathlib.Path(name).name
+            if header in owners:
+                yield f"{name}: a second header of this name; the other is {owners[header]}"
+            owners[header] = name
+    for name in c_files(*ROOMS):
+        room = room_of(name)
+        for number, match in lines_matching(name, r'^#\s*include\s+["<]([^">]+)[">]', read(name)):
+            header = match[1]
+            seen_in = LIBRARY_MAY_BE_SEEN.get(header)
+            if seen_in and not name.startswith(seen_in):
+                yield f"{name}:{number}: {header} may be seen only in {', '.join(seen_in)}"
+            owner = room_of(owners.get(header, ""))
+            if owner and owner != room and owner not in ROOM_MAY_INCLUDE[room]:
+                yield f"{name}:{number}: {room} may not include {header} of {owner}"
+
+
+def check_banned():
+    """Calls that this project does not make."""
+    for name in c_files(*ROOMS):
+        code = code_of(name)
+        for words, why in BANNED.items():
+            for number, match in lines_matching(name, rf"(?<![\w.>])({words})\s*\(", code):
+                yield f"{name}:{number}: {match[1]}: {why}"
+
+
+def check_floats():
+    """No binary floating point: a figure is exact on all its way."""
+    for name in c_files(*ROOMS):
+        for number, match in lines_matching(name, r"\b(float|double)\b", code_of(name)):
+            yield f"{name}:{number}: {match[1]}: use struct decimal, or whole numbers of a smaller unit"
+
+
+def functions():
+    names = [name for name in c_files(*ROOMS, "tests") if name.endswith(".c")]
+    if not names:
+        return
+    tags = subprocess.run(["ctags", "--output-format=json", "--languages=C,C++", "--kinds-C=f", "--fields=+ne", "-o", "-",
+                           *names], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for line in tags.splitlines():
+        tag = json.loads(line)
+        if "end" in tag:
+            yield tag["path"], tag["line"], tag["name"], tag["end"] - tag["line"] + 1
+
+
+def check_length():
+    """No function over 90 lines; prints what the functions are like."""
+    lengths = []
+    for name, number, function, lines in functions():
+        lengths.append(lines)
+        if lines > FUNCTION_LINES_MAX:
+            yield f"{name}:{number}: {function} has {lines} lines; {FUNCTION_LINES_MAX} is the most"
+    if lengths:
+        lengths.sort()
+        print(f"{len(lengths)} functions: median {statistics.median(lengths):.0f} lines, "
+              f"nine in ten up to {lengths[len(lengths) * 9 // 10]}, longest {lengths[-1]}")
+
+
+def check_format():
+    """clang-format-14 decides how the source looks."""
+    names = c_files(*ROOMS, "tests")
+    done = subprocess.run(["clang-format-14", "--dry-run", *names], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    for name in sorted(set(re.findall(r"^([^:\n]+):\d+:\d+: warning", done.stderr, flags=re.M))):
+        yield f"{name}: run clang-format-14 -i {name}"
+
+
+def check_spdx():
+    """Every source file says its licence in its first lines."""
+    for name in tracked("*.c", "*.h", "*.def", "*.py", "*.sh", "*.sql", "*.proto", "*.cmake", "CMakeLists.txt",
+                        "*/CMakeLists.txt", "deploy/demo", "deploy/install-packages", "tests/run", ".ci/run"):
+        if "SPDX-License-Identifier: Apache-2.0" not in "\n".join(read(name).splitlines()[:3]):
+            yield f"{name}:1: no SPDX-License-Identifier: Apache-2.0"
+
+
+def check_unfinished():
+    """Nothing calls itself unfinished."""
+    for name in tracked("*.c", "*.h", "*.def", "*.py", "*.sql", "*.proto", "*.md", "deploy/*", "tests/run"):
+        try:
+            source = read(name)
+        except UnicodeDecodeError:
+            continue
+        for number, match in lines_matching(name, UNFINISHED, source):
+            yield f"{name}:{number}: {match[1]}"
+
+
+def check_translations():
+    """Every text that a person reads stands in deploy/po/vi.po, translated."""
+    names = [name for name in c_files(*ROOMS) + tracked("*.def")]
+    with tempfile.TemporaryDirectory() as folder:
+        template = pathlib.Path(folder) / "tram.pot"
+        subprocess.run(["xgettext", "--language=C", "--from-code=UTF-8", "-k_", "-kN_", "-o", template, *names], cwd=ROOT,
+                       check=True)
+        done = subprocess.run(["msgcmp", "deploy/po/vi.po", template], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+                              check=False)
+    for line in done.stderr.splitlines():
+        yield line.replace(f"{template}:", "")
+
+
+def check_docs():
+    """Every setting, rule, event, counter and command has its place in a manual page or in PROTOCOL.md."""
+    manual = {name: read(name) for name in tracked("deploy/man/*", "proto/PROTOCOL.md")}
+    everything = "\n".join(manual.values())
+    for name in tracked("*.def"):
+        for macro in ("EVENT", "RULE", "SETTING", "COUNTER", "COMMAND"):
+            for number, identifier, text in table_rows(name, macro):
+                word = text if macro in ("EVENT", "COUNTER", "COMMAND") and text else identifier
+                word = word.replace("_", "-") if macro == "RULE" else word
+                if not re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", everything):
+                    yield f"{name}:{number}: {word} is in no page of deploy/man"
+
+
+def check_shell():
+    """The shell scripts parse."""
+    for name in ("deploy/demo", "deploy/install-packages"):
+        done = subprocess.run(["sh", "-n", name], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            yield done.stderr.strip()
+
+
+CHECKS = {name.removeprefix("check_"): function for name, function in globals().items() if name.startswith("check_")}
+
+
+def run(name):
+    mistakes = list(CHECKS[name]())
+    for mistake in mistakes:
+        print(mistake)
+    print(f"{name}: {len(mistakes)} mistakes" if mistakes else f"{name}: fine")
+    return not mistakes
+
+
+def main(words):
+    if words == ["--list"]:
+        print("\n".join(CHECKS))
+        return 0
+    unknown = [word for word in words if word not in CHECKS]
+    if unknown:
+        print(f"no check named {', '.join(unknown)}; see --list", file=sys.stderr)
+        return 64
+    return 0 if all([run(name) for name in words or CHECKS]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

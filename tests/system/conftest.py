@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from tramtest import ROOT, Agent, Centre, Postgres, Road  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: only in tests/run full")
+
+
+@pytest.fixture(scope="session")
+def session_folder():
+    """Short, because sockets lie in it; entered by the user postgres too."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(session_folder):
+    folder = session_folder / "pg"
+    folder.mkdir()
+    cluster = Postgres(folder)
+    cluster.init()
+    cluster.start()
+    yield cluster
+    cluster.daemon.discard()
+
+
+@pytest.fixture(scope="session")
+def template(postgres, session_folder):
+    """A database with schema and catalogue, from which each test's own is copied."""
+    database = postgres.make_database()
+    centre = Centre(session_folder / "template", postgres, database)
+    centre.tram("store", "migrate", "--database", postgres.conninfo(database))
+    centre.tram("catalogue", "load", ROOT / "deploy")
+    return database
+
+
+@pytest.fixture
+def folder():
+    """Short-lived and short-named: a Unix socket's path has 107 bytes."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="tram-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def fleet(folder, postgres, template):
+    """Makes centres, agents and roads, and ends whatever of them is still running after the test."""
+    with Fleet(folder, postgres, template) as made:
+        yield made
+
+
+class Fleet:
+    def __init__(self, folder, postgres, template):
+        self.folder, self.postgres, self.template = folder, postgres, template
+        self.members = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for member in reversed(self.members):
+            member.close() if isinstance(member, Road) else member.daemon.discard()
+
+    def centre(self, name="centre", start=True, **settings):
+        centre = Centre(self.folder / name, self.postgres, self.postgres.make_database(self.template), **settings)
+        self.members.append(centre)
+        return centre.start() if start else centre
+
+    def agent(self, centre, name="agent-63-46", start=True, folder=None, **settings):
+        agent = Agent(self.folder / (folder or name), centre, name, **settings)
+        self.members.append(agent)
+        return agent.start() if start else agent
+
+    def road(self, centre):
+        road = Road(centre.port)
+        self.members.append(road)
+        return road
+
+
+@pytest.fixture
+def centre(fleet):
+    return fleet.centre()
+
+
+@pytest.fixture
+def agent(fleet, centre):
+    return fleet.agent(centre)
