@@ -177,65 +177,69 @@ static bool is_bad(const char *text)
 	return text_check(text, strlen(text), &at) == TEXT_NOT_UTF8;
 }
 
-static const char *bad_text(const ProtobufCMessage *message, const char *prefix, char *buf, size_t size);
-
-/* One value of a field: the text itself, or the message to look into. index: 0 for a field that is not repeated. */
-static const char *bad_value(const ProtobufCFieldDescriptor *field, const void *value, size_t index, const char *prefix,
-			     char *buf, size_t size)
+/* Puts "name." or "name[n]." before the path in buf; index 0: the field is not repeated. Only a bad text pays for it. */
+static void prepend(const ProtobufCFieldDescriptor *field, size_t index, char *buf, size_t size)
 {
-	const char *dot = prefix[0] ? "." : "";
-	char path[128];
+	char inner[128];
 
+	snprintf(inner, sizeof(inner), "%s%s", buf[0] ? "." : "", buf);
 	if (index > 0)
-		snprintf(path, sizeof(path), "%s%s%s[%zu]", prefix, dot, field->name, index);
+		snprintf(buf, size, "%s[%zu]%s", field->name, index, inner);
 	else
-		snprintf(path, sizeof(path), "%s%s%s", prefix, dot, field->name);
-	if (field->type == PROTOBUF_C_TYPE_MESSAGE)
-		return bad_text(value, path, buf, size);
-	if (!is_bad(value))
-		return NULL;
-	snprintf(buf, size, "%s", path);
-	return buf;
+		snprintf(buf, size, "%s%s", field->name, inner);
 }
 
-static const char *bad_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const char *prefix,
-			     char *buf, size_t size)
+static bool find_bad_text(const ProtobufCMessage *message, char *buf, size_t size);
+
+/* One value of a field: the text itself, or the message to look into. */
+static bool is_bad_value(const ProtobufCFieldDescriptor *field, const void *value, size_t index, char *buf, size_t size)
 {
-	const char *member = (const char *)message + field->offset, *found = NULL;
+	bool bad = field->type == PROTOBUF_C_TYPE_MESSAGE ? find_bad_text(value, buf, size) : is_bad(value);
+
+	if (bad)
+		prepend(field, index, buf, size);
+	return bad;
+}
+
+static bool is_bad_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, char *buf, size_t size)
+{
+	const char *member = (const char *)message + field->offset;
+	bool found = false;
 	size_t n;
 
 	if (field->label != PROTOBUF_C_LABEL_REPEATED) {
 		const void *value = *(void *const *)(const void *)member;
 
-		return value ? bad_value(field, value, 0, prefix, buf, size) : NULL;
+		return value && is_bad_value(field, value, 0, buf, size);
 	}
 	n = *(const size_t *)(const void *)((const char *)message + field->quantifier_offset);
 	for (size_t i = 0; i < n && !found; i++) {
 		void *const *values = *(void *const *const *)(const void *)member;
 
-		found = bad_value(field, values[i], i + 1, prefix, buf, size);
+		found = is_bad_value(field, values[i], i + 1, buf, size);
 	}
 	return found;
 }
 
-static const char *bad_text(const ProtobufCMessage *message, const char *prefix, char *buf, size_t size)
+static bool find_bad_text(const ProtobufCMessage *message, char *buf, size_t size)
 {
 	const ProtobufCMessageDescriptor *type = message->descriptor;
-	const char *found = NULL;
+	bool found = false;
 
 	for (unsigned i = 0; i < type->n_fields && !found; i++) {
 		const ProtobufCFieldDescriptor *field = &type->fields[i];
 
 		assert(!(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF));
 		if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE)
-			found = bad_field(message, field, prefix, buf, size);
+			found = is_bad_field(message, field, buf, size);
 	}
 	return found;
 }
 
 const char *codec_report_bad_text(const Tram__V1__Report *report, char *buf, size_t size)
 {
-	return bad_text(&report->base, "", buf, size);
+	buf[0] = '\0';
+	return find_bad_text(&report->base, buf, size) ? buf : NULL;
 }
 
 /* ---------------------------------------------------------------- messages to bytes */
