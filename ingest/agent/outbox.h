@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outbox - every report handed in, safe on the province's disk, and what the centre said about it.
+ *
+ * A report has its place (seq, contiguous from 1) in one hash-chained stream, the epoch, that was made at random with
+ * the file. It is there before anybody is told (fsync), and stays for a stated time after the centre acknowledged it, so
+ * that a centre restored from a backup gets it again. Nothing is ever dropped to make room: a full outbox refuses at the
+ * door. SQLite, one connection that no second process can join; any error of the disk is final: the process must end and
+ * start anew from the file. One thread.
+ */
+#ifndef TRAM_OUTBOX_H
+#define TRAM_OUTBOX_H
+
+#include "arena.h"
+#include "digest.h"
+#include "err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTBOX_FILE       "outbox.db"
+#define OUTBOX_TICKET_MAX 160
+#define OUTBOX_NONCE_SIZE 16
+
+struct outbox;
+
+struct outbox_limits {
+	int64_t bytes_max;    /* what the file may hold, free pages not counted */
+	int64_t free_min;     /* bytes that must stay free on the disk */
+	int64_t retention_us; /* how long an acknowledged report is kept */
+};
+
+/*
+ * Opens dir/outbox.db, making folder and file if absent. boot: random, of this start. NULL and *err when the file is
+ * another agent's, newer than this program, damaged, or open in another process. Caller closes with outbox_close().
+ */
+struct outbox *outbox_open(const char *dir, const char *agent, const struct outbox_limits *limits,
+			   const uint8_t boot[static OUTBOX_NONCE_SIZE], struct err *err) MUST_CHECK;
+
+/* Closes and sets *obp to NULL; NULL is fine. What is not committed is as if it had never been. */
+void outbox_close(struct outbox **obp);
+
+/* New limits from now on. */
+void outbox_set_limits(struct outbox *ob, const struct outbox_limits *limits);
+
+/* Whether the disk failed: every later call fails, and the process must end. */
+bool outbox_is_broken(const struct outbox *ob);
+
+/* Where everything stands; costs nothing. Changes with the outbox. */
+struct outbox_state {
+	char agent[65];
+	struct epoch epoch, previous_epoch;
+	bool has_previous;
+	struct digest previous_chain;
+	uint64_t trimmed;       /* reports up to here are gone; 0: none. The first kept is trimmed + 1 */
+	uint64_t last_appended; /* 0: none yet */
+	struct digest last_chain;
+	uint64_t acknowledged;
+	uint64_t verdict_cursor;
+	uint32_t catalogue_version; /* of the codebook; 0: none */
+	int64_t created_at_us;
+};
+const struct outbox_state *outbox_state(const struct outbox *ob);
+
+/* Bytes the file holds now, free pages not counted; -1 when it cannot be said. */
+int64_t outbox_bytes(struct outbox *ob);
+
+/* ---------------------------------------------------------------- handing in */
+
+/* What lists show of a report without reading it again. */
+struct outbox_summary {
+	const char *provider, *dataflow, *time_period;
+	uint32_t observations;
+};
+
+struct outbox_ticket {
+	char text[OUTBOX_TICKET_MAX]; /* agent/epoch's first 8 digits/first[-last] */
+	uint64_t first_seq, last_seq, observations;
+};
+
+/* Whether so many more bytes may come in; *err says what is full and what to do (ERR_TEMPFAIL). */
+bool outbox_may_take(struct outbox *ob, int64_t bytes, struct err *err) MUST_CHECK;
+
+/*
+ * One hand-in: begin, add each report (at least one), commit: all or none. When begin, add or commit fails nothing is
+ * left of it and no rollback is needed. The ticket may be told as soon as commit has returned true, and not before.
+ */
+bool outbox_begin(struct outbox *ob, const char *file_name, int64_t bytes, int64_t now_us, struct err *err) MUST_CHECK;
+bool outbox_add(struct outbox *ob, const void *data, size_t len, const struct outbox_summary *summary,
+		struct err *err) MUST_CHECK;
+bool outbox_commit(struct outbox *ob, struct outbox_ticket *ret, struct err *err) MUST_CHECK;
+void outbox_rollback(struct outbox *ob);
+
+/* The text of a ticket of this outbox. Returns buf. */
+char *outbox_ticket_text(const struct outbox *ob, uint64_t first_seq, uint64_t last_seq,
+			 char buf[static OUTBOX_TICKET_MAX]);
+
+/* Reads a ticket's text; false and *err (ERR_DATA) when it is none, or of another outbox. */
+bool outbox_ticket_parse(const struct outbox *ob, const char *text, uint64_t *ret_first, uint64_t *ret_last,
+			 struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- reading */
+
+struct outbox_report {
+	uint64_t seq, ticket_first, ticket_last;
+	const char *file_name;
+	int64_t handed_in_at_us;
+	struct outbox_summary summary;
+	struct digest digest, chain;
+	const uint8_t *bytes; /* NULL in lists */
+	size_t len;
+	uint64_t verdict_seq; /* of the latest verdict; 0: none yet. Only in lists */
+};
+
+/*
+ * Report seq with its bytes, checked against digest and chain, in the arena. False and *err: not kept (ERR_NOINPUT),
+ * damaged (the outbox is broken), or the arena's cap (ERR_PROTOCOL).
+ */
+bool outbox_read(struct outbox *ob, uint64_t seq, struct arena *a, struct outbox_report *ret,
+		 struct err *err) MUST_CHECK;
+
+/* The chain at seq, trimmed .. last_appended. False and *err as outbox_read(). */
+bool outbox_chain(struct outbox *ob, uint64_t seq, struct digest *ret, struct err *err) MUST_CHECK;
+
+/* When report seq was handed in; 0: not kept. */
+int64_t outbox_handed_in_at(struct outbox *ob, uint64_t seq);
+
+/* Up to max rows with after < seq < below, newest first. The row's texts live for the call. */
+typedef void outbox_report_fn(void *context, const struct outbox_report *row);
+bool outbox_list(struct outbox *ob, uint64_t below, uint64_t after, uint32_t max, outbox_report_fn *row, void *context,
+		 struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- what the centre said */
+
+struct outbox_acknowledgement {
+	uint64_t committed_through;
+	struct digest chain;
+	int64_t committed_at_us;
+	uint8_t signature[SIGNATURE_SIZE], key_id[KEY_ID_SIZE];
+};
+
+/* Keeps a verified acknowledgement of this epoch. One of a position that has one already changes nothing. */
+bool outbox_put_acknowledgement(struct outbox *ob, const struct outbox_acknowledgement *ack, int64_t now_us,
+				struct err *err) MUST_CHECK;
+
+/* The first acknowledgement that covers seq; *ret_found tells whether there is one. */
+bool outbox_acknowledgement(struct outbox *ob, uint64_t seq, struct outbox_acknowledgement *ret, bool *ret_found,
+			    struct err *err) MUST_CHECK;
+
+struct outbox_verdict {
+	uint64_t verdict_seq;
+	struct epoch epoch;
+	uint64_t seq;
+	const uint8_t *body; /* a packed Verdict */
+	size_t len;
+	/* only when read: */
+	int64_t stored_at_us;
+	uint64_t ticket_first, ticket_last; /* 0: the report is not kept */
+	const char *file_name;
+	int64_t handed_in_at_us;
+	struct outbox_summary summary;
+};
+
+/* Keeps verdicts, contiguous from the cursor on, all or none. */
+bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdicts, size_t n, int64_t now_us,
+			 struct err *err) MUST_CHECK;
+
+/* Up to max verdicts after `after`, in order; first_seq 0: of all reports, else of that range. Texts live for the call. */
+typedef void outbox_verdict_fn(void *context, const struct outbox_verdict *row);
+bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, uint32_t max,
+		     outbox_verdict_fn *row, void *context, struct err *err) MUST_CHECK;
+
+/* How many reports of the range have a verdict. */
+bool outbox_judged(struct outbox *ob, uint64_t first_seq, uint64_t last_seq, uint64_t *ret, struct err *err) MUST_CHECK;
+
+/* How long the last 1000 reports waited for their first verdict: median and 99th percentile; -1: none yet. */
+bool outbox_time_to_verdict(struct outbox *ob, int64_t *ret_p50_us, int64_t *ret_p99_us, struct err *err) MUST_CHECK;
+
+/* A packed Codebook. Reading: in the arena; *ret NULL when there is none. */
+bool outbox_put_codebook(struct outbox *ob, uint32_t version, const void *data, size_t len, int64_t now_us,
+			 struct err *err) MUST_CHECK;
+bool outbox_codebook(struct outbox *ob, struct arena *a, const uint8_t **ret, size_t *ret_len,
+		     struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- care */
+
+/*
+ * Forgets, in one small step, reports that were acknowledged longer ago than the retention and are not beyond
+ * `committed` (what the centre says it has now), with their verdicts. *ret_more: call again.
+ */
+bool outbox_trim(struct outbox *ob, uint64_t committed, int64_t now_us, bool *ret_more, struct err *err) MUST_CHECK;
+
+/* Folds the write-ahead log into the file and cuts it. For a quiet moment. */
+bool outbox_rest(struct outbox *ob, struct err *err) MUST_CHECK;
+
+#endif

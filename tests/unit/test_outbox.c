@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#define NOW INT64_C(1700000000000000)
+#define DAY (INT64_C(86400) * 1000000)
+
+static const uint8_t boot[OUTBOX_NONCE_SIZE] = {1};
+static const struct outbox_limits limits = {.bytes_max = 64 << 20, .free_min = 0, .retention_us = 30 * DAY};
+
+struct place {
+	char dir[64], file[96];
+	struct outbox *ob;
+	struct arena *arena;
+	struct err err;
+};
+
+static struct outbox *open_again(struct place *p)
+{
+	outbox_close(&p->ob);
+	p->ob = outbox_open(p->dir, "agent-63-46", &limits, boot, &p->err);
+	return p->ob;
+}
+
+static int setup(void **state)
+{
+	struct place *p = calloc(1, sizeof *p);
+	snprintf(p->dir, sizeof p->dir, "/tmp/tram-outbox-XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	snprintf(p->file, sizeof p->file, "%s/" OUTBOX_FILE, p->dir);
+	p->arena = arena_new(16 << 20);
+	if (!open_again(p))
+		fail_msg("%s", p->err.text);
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+	char name[128];
+	outbox_close(&p->ob);
+	arena_free(&p->arena);
+	for (const char **end = (const char *[]){"", "-wal", "-shm", NULL}; *end; end++) {
+		snprintf(name, sizeof name, "%s%s", p->file, *end);
+		unlink(name);
+	}
+	rmdir(p->dir);
+	free(p);
+	return 0;
+}
+
+#define OR_FAIL(p, call)                                                                                               \
+	do                                                                                                             \
+		if (!(call))                                                                                           \
+			fail_msg("%s: %s", #call, (p)->err.text);                                                      \
+	while (0)
+
+/* One ticket of n reports of len bytes each, whose content tells the seq they should get. */
+static bool hand_in(struct place *p, unsigned n, size_t len, int64_t now, struct outbox_ticket *ticket)
+{
+	const struct outbox_summary summary = {"VN-46", "dvc", "2024", 3};
+	uint64_t seq = outbox_state(p->ob)->last_appended;
+	char *bytes = calloc(1, len + 32);
+	bool fine = outbox_begin(p->ob, "tháng 6.csv", (int64_t)(n * len), now, &p->err);
+	for (unsigned i = 0; fine && i < n; i++) {
+		sprintf(bytes, "report %llu", (unsigned long long)++seq);
+		fine = outbox_add(p->ob, bytes, len, &summary, &p->err);
+	}
+	free(bytes);
+	return fine && outbox_commit(p->ob, ticket, &p->err);
+}
+
+static void acknowledge(struct place *p, uint64_t through, int64_t now)
+{
+	struct outbox_acknowledgement ack = {.committed_through = through, .committed_at_us = (int64_t)through * 10};
+	memset(ack.signature, (int)through, sizeof ack.signature);
+	memset(ack.key_id, 7, sizeof ack.key_id);
+	OR_FAIL(p, outbox_chain(p->ob, through, &ack.chain, &p->err));
+	OR_FAIL(p, outbox_put_acknowledgement(p->ob, &ack, now, &p->err));
+}
+
+static void judge(struct place *p, uint64_t verdict_seq, uint64_t seq, int64_t now)
+{
+	struct outbox_verdict verdict = {.verdict_seq = verdict_seq,
+					 .epoch = outbox_state(p->ob)->epoch,
+					 .seq = seq,
+					 .body = (const uint8_t *)"v",
+					 .len = 1};
+	OR_FAIL(p, outbox_put_verdicts(p->ob, &verdict, 1, now, &p->err));
+}
+
+static void check_report(struct place *p, uint64_t seq, size_t len)
+{
+	struct outbox_report report;
+	char expected[32];
+	snprintf(expected, sizeof expected, "report %llu", (unsigned long long)seq);
+	OR_FAIL(p, outbox_read(p->ob, seq, p->arena, &report, &p->err));
+	assert_int_equal(report.seq, seq);
+	assert_int_equal(report.len, len);
+	assert_memory_equal(report.bytes, expected, strlen(expected));
+}
+
+/* The chain over all kept reports, recomputed from nothing. */
+static void check_chain(struct place *p)
+{
+	const struct outbox_state *state = outbox_state(p->ob);
+	struct digest chain, kept;
+	chain_start(state->agent, &state->epoch, NULL, &chain);
+	for (uint64_t seq = 1; seq <= state->last_appended; seq++) {
+		struct outbox_report report;
+		struct digest digest;
+		OR_FAIL(p, outbox_read(p->ob, seq, p->arena, &report, &p->err));
+		digest_report(report.bytes, report.len, &digest);
+		chain_next(&chain, &digest, &chain);
+		OR_FAIL(p, outbox_chain(p->ob, seq, &kept, &p->err));
+		assert_memory_equal(&kept, &chain, sizeof chain);
+		arena_reset(p->arena);
+	}
+	assert_memory_equal(&state->last_chain, &chain, sizeof chain);
+}
+
+static void test_what_is_in_stays_in(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket one, many;
+	struct outbox_report report;
+	struct epoch epoch = outbox_state(p->ob)->epoch;
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &one));
+	OR_FAIL(p, hand_in(p, 50, 1000, NOW + 5, &many));
+	assert_int_equal(one.first_seq, 1);
+	assert_int_equal(many.first_seq, 2);
+	assert_int_equal(many.last_seq, 51);
+	assert_int_equal(many.observations, 150);
+
+	assert_non_null(open_again(p));
+	assert_memory_equal(&outbox_state(p->ob)->epoch, &epoch, sizeof epoch);
+	assert_int_equal(outbox_state(p->ob)->last_appended, 51);
+	check_report(p, 1, 100);
+	check_report(p, 51, 1000);
+	check_chain(p);
+	OR_FAIL(p, outbox_read(p->ob, 30, p->arena, &report, &p->err));
+	assert_int_equal(report.ticket_first, 2);
+	assert_int_equal(report.ticket_last, 51);
+	assert_string_equal(report.file_name, "tháng 6.csv");
+	assert_string_equal(report.summary.provider, "VN-46");
+	assert_int_equal(report.handed_in_at_us, NOW + 5);
+	assert_int_equal(outbox_handed_in_at(p->ob, 30), NOW + 5);
+	assert_int_equal(outbox_handed_in_at(p->ob, 52), 0);
+	assert_false(outbox_read(p->ob, 52, p->arena, &report, &p->err));
+	assert_int_equal(p->err.kind, ERR_NOINPUT);
+	assert_false(outbox_is_broken(p->ob));
+}
+
+static void test_rolled_back_is_as_if_never(void **state)
+{
+	struct place *p = *state;
+	const struct outbox_summary summary = {"VN-46", "dvc", "2024", 3};
+	struct outbox_ticket ticket;
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
+	OR_FAIL(p, outbox_begin(p->ob, "x", 3, NOW, &p->err));
+	OR_FAIL(p, outbox_add(p->ob, "abc", 3, &summary, &p->err));
+	outbox_rollback(p->ob);
+	assert_int_equal(outbox_state(p->ob)->last_appended, 1);
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
+	assert_int_equal(ticket.first_seq, 2);
+	check_chain(p);
+	OR_FAIL(p, outbox_begin(p->ob, "x", 3, NOW, &p->err));
+	OR_FAIL(p, outbox_add(p->ob, "abc", 3, &summary, &p->err));
+	assert_non_null(open_again(p)); /* closed in the middle */
+	assert_int_equal(outbox_state(p->ob)->last_appended, 2);
+	check_chain(p);
+}
+
+static void test_tickets(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	uint64_t first, last;
+	OR_FAIL(p, hand_in(p, 30, 10, NOW, &ticket));
+	char *stem = strdup(ticket.text), text[300];
+	strrchr(stem, '/')[1] = '\0';
+	assert_int_equal(strlen(stem), strlen("agent-63-46/12345678/"));
+	const struct {
+		const char *rest;
+		uint64_t first, last; /* 0: none */
+	} cases[] = {{"1-30", 1, 30}, {"7", 7, 7},
+		     {"30", 30, 30},  {"31", 0, 0},
+		     {"1-31", 0, 0},  {"0", 0, 0},
+		     {"", 0, 0},      {"-1", 0, 0},
+		     {"2-1", 0, 0},   {"1-2-3", 0, 0},
+		     {"01", 0, 0},    {"1x", 0, 0},
+		     {"1-", 0, 0},    {"9999999999999999999999", 0, 0}};
+	assert_true(strcmp(ticket.text + strlen(stem), "1-30") == 0);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(text, sizeof text, "%s%s", stem, cases[i].rest);
+		bool fine = outbox_ticket_parse(p->ob, text, &first, &last, &p->err);
+		if (fine != (cases[i].first != 0) || (fine && (first != cases[i].first || last != cases[i].last)))
+			fail_msg("%s", text);
+	}
+	assert_false(outbox_ticket_parse(p->ob, "agent-63-01/00000000/1", &first, &last, &p->err));
+	assert_int_equal(p->err.kind, ERR_DATA);
+	free(stem);
+}
+
+/* A child hands in until it is killed; what it said is in must be in, whole and in order. */
+static void test_killed_in_the_middle(void **state)
+{
+	struct place *p = *state;
+	for (unsigned round = 0; round < 8; round++) {
+		int pipes[2];
+		uint64_t told = outbox_state(p->ob)->last_appended, before = told;
+		outbox_close(&p->ob);
+		assert_int_equal(pipe(pipes), 0);
+		pid_t child = fork();
+		if (child == 0) {
+			struct outbox_ticket ticket;
+			if (!open_again(p))
+				_exit(1);
+			while (hand_in(p, 7, 3000, NOW, &ticket))
+				if (write(pipes[1], &ticket.last_seq, sizeof told) != sizeof told)
+					_exit(2);
+			_exit(3);
+		}
+		close(pipes[1]);
+		for (unsigned heard = 0; heard < 3 + 2 * round; heard++)
+			assert_int_equal(read(pipes[0], &told, sizeof told), sizeof told);
+		usleep(100 * round);
+		kill(child, SIGKILL);
+		while (read(pipes[0], &told, sizeof told) == sizeof told)
+			;
+		close(pipes[0]);
+		waitpid(child, NULL, 0);
+		OR_FAIL(p, open_again(p) != NULL);
+		uint64_t last = outbox_state(p->ob)->last_appended;
+		assert_true(told > before);
+		assert_true(last >= told);
+		assert_int_equal((last - before) % 7, 0); /* a ticket is all there or not at all */
+		check_chain(p);
+	}
+}
+
+static void test_only_one_at_a_time(void **state)
+{
+	struct place *p = *state;
+	struct outbox *second = outbox_open(p->dir, "agent-63-46", &limits, boot, &p->err);
+	assert_null(second);
+	assert_int_equal(p->err.kind, ERR_TEMPFAIL);
+	assert_non_null(strstr(p->err.text, p->file));
+}
+
+static void test_not_my_outbox(void **state)
+{
+	struct place *p = *state;
+	outbox_close(&p->ob);
+	assert_null(outbox_open(p->dir, "agent-63-01", &limits, boot, &p->err));
+	assert_int_equal(p->err.kind, ERR_CONFIG);
+	assert_non_null(strstr(p->err.text, "agent-63-46"));
+}
+
+/* Runs SQL on the closed file. */
+static void meddle(struct place *p, const char *text)
+{
+	sqlite3 *db;
+	char *message = NULL;
+	outbox_close(&p->ob);
+	assert_int_equal(sqlite3_open(p->file, &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s: %s", text, message);
+	sqlite3_close(db);
+}
+
+static void test_other_files_are_refused(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	const struct {
+		const char *sql;
+		enum err_kind kind;
+	} cases[] = {
+	    {"PRAGMA user_version = 99", ERR_CONFIG},
+	    {"PRAGMA user_version = 1; PRAGMA application_id = 5", ERR_CONFIG},
+	    {"PRAGMA application_id = 1953653101; DELETE FROM report WHERE seq = 3", ERR_IO},
+	};
+	OR_FAIL(p, hand_in(p, 5, 100, NOW, &ticket));
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		meddle(p, cases[i].sql);
+		assert_null(open_again(p));
+		assert_int_equal(p->err.kind, cases[i].kind);
+	}
+	FILE *f = fopen(p->file, "w");
+	fputs("this is no database, but a text that somebody put here, long enough to be read as a header of a file",
+	      f);
+	fclose(f);
+	assert_null(open_again(p));
+	assert_int_equal(p->err.kind, ERR_IO);
+}
+
+static void test_bit_rot_is_found(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct outbox_report report;
+	OR_FAIL(p, hand_in(p, 5, 100, NOW, &ticket));
+	meddle(p, "UPDATE report SET bytes = zeroblob(100) WHERE seq = 2");
+	assert_non_null(open_again(p));
+	check_report(p, 1, 100);
+	assert_false(outbox_read(p->ob, 2, p->arena, &report, &p->err));
+	assert_int_equal(p->err.kind, ERR_IO);
+	assert_true(outbox_is_broken(p->ob));
+	assert_false(hand_in(p, 1, 100, NOW, &ticket));
+
+	/* A report exchanged together with its digest: the chain knows. */
+	meddle(p, "UPDATE report SET (bytes, digest) = (SELECT bytes, digest FROM report WHERE seq = 4) WHERE seq = 5");
+	assert_null(open_again(p));
+	assert_int_equal(p->err.kind, ERR_IO);
+}
+
+static void test_refused_at_the_door(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct outbox_limits small = limits;
+	small.bytes_max = 300000;
+	outbox_set_limits(p->ob, &small);
+	OR_FAIL(p, hand_in(p, 10, 10000, NOW, &ticket));
+	assert_false(hand_in(p, 20, 10000, NOW, &ticket));
+	assert_int_equal(p->err.kind, ERR_TEMPFAIL);
+	assert_non_null(strstr(p->err.text, "outbox_bytes"));
+	assert_int_equal(outbox_state(p->ob)->last_appended, 10);
+	OR_FAIL(p, hand_in(p, 5, 10000, NOW, &ticket));
+
+	small = limits;
+	small.free_min = INT64_MAX / 2;
+	outbox_set_limits(p->ob, &small);
+	assert_false(hand_in(p, 1, 10, NOW, &ticket));
+	assert_int_equal(p->err.kind, ERR_TEMPFAIL);
+	assert_non_null(strstr(p->err.text, "free_bytes"));
+	assert_false(outbox_is_broken(p->ob));
+}
+
+/* The hard ceiling stands for a full disk: refused, undone, and everything goes on when there is room again. */
+static void test_full_in_the_middle(void **state)
+{
+	struct place *p = *state;
+	const struct outbox_summary summary = {"VN-46", "dvc", "2024", 3};
+	struct outbox_ticket ticket;
+	struct outbox_limits small = limits;
+	char *bytes = calloc(1, 1 << 20);
+	small.bytes_max = 100000;
+	outbox_set_limits(p->ob, &small);
+	OR_FAIL(p, outbox_begin(p->ob, "x", 3, NOW, &p->err));
+	bool fine = true;
+	for (int i = 0; fine && i < 20; i++)
+		fine = outbox_add(p->ob, bytes, 1 << 20, &summary, &p->err);
+	assert_false(fine);
+	assert_int_equal(p->err.kind, ERR_TEMPFAIL);
+	assert_false(outbox_is_broken(p->ob));
+	assert_int_equal(outbox_state(p->ob)->last_appended, 0);
+	outbox_set_limits(p->ob, &limits);
+	OR_FAIL(p, hand_in(p, 3, 1 << 20, NOW, &ticket));
+	assert_int_equal(ticket.first_seq, 1);
+	check_chain(p);
+	free(bytes);
+}
+
+struct seen {
+	uint64_t seqs[64];
+	size_t n;
+	uint64_t verdict_seq;
+	char first[64];
+};
+
+static void see_report(void *context, const struct outbox_report *row)
+{
+	struct seen *seen = context;
+	seen->seqs[seen->n++] = row->seq;
+	seen->verdict_seq = row->verdict_seq;
+}
+
+static void see_verdict(void *context, const struct outbox_verdict *row)
+{
+	struct seen *seen = context;
+	seen->seqs[seen->n++] = row->verdict_seq;
+	snprintf(seen->first, sizeof seen->first, "%llu %s %s %lld", (unsigned long long)row->seq, row->file_name,
+		 row->summary.dataflow, (long long)(row->stored_at_us - row->handed_in_at_us));
+}
+
+static void test_lists(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct seen seen = {.n = 0};
+	OR_FAIL(p, hand_in(p, 10, 100, NOW, &ticket));
+	judge(p, 1, 4, NOW + 500);
+	judge(p, 2, 4, NOW + 900);
+	OR_FAIL(p, outbox_list(p->ob, UINT64_MAX, 0, 3, see_report, &seen, &p->err));
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(seen.seqs[0], 10);
+	assert_int_equal(seen.seqs[2], 8);
+	seen.n = 0;
+	OR_FAIL(p, outbox_list(p->ob, 8, 3, 64, see_report, &seen, &p->err));
+	assert_int_equal(seen.n, 4);
+	assert_int_equal(seen.seqs[0], 7);
+	assert_int_equal(seen.seqs[3], 4);
+	assert_int_equal(seen.verdict_seq, 2);
+}
+
+static void test_verdicts(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct seen seen = {.n = 0};
+	uint64_t judged;
+	int64_t p50, p99;
+	OR_FAIL(p, outbox_time_to_verdict(p->ob, &p50, &p99, &p->err));
+	assert_int_equal(p50, -1);
+	OR_FAIL(p, hand_in(p, 10, 100, NOW, &ticket));
+	for (unsigned i = 1; i <= 10; i++)
+		judge(p, i, i, NOW + i * 1000);
+	judge(p, 11, 4, NOW + 9000000); /* a later word on report 4 */
+	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 11);
+
+	OR_FAIL(p, outbox_verdicts(p->ob, 3, 4, 6, 64, see_verdict, &seen, &p->err));
+	assert_int_equal(seen.n, 4);
+	assert_int_equal(seen.seqs[0], 4);
+	assert_int_equal(seen.seqs[3], 11);
+	assert_string_equal(seen.first, "4 tháng 6.csv dvc 9000000");
+	seen.n = 0;
+	OR_FAIL(p, outbox_verdicts(p->ob, 9, 0, 0, 1, see_verdict, &seen, &p->err));
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.seqs[0], 10);
+	OR_FAIL(p, outbox_judged(p->ob, 2, 12, &judged, &p->err));
+	assert_int_equal(judged, 9);
+	OR_FAIL(p, outbox_time_to_verdict(p->ob, &p50, &p99, &p->err));
+	assert_int_equal(p50, 5000);
+	assert_int_equal(p99, 9000);
+
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 11);
+}
+
+/* Verdicts of an epoch that this file never had (the outbox before): kept, and nobody's report. */
+static void test_verdict_of_another_epoch(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct seen seen = {.n = 0};
+	uint64_t judged;
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
+	struct outbox_verdict other = {
+	    .verdict_seq = 1, .epoch = {{9}}, .seq = 1, .body = (const uint8_t *)"v", .len = 1};
+	OR_FAIL(p, outbox_put_verdicts(p->ob, &other, 1, NOW + 5, &p->err));
+	OR_FAIL(p, outbox_judged(p->ob, 1, 1, &judged, &p->err));
+	assert_int_equal(judged, 0);
+	OR_FAIL(p, outbox_verdicts(p->ob, 0, 0, 0, 9, see_verdict, &seen, &p->err));
+	assert_int_equal(seen.n, 1);
+	int64_t p50, p99;
+	OR_FAIL(p, outbox_time_to_verdict(p->ob, &p50, &p99, &p->err));
+	assert_int_equal(p50, -1);
+}
+
+static void test_acknowledgements(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct outbox_acknowledgement ack;
+	bool found;
+	OR_FAIL(p, hand_in(p, 10, 100, NOW, &ticket));
+	OR_FAIL(p, outbox_acknowledgement(p->ob, 1, &ack, &found, &p->err));
+	assert_false(found);
+	acknowledge(p, 3, NOW);
+	acknowledge(p, 7, NOW);
+	acknowledge(p, 3, NOW + 1000);
+	assert_int_equal(outbox_state(p->ob)->acknowledged, 7);
+	const struct {
+		uint64_t seq, through; /* 0: none */
+	} cases[] = {{1, 3}, {3, 3}, {4, 7}, {7, 7}, {8, 0}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		OR_FAIL(p, outbox_acknowledgement(p->ob, cases[i].seq, &ack, &found, &p->err));
+		assert_int_equal(found ? ack.committed_through : 0, cases[i].through);
+		if (found)
+			assert_int_equal(ack.signature[5], cases[i].through);
+	}
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->acknowledged, 7);
+}
+
+static void test_trim(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct outbox_report report;
+	struct outbox_acknowledgement ack;
+	bool more, found;
+	OR_FAIL(p, hand_in(p, 500, 2000, NOW, &ticket));
+	acknowledge(p, 300, NOW + DAY);
+	for (unsigned i = 1; i <= 300; i++)
+		judge(p, i, i, NOW + DAY);
+	acknowledge(p, 400, NOW + 20 * DAY);
+	int64_t before = outbox_bytes(p->ob);
+
+	OR_FAIL(p, outbox_trim(p->ob, 400, NOW + 31 * DAY, &more, &p->err)); /* not older than 30 days yet */
+	assert_int_equal(outbox_state(p->ob)->trimmed, 0);
+	OR_FAIL(p, outbox_trim(p->ob, 250, NOW + 32 * DAY, &more, &p->err));
+	assert_int_equal(outbox_state(p->ob)->trimmed, 200); /* one step */
+	assert_true(more);
+	OR_FAIL(p, outbox_trim(p->ob, 250, NOW + 32 * DAY, &more, &p->err));
+	assert_int_equal(outbox_state(p->ob)->trimmed, 250); /* the centre has no more than that */
+	assert_false(more);
+	OR_FAIL(p, outbox_trim(p->ob, 400, NOW + 32 * DAY, &more, &p->err));
+	assert_int_equal(outbox_state(p->ob)->trimmed, 300); /* the rest was acknowledged later */
+	assert_true(outbox_bytes(p->ob) < before / 2);
+
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(outbox_state(p->ob)->trimmed, 300);
+		assert_int_equal(outbox_state(p->ob)->last_appended, 500);
+		assert_int_equal(outbox_state(p->ob)->verdict_cursor, 300);
+		assert_false(outbox_read(p->ob, 300, p->arena, &report, &p->err));
+		check_report(p, 301, 2000);
+		OR_FAIL(p, outbox_acknowledgement(p->ob, 301, &ack, &found, &p->err));
+		assert_int_equal(ack.committed_through, 400);
+		OR_FAIL(p, outbox_rest(p->ob, &p->err));
+		assert_non_null(open_again(p));
+	}
+	acknowledge(p, 500, NOW + 40 * DAY);
+	do
+		OR_FAIL(p, outbox_trim(p->ob, 500, NOW + 90 * DAY, &more, &p->err));
+	while (more);
+	assert_int_equal(outbox_state(p->ob)->trimmed, 500);
+	assert_non_null(open_again(p)); /* an empty outbox knows where it stood */
+	assert_int_equal(outbox_state(p->ob)->last_appended, 500);
+	assert_int_equal(outbox_state(p->ob)->acknowledged, 500);
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
+	assert_int_equal(ticket.first_seq, 501);
+	check_report(p, 501, 100);
+}
+
+static void test_codebook(void **state)
+{
+	struct place *p = *state;
+	const uint8_t *data;
+	size_t len;
+	OR_FAIL(p, outbox_codebook(p->ob, p->arena, &data, &len, &p->err));
+	assert_null(data);
+	OR_FAIL(p, outbox_put_codebook(p->ob, 3, "old", 3, NOW, &p->err));
+	OR_FAIL(p, outbox_put_codebook(p->ob, 4, "newer", 5, NOW, &p->err));
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->catalogue_version, 4);
+	OR_FAIL(p, outbox_codebook(p->ob, p->arena, &data, &len, &p->err));
+	assert_int_equal(len, 5);
+	assert_memory_equal(data, "newer", 5);
+}
+
+/* ---------------------------------------------------------------- a disk that fails */
+
+static int sync_fails;
+static sqlite3_io_methods failing_methods[2]; /* of the database file, and of the log: they differ */
+static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+static int (*real_sync)(sqlite3_file *, int);
+
+static int failing_sync(sqlite3_file *file, int flags)
+{
+	return sync_fails ? SQLITE_IOERR_FSYNC : real_sync(file, flags);
+}
+
+static int failing_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
+{
+	int rc = real_open(vfs, name, file, flags, out_flags);
+	if (rc == SQLITE_OK && file->pMethods) {
+		sqlite3_io_methods *methods = &failing_methods[(flags & SQLITE_OPEN_MAIN_DB) != 0];
+		*methods = *file->pMethods;
+		real_sync = methods->xSync;
+		methods->xSync = failing_sync;
+		file->pMethods = methods;
+	}
+	return rc;
+}
+
+static void test_failed_fsync_is_final(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	sqlite3_vfs *real = sqlite3_vfs_find(NULL), failing = *real;
+	real_open = real->xOpen;
+	failing.zName = "failing";
+	failing.xOpen = failing_open;
+	sqlite3_vfs_register(&failing, 1);
+	assert_non_null(open_again(p));
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
+	sync_fails = 1;
+	assert_false(hand_in(p, 1, 100, NOW, &ticket));
+	assert_int_equal(p->err.kind, ERR_IO);
+	assert_true(outbox_is_broken(p->ob));
+	sync_fails = 0;
+	assert_false(hand_in(p, 1, 100, NOW, &ticket)); /* what the kernel has forgotten cannot be retried */
+	sqlite3_vfs_unregister(&failing);
+	assert_non_null(open_again(p)); /* the file is the truth */
+	assert_true(outbox_state(p->ob)->last_appended >= 1);
+	check_chain(p);
+}
+
+static void test_set_up_as_promised(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	char wal[128];
+	struct stat st;
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
+	snprintf(wal, sizeof wal, "%s-wal", p->file);
+	assert_int_equal(stat(wal, &st), 0);
+	snprintf(wal, sizeof wal, "%s-shm", p->file);
+	assert_int_not_equal(stat(wal, &st), 0); /* exclusive: no shared memory, no second connection */
+	assert_int_equal(stat(p->dir, &st), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_what_is_in_stays_in),
+	    TEST(test_rolled_back_is_as_if_never),
+	    TEST(test_tickets),
+	    TEST(test_killed_in_the_middle),
+	    TEST(test_only_one_at_a_time),
+	    TEST(test_not_my_outbox),
+	    TEST(test_other_files_are_refused),
+	    TEST(test_bit_rot_is_found),
+	    TEST(test_refused_at_the_door),
+	    TEST(test_full_in_the_middle),
+	    TEST(test_lists),
+	    TEST(test_verdicts),
+	    TEST(test_verdict_of_another_epoch),
+	    TEST(test_acknowledgements),
+	    TEST(test_trim),
+	    TEST(test_codebook),
+	    TEST(test_failed_fsync_is_final),
+	    TEST(test_set_up_as_promised),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
