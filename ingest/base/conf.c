@@ -80,9 +80,9 @@ static char *number_text(enum conf_type type, int64_t value)
 	const struct unit *units = units_of(type), *best = units;
 
 	for (const struct unit *u = units; u->name; u++) {
-		best = value != 0 && value % u->factor == 0 ? u : best;
+		best = value % u->factor == 0 ? u : best;
 	}
-	return xasprintf("%" PRId64 "%s", value / best->factor, best->name);
+	return value ? xasprintf("%" PRId64 "%s", value / best->factor, best->name) : xstrdup("0");
 }
 
 /* Counts need no unit; bytes may leave it out; a duration must say it, or 30 would mean whatever one hopes. */
@@ -185,6 +185,9 @@ static bool is_choice(const char *choices, const char *text)
 {
 	size_t len = strlen(text);
 
+	if (strchr(text, '|')) {
+		return false;
+	}
 	for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL) {
 		if (len > 0 && strncmp(c, text, len) == 0 && (c[len] == '|' || !c[len])) {
 			return true;
@@ -279,7 +282,7 @@ static int take_pair(void *context, const char *section, const char *name, const
 	return 1;
 }
 
-/* inih cuts a line at 200 bytes without a word and joins indented ones, so it sees one trimmed line at a time. */
+/* inih cuts a long line without a word and joins indented ones, so it sees one trimmed line of a known length at a time. */
 static void take_line(struct loading *l, char *line)
 {
 	size_t len = strlen(line);
@@ -318,6 +321,7 @@ static bool take_file(struct loading *l, struct err *err)
 	if (!text) {
 		return false;
 	}
+	ini_max_line = LINE_MAX_BYTES + 3; /* 200 unless told */
 	if (text_is_readable(l, text, len)) {
 		if (strncmp(rest, "\xEF\xBB\xBF", 3) == 0) {
 			rest += 3;

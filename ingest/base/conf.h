@@ -4,7 +4,7 @@
  *
  * A program has one table of settings (its settings.def); the struct, the parser with its bounds, -n (check), -p (print
  * all with defaults) and the test that the man page names each one read that same table. Every mistake in a file is
- * reported with file, line and remedy, not only the first. An unknown name is a mistake.
+ * reported with file, line and remedy, not only the first. An unknown name is a mistake. Main thread only.
  */
 #ifndef TRAM_CONF_H
 #define TRAM_CONF_H
