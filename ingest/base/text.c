@@ -147,7 +147,7 @@ char *text_mend(const char *s, size_t len)
 		utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s + i, (utf8proc_ssize_t)(len - i), &c);
 		int kind;
 
-		if (n <= 0) {
+		if (n <= 0 || c == 0) {
 			free(kept);
 			return NULL;
 		}

@@ -24,7 +24,8 @@ enum text_fault text_check(const char *s, size_t len, size_t *ret_at);
 /* Whether a fault can be mended without guessing (NFC; U+00A0 to a space; zero-width away). */
 bool text_is_mendable(enum text_fault fault);
 
-/* s as NFC, with U+00A0 and its kin as a space and zero-width characters away; caller frees; NULL if it is not UTF-8. */
+/* s as NFC, with U+00A0 and its kin as a space and zero-width characters away; caller frees; NULL if
+ * it is not UTF-8 or has a byte 0 inside. */
 char *text_mend(const char *s, size_t len);
 
 /* 2*len lower-case digits and a NUL into out. Returns out. */
