@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * credit - how much an agent may have under way: sent and not yet committed, in bytes and in batches.
+ *
+ * The budget is divided evenly among the agents that are connected, so no agent can take what belongs to another; nobody
+ * gets more than the most nor, as one report must always fit, less than the least an agent is given. What the centre can
+ * be made to hold is thus the budget or, with very many agents, agents x least. Credit is absolute: the newest one told
+ * holds. Pure; one thread.
+ */
+#ifndef TRAM_CREDIT_H
+#define TRAM_CREDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct credit {
+	uint64_t bytes;
+	uint32_t batches;
+};
+
+struct credit_settings {
+	uint64_t total_bytes;  /* for all agents together */
+	uint64_t most_bytes;   /* for one agent */
+	uint64_t least_bytes;  /* for one agent; more than one report's bytes */
+	uint32_t most_batches; /* for one agent */
+	int64_t grace_us;      /* how long a larger credit told before may still be in an agent's mind */
+};
+
+/* One agent's share among `agents` connected ones; nothing while its store is away. */
+struct credit credit_share(const struct credit_settings *settings, size_t agents, bool store_is_up);
+
+/* An agent's account. Zeroed: nothing told, nothing under way. */
+struct credit_account {
+	struct credit under_way;   /* of the live session */
+	struct credit stale;       /* of sessions that ended: still in a lane, unknown to the agent's new session */
+	struct credit told;        /* the newest credit told */
+	struct credit told_before; /* the largest one told before that may still be in force */
+	int64_t before_until_us;
+};
+
+/* What to tell the agent now, given its share: less what its former sessions still have under way. Notes that it was told. */
+struct credit credit_tell(struct credit_account *a, const struct credit_settings *settings, struct credit share,
+			  int64_t now_us);
+
+/* Takes one batch of that many bytes under way; false, and nothing taken, when it is over what the agent was told. */
+bool credit_take(struct credit_account *a, uint64_t bytes, int64_t now_us);
+
+/* What a lane is done with. It takes an agent's batches in order, so those of former sessions come first. */
+void credit_settle(struct credit_account *a, struct credit done);
+
+/* The live session ended: a new one starts at nothing told. */
+void credit_end_session(struct credit_account *a);
+
+#endif
