@@ -188,7 +188,7 @@ def messages():
         session=SESSION, resume_after=position, credit=credit,
         limits=pb.Limits(message_bytes=4194304, report_bytes=1048576, observations=10000, batch_bytes=8388608,
                          batch_reports=1000, heartbeat_ms=5000),
-        catalogue_version=3, at_us=HANDED_IN, topics=["63/46"]))
+        catalogue_version=3, at_us=HANDED_IN, topics=["63/46"], verdict_cursor=899))
     yield "publish", envelope(publish=publish())
     yield "publish_zstd", envelope(publish=publish(pb.CODEC_ZSTD))
     yield "ack", envelope(ack=pb.Ack(
