@@ -30,6 +30,9 @@ static void cut_at_character(char *text)
 
 /* Callers may pass err->text as an argument, so the new text is made beside it. */
 static void set_text(struct err *err, enum err_kind kind, const char *tail, const char *format, va_list args)
+    PRINTF_LIKE(4, 0);
+
+static void set_text(struct err *err, enum err_kind kind, const char *tail, const char *format, va_list args)
 {
 	char text[ERR_TEXT_MAX];
 	size_t used;

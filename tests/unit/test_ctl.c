@@ -296,7 +296,6 @@ static void each_frame_has_its_own_time(void **state)
 static void who_does_not_read_is_not_heard(void **state)
 {
 	static char batch[1 << 16];
-	size_t sent = 0;
 	int fd = connect_raw();
 
 	(void)state;
@@ -309,7 +308,6 @@ static void who_does_not_read_is_not_heard(void **state)
 		if (n > 0 && n < 63 * 1028) { /* the socket is full: never mind whole frames any more */
 			break;
 		}
-		sent += n > 0 ? (size_t)n : 0;
 		turn(1);
 	}
 	assert_in_range(seen.bytes, 1, 2 << 20);
