@@ -111,6 +111,21 @@ static void rewind_of_an_empty_arena(void **state)
 	arena_free(&a);
 }
 
+static void what_is_taken_back_is_used_again(void **state)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct arena_mark mark;
+	void *before;
+
+	(void)state;
+	assert_non_null(arena_alloc(a, 64));
+	mark = arena_mark(a);
+	before = arena_alloc(a, 64);
+	arena_rewind(a, mark);
+	assert_ptr_equal(arena_alloc(a, 64), before);
+	arena_free(&a);
+}
+
 static void cap_for_one_message(void **state)
 {
 	struct arena *a = arena_new(10000);
@@ -136,6 +151,7 @@ int main(void)
 	    cmocka_unit_test(product_may_not_overflow),
 	    cmocka_unit_test(texts_are_copied),
 	    cmocka_unit_test(rewind_takes_back_one_message),
+	    cmocka_unit_test(what_is_taken_back_is_used_again),
 	    cmocka_unit_test(rewind_of_an_empty_arena),
 	    cmocka_unit_test(cap_for_one_message),
 	};

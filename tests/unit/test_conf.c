@@ -187,6 +187,7 @@ static const struct {
     {"agent = a\nnothing_like_it = 5\n", "x.conf:2: there is no setting \"nothing_like_it\"\n"},
     {"agent = a\ncredit = 5\nagent = b\n", "x.conf:3: agent is given a second time (first in line 1)"},
     {"agent = a\n[section]\n", "x.conf:2: there are no sections here"},
+    {"agent = a\n  [section]\n", "x.conf:2: there are no sections here"},
     {"agent = a\njust words\n", "x.conf:2: not a setting"},
     {"agent = a\n\n  credit\n", "x.conf:3: not a setting"},
     {"agent = a\ncredit = 5000\n", "x.conf:2: credit must be from 1 to 1000, not 5000"},

@@ -318,16 +318,17 @@ static void who_does_not_read_is_not_heard(void **state)
 	assert_int_equal(seen.closed, 1);
 }
 
-/* What waited comes when the client reads at last. */
+/* What waited comes when the client reads at last, whole and in order. */
 static void frames_wait_for_the_reader(void **state)
 {
-	static char batch[2000 * 1028], back[65536];
+	static char batch[2000 * 1028], back[sizeof batch];
 	size_t sent = 0, got = 0;
 	int fd = connect_raw();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof batch; i += 1028) {
 		memcpy(batch + i, "\0\0\4\0", 4);
+		memset(batch + i + 4, (int)(i / 1028 % 251), 1024);
 	}
 	for (int i = 0; i < 200; i++) {
 		ssize_t n = sent < sizeof batch ? send(fd, batch + sent, sizeof batch - sent, MSG_NOSIGNAL) : 0;
@@ -337,7 +338,7 @@ static void frames_wait_for_the_reader(void **state)
 	}
 	assert_in_range(seen.messages, 10, 1999); /* it was made to wait */
 	for (int i = 0; i < 50000 && got < sizeof batch; i++) {
-		ssize_t n = recv(fd, back, sizeof back, 0);
+		ssize_t n = recv(fd, back + got, sizeof batch - got, 0);
 
 		got += n > 0 ? (size_t)n : 0;
 		n = sent < sizeof batch ? send(fd, batch + sent, sizeof batch - sent, MSG_NOSIGNAL) : 0;
@@ -345,7 +346,30 @@ static void frames_wait_for_the_reader(void **state)
 		turn(1);
 	}
 	assert_int_equal(got, sizeof batch);
+	assert_memory_equal(back, batch, sizeof batch);
 	assert_int_equal(seen.messages, 2000);
+	close(fd);
+}
+
+/* A frame that came along with the one whose answer is not read yet: nothing more will arrive to wake the server. */
+static void a_frame_behind_a_long_answer(void **state)
+{
+	static char back[CTL_MESSAGE_MAX + 4 + 9];
+	size_t got = 0;
+	int fd = connect_raw();
+
+	(void)state;
+	assert_int_equal(write(fd, "\0\0\0\3big\0\0\0\5after", 16), 16);
+	turn(3);
+	assert_int_equal(seen.messages, 1);
+	for (int i = 0; i < 50000 && got < sizeof back; i++) {
+		ssize_t n = recv(fd, back + got, sizeof back - got, 0);
+
+		got += n > 0 ? (size_t)n : 0;
+		turn(1);
+	}
+	assert_int_equal(got, sizeof back);
+	assert_memory_equal(back + sizeof back - 5, "after", 5);
 	close(fd);
 }
 
@@ -512,9 +536,15 @@ static void what_is_no_socket_stays(void **state)
 {
 	struct err err = {0};
 	char longer[200];
+	int fd;
 
 	(void)state;
 	ctl_server_close(&server);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	close(fd);
+	assert_null(ctl_server_open(path, &handler, &seen, &err));
+	assert_int_equal(err.kind, ERR_CANTCREAT);
+	assert_int_equal(unlink(path), 0); /* it was still there */
 	assert_null(ctl_server_open(dir, &handler, &seen, &err));
 	assert_int_equal(err.kind, ERR_CANTCREAT);
 	assert_null(ctl_server_open("/nowhere/at/all", &handler, &seen, &err));
@@ -643,6 +673,7 @@ int main(void)
 	    WITH_SERVER(each_frame_has_its_own_time),
 	    WITH_SERVER(who_does_not_read_is_not_heard),
 	    WITH_SERVER(frames_wait_for_the_reader),
+	    WITH_SERVER(a_frame_behind_a_long_answer),
 	    WITH_SERVER(a_flood_unread_ends_the_connection),
 	    WITH_SERVER(pending_says_when_to_stop),
 	    WITH_SERVER(last_words_are_sent),
