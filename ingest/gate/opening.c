@@ -202,6 +202,7 @@ static void say_subscribe(struct session_core *c, struct agent *a, struct sessio
 	s.credit = &credit;
 	s.limits = &limits;
 	s.catalogue_version = c->catalogue_version;
+	s.verdict_cursor = a->verdict_seq;
 	s.at_us = now.wall_us;
 	send_to(c, a, a->peer, a->session, TRAM__V1__ENVELOPE__BODY_SUBSCRIBE, &s);
 }
