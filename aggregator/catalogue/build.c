@@ -323,6 +323,27 @@ static bool build_sources(struct loading *l)
 	return true;
 }
 
+static bool build_dimensions(struct loading *l)
+{
+	const struct records *rows = &l->rows[FILE_DIMENSIONS];
+
+	if (!lookup_init(&l->c->dimension_of, l->c->arena, rows->n) ||
+	    !lookup_init(&l->c->dimension_code_of, l->c->arena, rows->n)) {
+		return false;
+	}
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct dimension_row *row = ROW(l, FILE_DIMENSIONS, dimension_row, i);
+		const char *id_and_code = arena_printf(l->c->arena, "%s=%s", row->dimension, row->code);
+
+		if (!id_and_code) {
+			return false;
+		}
+		lookup_put(&l->c->dimension_of, row->dimension, (uint32_t)i);
+		note_code(l, FILE_DIMENSIONS, row->line, &l->c->dimension_code_of, id_and_code, i);
+	}
+	return true;
+}
+
 /* ---------------------------------------------------------------- dataflows, indicators */
 
 static void build_dataflow(struct loading *l, const struct dataflow_row *row, struct dataflow *dataflow)
@@ -394,6 +415,7 @@ static void build_indicator(struct loading *l, const struct indicator_row *row, 
 				.coverage_weight = row->coverage_weight,
 				.derives_from = row->derives_from,
 				.denominator_vi = row->denominator_vi,
+				.dimensions = row->dimensions,
 				.frequencies = row->frequencies,
 				.mandatory = row->mandatory,
 				.max_age_days = row->max_age_days,
@@ -550,6 +572,6 @@ bool build(struct loading *l)
 {
 	build_parameters(l);
 	return build_calendars(l) && build_dues(l) && build_areas(l) && build_successions(l) && build_providers(l) &&
-	       build_sources(l) && build_dataflows(l) && build_indicators(l) && build_cross_rules(l) &&
-	       build_published(l);
+	       build_sources(l) && build_dimensions(l) && build_dataflows(l) && build_indicators(l) &&
+	       build_cross_rules(l) && build_published(l);
 }

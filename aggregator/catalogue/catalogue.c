@@ -50,6 +50,11 @@ const struct provider *catalogue_provider(const struct catalogue *c, const char 
 	return place == LOOKUP_NONE ? NULL : &c->providers[place];
 }
 
+bool catalogue_has_dimension_code(const struct catalogue *c, const char *id_and_code)
+{
+	return lookup_get(&c->dimension_code_of, id_and_code) != LOOKUP_NONE;
+}
+
 int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter)
 {
 	assert(parameter < N_PARAMETERS);

@@ -104,6 +104,7 @@ struct indicator {
 	const char *coverage_weight; /* the same */
 	const char *derives_from;    /* "x", or "x / y", or "" */
 	const char *denominator_vi;
+	const char *dimensions; /* those a figure may be broken down by: "SEX|AGE", or "" */
 	const char *frequencies;
 	bool mandatory;
 	int max_age_days;
@@ -215,6 +216,9 @@ const struct area *catalogue_area_ever(const struct catalogue *c, const char *co
 
 /* The dated rows of an identity or bare code in order of their days: at most max into ret. Returns how many there are. */
 size_t catalogue_area_history(const struct catalogue *c, const char *code, const struct area **ret, size_t max);
+
+/* Is "SEX=F" a dimension and a code of it? */
+bool catalogue_has_dimension_code(const struct catalogue *c, const char *id_and_code);
 
 int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter);
 

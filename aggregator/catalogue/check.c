@@ -212,6 +212,20 @@ static void check_indicator_frequencies(struct loading *l, const struct indicato
 	}
 }
 
+static void check_dimensions(struct loading *l, const struct indicator *i, int line)
+{
+	for (const char *at = i->dimensions; *at;) {
+		size_t len = strcspn(at, "|");
+		const char *id = arena_strndup(l->c->arena, at, len);
+
+		if (id && lookup_get(&l->c->dimension_of, id) == LOOKUP_NONE) {
+			MISTAKE(l, FILE_INDICATORS, line,
+				_("dimension '%s' is not in dimensions.csv; add it or mend it"), id);
+		}
+		at += len + (at[len] == '|');
+	}
+}
+
 static void check_indicator(struct loading *l, const struct indicator *i, int line)
 {
 	if (i->has_min && i->has_max && decimal_compare(i->min, i->max) > 0) {
@@ -228,6 +242,7 @@ static void check_indicator(struct loading *l, const struct indicator *i, int li
 	check_weight(l, line, "mean_weight", i->mean_weight);
 	check_weight(l, line, "coverage_weight", i->coverage_weight);
 	check_derivation(l, i, line);
+	check_dimensions(l, i, line);
 	check_indicator_frequencies(l, i, line);
 }
 

@@ -36,7 +36,7 @@ struct catalogue {
 	struct published_figure *published;
 	size_t n_published;
 	struct lookup calendar_of, due_of, identity_of, code_of, provider_of, dataflow_of, indicator_of,
-	    source_system_of, source_of;
+	    source_system_of, source_of, dimension_of, dimension_code_of;
 };
 
 struct loading {

@@ -12,19 +12,13 @@
 #define ARENA_BYTES (256u << 20) /* a catalogue of every commune takes about 20 MiB */
 #define FILE_BYTES  (64u << 20)
 
-const char *const catalogue_file_names[] = {"parameters.csv",
-					    "calendars.csv",
-					    "due_dates.csv",
-					    "areas.csv",
-					    "succession.csv",
-					    "providers.csv",
-					    "source_systems.csv",
-					    "sources.csv",
-					    "dataflows.csv",
-					    "indicators.csv",
-					    "cross_rules.csv",
-					    "published_figures.csv",
-					    NULL};
+const char *const catalogue_file_names[] = {"parameters.csv",        "calendars.csv",
+					    "due_dates.csv",         "areas.csv",
+					    "succession.csv",        "providers.csv",
+					    "source_systems.csv",    "sources.csv",
+					    "dimensions.csv",        "dataflows.csv",
+					    "indicators.csv",        "cross_rules.csv",
+					    "published_figures.csv", NULL};
 
 /* ---------------------------------------------------------------- from contents */
 

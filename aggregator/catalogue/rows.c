@@ -117,6 +117,13 @@ static const struct column source_columns[] = {
 	TEXT(source, publisher, MAY_BE_EMPTY),
 };
 
+static const struct column dimension_columns[] = {
+	CODE(dimension, dimension, FILLED),
+	CODE(dimension, code, FILLED),
+	TEXT(dimension, name_vi, FILLED),
+	TEXT(dimension, name_en, FILLED),
+};
+
 static const struct column dataflow_columns[] = {
 	CODE(dataflow, code, FILLED),
 	TEXT(dataflow, name_vi, FILLED),
@@ -149,6 +156,7 @@ static const struct column indicator_columns[] = {
 	CODE(indicator, coverage_weight, MAY_BE_EMPTY),
 	TEXT(indicator, derives_from, MAY_BE_EMPTY),
 	TEXT(indicator, denominator_vi, MAY_BE_EMPTY),
+	TEXT(indicator, dimensions, MAY_BE_ABSENT),
 	FREQUENCIES(indicator, frequencies),
 	YES(indicator, mandatory),
 	INTEGER(indicator, max_age_days, 1, 36500),
@@ -201,6 +209,7 @@ const struct record_type record_types[N_FILES] = {
 	[FILE_PROVIDERS] = TYPE("providers.csv", provider),
 	[FILE_SOURCE_SYSTEMS] = TYPE("source_systems.csv", source_system),
 	[FILE_SOURCES] = TYPE("sources.csv", source),
+	[FILE_DIMENSIONS] = TYPE("dimensions.csv", dimension),
 	[FILE_DATAFLOWS] = TYPE("dataflows.csv", dataflow),
 	[FILE_INDICATORS] = TYPE("indicators.csv", indicator),
 	[FILE_CROSS_RULES] = TYPE("cross_rules.csv", cross_rule),

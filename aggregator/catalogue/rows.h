@@ -17,6 +17,7 @@ enum file {
 	FILE_PROVIDERS,
 	FILE_SOURCE_SYSTEMS,
 	FILE_SOURCES,
+	FILE_DIMENSIONS,
 	FILE_DATAFLOWS,
 	FILE_INDICATORS,
 	FILE_CROSS_RULES,
@@ -76,6 +77,11 @@ struct source_row {
 	int32_t date;
 };
 
+struct dimension_row {
+	int line;
+	const char *dimension, *code, *name_vi, *name_en;
+};
+
 struct dataflow_row {
 	int line;
 	const char *code, *name_vi, *name_en, *frequencies, *calendar, *due;
@@ -86,7 +92,7 @@ struct dataflow_row {
 struct indicator_row {
 	int line;
 	const char *code, *dataflow, *name_vi, *name_en, *unit, *unit_vi, *mean_weight, *coverage_weight, *derives_from,
-	    *denominator_vi, *frequencies, *source_system, *notes;
+	    *denominator_vi, *dimensions, *frequencies, *source_system, *notes;
 	int value_type, kind, over_area, over_time; /* enums; kind is a place in kind_names */
 	int display_unit_mult, display_decimals, max_age_days;
 	bool integer, mandatory;

@@ -247,6 +247,10 @@ static void test_parameters(void **state)
 	(void)state;
 	assert_int_equal(catalogue_parameter(shipped, PARAMETER_CLOCK_TOLERANCE), 300);
 	assert_int_equal(catalogue_parameter(shipped, PARAMETER_NINES), 3);
+	assert_true(catalogue_has_dimension_code(shipped, "SEX=F"));
+	assert_false(catalogue_has_dimension_code(shipped, "SEX=X"));
+	assert_false(catalogue_has_dimension_code(shipped, "SEX"));
+	assert_string_equal(catalogue_indicator(shipped, "population")->dimensions, "SEX");
 }
 
 static void test_references(void **state)
@@ -372,6 +376,8 @@ static const struct change changes[] = {
      NULL},
     {"indicators.csv", "population,", "population_db", "people_db",
      "source_system 'people_db' is not in source_systems.csv", NULL},
+    {"indicators.csv", "population,", ",SEX,", ",SEX|AGE,", "dimension 'AGE' is not in dimensions.csv", NULL},
+    {"dimensions.csv", "SEX,M", "SEX,M", "SEX,F", "'SEX=F' stands on an earlier line already", NULL},
     /* cross rules */
     {"cross_rules.csv", "etransaction_documents_total,", "DUNG-07", "DUNG-99", "'DUNG-99' is unknown", NULL},
     {"cross_rules.csv", "etransaction_documents_total,", ",J,", ",X,", "'X' is unknown; it must be one of: B, J, W, I",
