@@ -37,24 +37,33 @@ struct rule {
 	const char *code; /* DUNG-07 */
 	unsigned word;    /* index into words */
 	enum severity severity;
-	const char *title_vi, *title_en;
+	const char *title_vi, *title_en;     /* what the rule asks for */
+	const char *message_vi, *message_en; /* what is wrong when it is not so */
 	const char *remedy_vi, *remedy_en;
 };
 extern const struct rule rule_table[];
 extern const size_t n_rules;
 const struct rule *rule_by_code(const char *code);
 
-/* What one observation is about, in the catalogue's terms and units. */
+/*
+ * What one observation is about, in the catalogue's terms and units. A ratio's value that was not stated stays absent:
+ * it follows from its parts, exactly.
+ */
 struct figure {
 	const struct indicator *indicator; /* NULL: unknown */
 	const struct area *area;           /* NULL: unknown on that day */
 	const char *dimensions;            /* canonical: "" or "SEX=F;…", ids sorted */
+	bool dimensions_ok;                /* the indicator's own, with known codes, each once */
 	bool has_value, has_numerator, has_denominator, has_weight;
 	bool unit_ok;                                         /* unit known and multiplier applied below without loss */
 	struct decimal value, numerator, denominator, weight; /* in the catalogue's unit, multiplier applied */
 	uint8_t sent_scale; /* decimals of the value as stated, before the multiplier */
-	bool storable;      /* indicator, area and period known, and a value or a missing reason: it has a key */
+	bool
+	    storable; /* all it is about is known, and it states a value, parts, a missing reason or a withdrawal: it has a key */
 };
+
+/* The last revision a figure may have; the store's keys have room for no more. */
+#define RULES_REVISION_MAX 16383
 
 /* What is stored already for a figure's key: the latest revision, whatever became of it. */
 struct past {
@@ -74,8 +83,9 @@ struct finding {
 	const struct rule *rule;
 	enum severity severity; /* the rule's, or what data made of it */
 	uint32_t line;          /* observation from 1; 0: the report */
-	const char *field;
-	const char *found, *expected;
+	const char *field;      /* as named in Observation or Report */
+	const char *found,
+	    *expected; /* in no language: figures, codes, names, or a token that finding_message() knows */
 };
 
 struct report_context {

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* đúng - correct: what is stated can be so. */
+#include "walk.h"
+
+#include <string.h>
+
+#define HISTORY_MAX 8
+
+static const struct decimal zero = {0, 0}, one = {1, 0}, hundred = {100, 0};
+
+/* ---------------------------------------------------------------- DUNG-01: who sends for whom */
+
+void dung_01(struct walk *w)
+{
+	const struct provider *p = w->j->provider;
+
+	if (p && strcmp(p->agent, w->ctx->agent) != 0) {
+		find(w, 0, "provider", say(w, "%s → %s", w->ctx->agent, p->code), p->agent);
+	}
+}
+
+/* ---------------------------------------------------------------- DUNG-02: what a code means that day */
+
+static bool is_own_area(const struct walk *w, const struct area *area)
+{
+	return w->j->provider && strcmp(w->j->provider->area, area->area) == 0;
+}
+
+/* What the provider had in mind with the code, as of another day: its own area, or else one of its own name. */
+static const struct area *meaning_in_mind(const struct walk *w, const char *code)
+{
+	const struct area *rows[HISTORY_MAX], *meant = NULL;
+	const struct area *own = w->j->provider ? catalogue_area_ever(w->catalogue, w->j->provider->area) : NULL;
+	size_t n = catalogue_area_history(w->catalogue, code, rows, HISTORY_MAX);
+
+	for (size_t i = 0; own && i < n && i < HISTORY_MAX; i++) {
+		if (is_own_area(w, rows[i]) || (!meant && strcmp(rows[i]->short_name_vi, own->short_name_vi) == 0)) {
+			meant = rows[i];
+		}
+	}
+	return meant;
+}
+
+/* A code that names another province that day than the one meant. */
+static bool names_another(const struct walk *w, const struct look *x)
+{
+	return x->f->area && !is_own_area(w, x->f->area) && meaning_in_mind(w, x->o->ref_area);
+}
+
+static void unknown_that_day(struct walk *w, const struct look *x)
+{
+	const struct area *rows[HISTORY_MAX];
+	size_t n = catalogue_area_history(w->catalogue, x->o->ref_area, rows, HISTORY_MAX);
+	const struct area *own =
+	    w->j->provider ? catalogue_area_on(w->catalogue, w->j->provider->area, w->j->reference_date) : NULL;
+	const char *found = n ? say(w, "%s @ %s: %s", x->o->ref_area, w->report->reference_date,
+				    say_area(w, rows[n < HISTORY_MAX ? n - 1 : HISTORY_MAX - 1]))
+			      : say_text(w, x->o->ref_area);
+
+	find(w, 0, "ref_area", found, own ? say_area(w, own) : "");
+}
+
+void dung_02(struct walk *w, const struct look *x)
+{
+	int32_t day;
+
+	if (!x->f->area) {
+		if (date_parse(w->report->reference_date,
+			       &day)) { /* without a day no code means anything: DU-01 says so */
+			unknown_that_day(w, x);
+		}
+	} else if (names_another(w, x)) {
+		const struct area *meant = meaning_in_mind(w, x->o->ref_area);
+
+		find(w, 0, "ref_area",
+		     say(w, "%s @ %s: %s", x->o->ref_area, w->report->reference_date, say_area(w, x->f->area)),
+		     say_area(w, meant));
+	}
+}
+
+/* ---------------------------------------------------------------- DUNG-03: in the catalogue, and allowed */
+
+static bool in_force(int32_t from, int32_t to, int32_t first_day, int32_t last_day)
+{
+	return from <= last_day && first_day <= to;
+}
+
+static void dataflow_is_reported(struct walk *w)
+{
+	const struct judgement *j = w->j;
+	int32_t day;
+
+	if (!j->dataflow) {
+		if (*w->report->dataflow) {
+			find(w, 0, "dataflow", say_text(w, w->report->dataflow), "");
+		}
+		return;
+	}
+	if (j->provider && j->provider->kind != j->dataflow->provided_by) {
+		find(w, 0, "dataflow", say(w, "%s: %s", j->provider->code, j->dataflow->code), "");
+	}
+	if (date_parse(w->report->reference_date, &day) &&
+	    !in_force(j->dataflow->valid_from, j->dataflow->valid_to, day, day)) {
+		find(w, 0, "dataflow", say(w, "%s @ %s", j->dataflow->code, w->report->reference_date),
+		     say(w, "%s … %s", say_day(w, j->dataflow->valid_from), say_day(w, j->dataflow->valid_to)));
+	}
+}
+
+void dung_03_report(struct walk *w)
+{
+	struct period period;
+
+	if (!w->j->provider && *w->report->provider) {
+		find(w, 0, "provider", say_text(w, w->report->provider), "");
+	}
+	dataflow_is_reported(w);
+	if (w->j->dataflow && period_parse(w->report->time_period, &period) &&
+	    !strchr(w->j->dataflow->frequencies, period_frequency(&period))) {
+		find(w, 0, "time_period", say(w, "%s (%c)", w->report->time_period, period_frequency(&period)),
+		     w->j->dataflow->frequencies);
+	}
+}
+
+static void indicator_is_reported(struct walk *w, const struct indicator *i)
+{
+	const struct judgement *j = w->j;
+
+	if (j->dataflow && i->dataflow != j->dataflow) {
+		find(w, 0, "indicator", say(w, "%s (%s)", i->code, j->dataflow->code),
+		     say(w, "%s (%s)", i->code, i->dataflow->code));
+		return;
+	}
+	if (!j->readable) {
+		return;
+	}
+	if (!strchr(i->frequencies, period_frequency(&j->period))) {
+		find(w, 0, "time_period", say(w, "%s (%c)", w->report->time_period, period_frequency(&j->period)),
+		     i->frequencies);
+	}
+	if (!in_force(i->valid_from, i->valid_to, j->period_from, j->period_to)) {
+		find(w, 0, "time_period", say_text(w, w->report->time_period),
+		     say(w, "%s … %s", say_day(w, i->valid_from), say_day(w, i->valid_to)));
+	}
+}
+
+void dung_03(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+
+	if (!f->indicator) {
+		find(w, 0, "indicator", say_text(w, x->o->indicator), "");
+	} else {
+		indicator_is_reported(w, f->indicator);
+	}
+	if (f->area && w->j->provider && !is_own_area(w, f->area) && !names_another(w, x)) {
+		const struct area *own = catalogue_area_ever(w->catalogue, w->j->provider->area);
+
+		find(w, 0, "ref_area", say_area(w, f->area), own ? say(w, "%s %s", own->area, own->short_name_vi) : "");
+	}
+	if (f->indicator && !f->dimensions_ok) {
+		find(w, 0, "dimensions", say_text(w, f->dimensions), f->indicator->dimensions);
+	}
+	if (x->o->action > TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW) {
+		find(w, 0, "action", say(w, "%d", (int)x->o->action), "0, 1");
+	}
+}
+
+/* ---------------------------------------------------------------- DUNG-04: type and bounds */
+
+/* "0 … 100", "≥ 0", "≤ 100" */
+static const char *say_bounds(struct walk *w, const struct indicator *i)
+{
+	if (i->has_min && i->has_max) {
+		return say(w, "%s … %s", say_decimal(w, i->min), say_decimal(w, i->max));
+	}
+	return i->has_min ? say(w, "≥ %s", say_decimal(w, i->min)) : say(w, "≤ %s", say_decimal(w, i->max));
+}
+
+static void value_in_bounds(struct walk *w, const struct look *x)
+{
+	const struct indicator *i = x->f->indicator;
+
+	if ((i->has_min && decimal_compare(x->f->value, i->min) < 0) ||
+	    (i->has_max && decimal_compare(x->f->value, i->max) > 0)) {
+		find(w, 0, "value", say_stated(w, x->o->value, x->o->unit_mult), say_bounds(w, i));
+	}
+}
+
+/* An estimate of a count may be a fraction: the level a year before, say, that a published growth implies. */
+static enum severity fraction_severity(const struct look *x)
+{
+	return strchr("EFI", obs_status_of(x->o)) ? SEVERITY_WARN : SEVERITY_BLOCK;
+}
+
+static void is_whole(struct walk *w, const struct look *x, const char *field, const Tram__V1__Decimal *stated,
+		     struct decimal d)
+{
+	if (!decimal_is_integer(d)) {
+		find(w, fraction_severity(x), field, say_stated(w, stated, x->o->unit_mult), "integer");
+	}
+}
+
+static void part_is_sound(struct walk *w, const struct look *x, const char *field, const Tram__V1__Decimal *stated,
+			  struct decimal d)
+{
+	const struct indicator *i = x->f->indicator;
+
+	if (i->integer) {
+		is_whole(w, x, field, stated, d);
+	}
+	if (i->has_min && decimal_compare(i->min, zero) >= 0 && decimal_compare(d, zero) < 0) {
+		find(w, 0, field, say_stated(w, stated, x->o->unit_mult), "≥ 0");
+	}
+}
+
+/* A value that is not stated follows from its parts, and has the same upper bound. */
+static void implied_value_in_bounds(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+	const struct indicator *i = f->indicator;
+	struct decimal factor = i->value_type == VALUE_PERCENT ? hundred : one;
+
+	if (!f->has_value && !i->part_of_whole && i->has_max && decimal_compare(f->denominator, zero) > 0 &&
+	    decimal_compare_products(f->numerator, factor, i->max, f->denominator) > 0) {
+		find(w, 0, "numerator", say_stated(w, x->o->numerator, x->o->unit_mult), say_bounds(w, i));
+	}
+}
+
+static void parts_are_sound(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+
+	if (f->has_numerator) {
+		part_is_sound(w, x, "numerator", x->o->numerator, f->numerator);
+	}
+	if (f->has_denominator) {
+		part_is_sound(w, x, "denominator", x->o->denominator, f->denominator);
+	}
+	if (f->has_numerator && f->has_denominator) {
+		implied_value_in_bounds(w, x);
+	}
+}
+
+static void rank_is_sound(struct walk *w, const struct look *x)
+{
+	if (x->o->rank_out_of && decimal_compare(x->f->value, decimal_int(x->o->rank_out_of)) > 0) {
+		find(w, 0, "rank_out_of", say(w, "%s / %u", say_decimal(w, x->f->value), x->o->rank_out_of), "");
+	}
+}
+
+void dung_04(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+
+	if (!f->indicator) {
+		return;
+	}
+	if (f->has_value) {
+		value_in_bounds(w, x);
+		if (f->indicator->integer && !f->indicator->has_parts) {
+			is_whole(w, x, "value", x->o->value, f->value);
+		}
+		if (f->indicator->value_type == VALUE_RANK) {
+			rank_is_sound(w, x);
+		}
+	}
+	if (f->indicator->has_parts) {
+		parts_are_sound(w, x);
+	}
+	if (f->has_weight && decimal_compare(f->weight, zero) <= 0) {
+		find(w, 0, "weight", say_decimal(w, f->weight), "> 0");
+	}
+}
+
+/* ---------------------------------------------------------------- DUNG-05, DUNG-06: a ratio and its parts */
+
+static bool is_ratio(const struct indicator *i)
+{
+	return i->has_parts || i->value_type == VALUE_PERCENT || i->value_type == VALUE_RATIO;
+}
+
+void dung_05(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+
+	if (!f->indicator || !is_ratio(f->indicator) || !f->has_denominator) {
+		return;
+	}
+	if (decimal_compare(f->denominator, zero) <= 0) {
+		find(w, 0, "denominator", say_stated(w, x->o->denominator, x->o->unit_mult), "> 0");
+	} else if (f->indicator->part_of_whole && f->has_numerator &&
+		   decimal_compare(f->numerator, f->denominator) > 0) {
+		find(w, 0, "numerator", say_stated(w, x->o->numerator, x->o->unit_mult),
+		     say(w, "≤ %s", say_stated(w, x->o->denominator, x->o->unit_mult)));
+	}
+}
+
+/*
+ * |value - factor * numerator / denominator| <= half a unit of the value's last decimal, without dividing. A value with
+ * so many digits that half a unit more does not fit is compared at fewer decimals.
+ */
+static bool agrees(const struct figure *f, struct decimal factor, int decimals)
+{
+	struct decimal high = f->value, low = f->value, half;
+
+	for (; decimals > -DECIMAL_DIGITS_MAX; decimals--) {
+		bool rounds = decimals >= 0 && decimals <= DECIMAL_SCALE_MAX;
+		struct decimal value = rounds ? decimal_round(f->value, (uint8_t)decimals) : f->value;
+
+		if (decimal_shift(decimal_int(5), -decimals - 1, &half) && decimal_add(value, half, &high) &&
+		    decimal_subtract(value, half, &low)) {
+			break;
+		}
+	}
+	return decimal_compare_products(low, f->denominator, factor, f->numerator) <= 0 &&
+	       decimal_compare_products(high, f->denominator, factor, f->numerator) >= 0;
+}
+
+static const char *say_quotient(struct walk *w, const struct figure *f, int power, int decimals)
+{
+	struct decimal quotient;
+	int shown = decimals < 0 ? 2 : (decimals + 2 > DECIMAL_SCALE_MAX ? DECIMAL_SCALE_MAX : decimals + 2);
+
+	if (!decimal_divide_rounded(f->numerator, f->denominator, power, (uint8_t)shown, &quotient)) {
+		return "";
+	}
+	return say(w, "%s%s / %s ≈ %s", power ? "100 × " : "", say_decimal(w, f->numerator),
+		   say_decimal(w, f->denominator), say_decimal(w, quotient));
+}
+
+void dung_06(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+	bool percent = f->indicator && f->indicator->value_type == VALUE_PERCENT;
+	int decimals = (int)f->sent_scale - x->o->unit_mult;
+
+	if (!f->indicator || !is_ratio(f->indicator) || !f->has_value || !f->has_numerator || !f->has_denominator ||
+	    decimal_compare(f->denominator, zero) <= 0) {
+		return;
+	}
+	if (!agrees(f, percent ? hundred : one, decimals)) {
+		find(w, 0, "value", say_stated(w, x->o->value, x->o->unit_mult),
+		     say_quotient(w, f, percent ? 2 : 0, decimals));
+	}
+}
+
+/* ---------------------------------------------------------------- DUNG-07, DUNG-11: comparisons that are data */
+
+/* What the right-hand side comes to. */
+struct sum {
+	struct decimal total;
+	size_t missing;
+	bool exact;
+	const char *text; /* "11 + 26 + 113" */
+};
+
+static void add_term(struct walk *w, struct sum *sum, const struct cross_term *term, const struct figure *f)
+{
+	bool minus = term->coefficient < 0;
+	int64_t times = minus ? -(int64_t)term->coefficient : term->coefficient;
+	struct decimal value = f && f->has_value ? f->value : zero, product;
+
+	sum->missing += !f || !f->has_value;
+	sum->exact = sum->exact && decimal_multiply(value, decimal_int(term->coefficient), &product) &&
+		     decimal_add(sum->total, product, &sum->total);
+	if (sum->text) {
+		const char *sign = *sum->text ? (minus ? " − " : " + ") : (minus ? "−" : "");
+
+		sum->text = times == 1
+				? say(w, "%s%s%s", sum->text, sign, say_decimal(w, value))
+				: say(w, "%s%s%lld × %s", sum->text, sign, (long long)times, say_decimal(w, value));
+	}
+}
+
+/* text: also as people read it, which only a finding needs. */
+static struct sum add_up(struct walk *w, const struct figure *f, const struct cross_rule *rule, bool text)
+{
+	struct sum sum = {.exact = true, .text = text ? "" : NULL};
+
+	for (size_t i = 0; i < rule->n_right; i++) {
+		add_term(w, &sum, &rule->right[i], twin_of(w, f, rule->right[i].indicator));
+	}
+	return sum;
+}
+
+static bool is_skipped(const struct cross_rule *rule, const struct sum *sum)
+{
+	switch (rule->missing) {
+	case MISSING_SKIP_ANY: return sum->missing > 0;
+	case MISSING_SKIP_ALL: return sum->missing == rule->n_right;
+	case MISSING_NEVER_SKIP: break;
+	}
+	return false;
+}
+
+/* Half of the 18 digits would have to be decimals for a difference not to be exact; then nothing is said. */
+static bool holds(const struct cross_rule *rule, struct decimal left, const struct sum *sum)
+{
+	struct decimal gap;
+
+	if (!sum->exact || !decimal_subtract(left, sum->total, &gap)) {
+		return true;
+	}
+	switch (rule->operator) {
+	case CROSS_AT_MOST: return decimal_compare(gap, rule->tolerance) <= 0;
+	case CROSS_AT_LEAST: return decimal_compare((struct decimal){-gap.mantissa, gap.scale}, rule->tolerance) <= 0;
+	case CROSS_EQUAL: break;
+	}
+	gap.mantissa = gap.mantissa < 0 ? -gap.mantissa : gap.mantissa;
+	return decimal_compare(gap, rule->tolerance) <= 0;
+}
+
+static enum severity severity_of(char letter)
+{
+	switch (letter) {
+	case 'B': return SEVERITY_BLOCK;
+	case 'J': return SEVERITY_JUSTIFY;
+	case 'W': return SEVERITY_WARN;
+	default: return SEVERITY_INFORM;
+	}
+}
+
+static void compare(struct walk *w, const struct look *x, const struct cross_rule *rule)
+{
+	static const char *const signs[] = {[CROSS_EQUAL] = "", [CROSS_AT_MOST] = "≤ ", [CROSS_AT_LEAST] = "≥ "};
+	struct sum sum = add_up(w, x->f, rule, false);
+
+	if (is_skipped(rule, &sum) || holds(rule, x->f->value, &sum)) {
+		return;
+	}
+	sum = add_up(w, x->f, rule, true);
+	find(w, severity_of(rule->severity), "value", say_stated(w, x->o->value, x->o->unit_mult),
+	     rule->n_right > 1 ? say(w, "%s%s = %s", signs[rule->operator], sum.text, say_decimal(w, sum.total))
+			       : say(w, "%s%s", signs[rule->operator], sum.text));
+}
+
+static void compare_all(struct walk *w, const struct look *x)
+{
+	const struct figure *f = x->f;
+
+	if (!f->indicator || !f->indicator->n_cross_rules || !f->area || !f->has_value || is_withdrawal(x->o)) {
+		return;
+	}
+	for (size_t i = 0; i < f->indicator->n_cross_rules; i++) {
+		if (strcmp(f->indicator->cross_rules[i]->rule, w->rule->code) == 0) {
+			compare(w, x, f->indicator->cross_rules[i]);
+		}
+	}
+}
+
+void dung_07(struct walk *w, const struct look *x)
+{
+	compare_all(w, x);
+}
+
+void dung_11(struct walk *w, const struct look *x)
+{
+	compare_all(w, x);
+}
+
+/* ---------------------------------------------------------------- DUNG-13: how exact */
+
+/* Once a report, not once a figure: a file without that column would drown what else there is to say. */
+void dung_13_report(struct walk *w)
+{
+	size_t n = 0, first = 0;
+
+	for (size_t i = w->report->n_observations; i-- > 0;) {
+		const Tram__V1__Observation *o = w->report->observations[i];
+
+		if (!o->qualifier && states_value(o)) {
+			n++;
+			first = i + 1;
+		}
+	}
+	if (n) {
+		find(w, SEVERITY_WARN, "qualifier",
+		     say(w, "%zu / %zu (#%zu%s)", n, w->report->n_observations, first, n > 1 ? " …" : ""), "exact");
+	}
+}
+
+void dung_13(struct walk *w, const struct look *x)
+{
+	int status = (int)x->o->obs_status;
+
+	if ((int)x->o->qualifier < 0 || x->o->qualifier > TRAM__V1__QUALIFIER__QUALIFIER_APPROX) {
+		find(w, 0, "qualifier", say(w, "%d", (int)x->o->qualifier), "");
+	}
+	if (status && (status < 0 || status > 127 || !strchr("ABEFIMP", status))) {
+		find(w, 0, "obs_status", say(w, "%d", status), "A, B, E, F, I, M, P");
+	}
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "walk.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- what an observation says */
+
+bool is_withdrawal(const Tram__V1__Observation *o)
+{
+	return o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW;
+}
+
+bool states_value(const Tram__V1__Observation *o)
+{
+	return o->value || (o->numerator && o->denominator);
+}
+
+char obs_status_of(const Tram__V1__Observation *o)
+{
+	if (o->obs_status) {
+		return (char)o->obs_status;
+	}
+	return o->missing_reason ? 'M' : 'A';
+}
+
+const char *missing_reason_name(int reason)
+{
+	static const char *const names[] = {"", "not_applicable", "not_collected", "late", "suppressed", "system_down"};
+
+	return reason >= 0 && (size_t)reason < sizeof names / sizeof *names ? names[reason] : "?";
+}
+
+int qualifier_of(const Tram__V1__Observation *o)
+{
+	return o->qualifier ? (int)o->qualifier : TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
+}
+
+static bool says_why(const char *text)
+{
+	return *text && !is_blank(text) && !is_placeholder(text);
+}
+
+bool is_justified(const Tram__V1__Observation *o)
+{
+	return says_why(o->justification) || says_why(o->justification_code);
+}
+
+/* ---------------------------------------------------------------- the same, or not */
+
+static bool same_decimal(bool has_a, struct decimal a, bool has_b, struct decimal b)
+{
+	return has_a == has_b && (!has_a || decimal_compare(a, b) == 0);
+}
+
+bool says_the_same(const struct look *a, const struct look *b)
+{
+	const struct figure *x = a->f, *y = b->f;
+
+	return same_decimal(x->has_value, x->value, y->has_value, y->value) &&
+	       same_decimal(x->has_numerator, x->numerator, y->has_numerator, y->numerator) &&
+	       same_decimal(x->has_denominator, x->denominator, y->has_denominator, y->denominator) &&
+	       same_decimal(x->has_weight, x->weight, y->has_weight, y->weight) &&
+	       a->o->rank_out_of == b->o->rank_out_of && a->o->missing_reason == b->o->missing_reason &&
+	       a->o->action == b->o->action && qualifier_of(a->o) == qualifier_of(b->o) &&
+	       obs_status_of(a->o) == obs_status_of(b->o);
+}
+
+static bool same_marks(const Tram__V1__Observation *o, const struct past *p)
+{
+	int qualifier = p->qualifier ? p->qualifier : TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
+	char status = p->obs_status && p->obs_status != ' ' ? p->obs_status : (p->missing_reason ? 'M' : 'A');
+
+	return (int64_t)o->rank_out_of == p->rank_out_of && (int)o->missing_reason == p->missing_reason &&
+	       qualifier_of(o) == qualifier && obs_status_of(o) == status;
+}
+
+bool says_what_is_stored(const struct look *x)
+{
+	const struct figure *f = x->f;
+	const struct past *p = x->past;
+
+	if (!p->exists || is_withdrawal(x->o) || p->withdrawn) {
+		return p->exists && is_withdrawal(x->o) && p->withdrawn;
+	}
+	return same_decimal(f->has_value, f->value, p->has_value, p->value) &&
+	       same_decimal(f->has_numerator, f->numerator, p->has_numerator, p->numerator) &&
+	       same_decimal(f->has_denominator, f->denominator, p->has_denominator, p->denominator) &&
+	       same_decimal(f->has_weight, f->weight, p->has_weight, p->weight) && same_marks(x->o, p);
+}
+
+/* ---------------------------------------------------------------- twins: who is about the same figure */
+
+static uint32_t hash_key(const struct indicator *indicator, const struct figure *f)
+{
+	uint32_t hash = indicator->position * 2654435761u ^ f->area->identity * 40503u * 65537u;
+
+	for (const char *s = f->dimensions; *s; s++) {
+		hash = (hash ^ (uint8_t)*s) * 16777619u;
+	}
+	return hash ^ hash >> 15;
+}
+
+static bool is_about(const struct figure *f, const struct indicator *indicator, const struct figure *as)
+{
+	return f->indicator == indicator && f->area->identity == as->area->identity &&
+	       strcmp(f->dimensions, as->dimensions) == 0;
+}
+
+/* The slot that holds the first observation about the indicator for f's area and dimensions, or the free one for it. */
+static uint32_t *slot_of(const struct walk *w, const struct indicator *indicator, const struct figure *f)
+{
+	uint32_t i = hash_key(indicator, f) & w->twins.mask;
+
+	while (w->twins.slots[i] && !is_about(&w->j->figures[w->twins.slots[i] - 1], indicator, f)) {
+		i = (i + 1) & w->twins.mask;
+	}
+	return &w->twins.slots[i];
+}
+
+const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator)
+{
+	uint32_t place = *slot_of(w, indicator, f);
+
+	return place ? &w->j->figures[place - 1] : NULL;
+}
+
+static struct look look_at(const struct walk *w, uint32_t i)
+{
+	return (struct look){i, w->report->observations[i], &w->j->figures[i], &w->past[i]};
+}
+
+static void add_twin(struct walk *w, uint32_t i)
+{
+	const struct figure *f = &w->j->figures[i];
+	uint32_t *slot = slot_of(w, f->indicator, f);
+	struct look first, this = look_at(w, i);
+
+	if (!*slot) {
+		*slot = i + 1;
+		w->twins.first[i] = i;
+		return;
+	}
+	w->twins.first[i] = *slot - 1;
+	first = look_at(w, w->twins.first[i]);
+	if (!says_the_same(&first, &this)) {
+		w->twins.differs[i] = (uint32_t)first.i;
+		if (w->twins.differs[first.i] == NO_LINE) {
+			w->twins.differs[first.i] = i;
+		}
+	}
+}
+
+/* What repeats the first of several contradicting ones contradicts as well. */
+static void spread_differences(struct walk *w)
+{
+	for (size_t i = 0; i < w->j->n; i++) {
+		uint32_t first = w->twins.first[i];
+
+		if (first != NO_LINE && w->twins.differs[i] == NO_LINE) {
+			w->twins.differs[i] = w->twins.differs[first];
+		}
+	}
+}
+
+bool twins_make(struct walk *w)
+{
+	size_t size = 16, n = w->j->n;
+
+	while (size < 2 * n) {
+		size *= 2;
+	}
+	w->twins.mask = (uint32_t)size - 1;
+	w->twins.slots = arena_calloc(w->arena, size, sizeof *w->twins.slots);
+	w->twins.first = arena_calloc(w->arena, n, sizeof *w->twins.first);
+	w->twins.differs = arena_calloc(w->arena, n, sizeof *w->twins.differs);
+	if (!w->twins.slots || !w->twins.first || !w->twins.differs) {
+		return false;
+	}
+	memset(w->twins.first, 0xFF, n * sizeof *w->twins.first);
+	memset(w->twins.differs, 0xFF, n * sizeof *w->twins.differs);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct figure *f = &w->j->figures[i];
+
+		if (f->indicator && f->area) {
+			add_twin(w, i);
+		}
+	}
+	spread_differences(w);
+	return true;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "walk.h"
+
+#include "clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- tables */
+
+enum { DUNG, DU, SACH, SONG };
+
+const struct word words[] = {
+    [DUNG] = {"dung", "đúng", "correct"},
+    [DU] = {"du", "đủ", "sufficient"},
+    [SACH] = {"sach", "sạch", "clean"},
+    [SONG] = {"song", "sống", "live"},
+};
+const size_t n_words = sizeof words / sizeof *words;
+
+#define SEVERITY_ANY ((enum severity)0)
+
+enum {
+#define RULE(identifier, ...) identifier,
+#define CASE(...)
+#include "rules.def"
+#undef RULE
+#undef CASE
+	N_RULES
+};
+
+const struct rule rule_table[] = {
+#define RULE(identifier, code, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, ...)  \
+	[identifier] = {code,       word,       SEVERITY_##severity, title_vi, title_en,                               \
+			message_vi, message_en, remedy_vi,           remedy_en},
+#define CASE(...)
+#include "rules.def"
+#undef RULE
+#undef CASE
+};
+const size_t n_rules = N_RULES;
+
+/* What looks for each rule's faults, beside rule_table. */
+static const struct checks {
+	void (*of_report)(struct walk *w);
+	void (*of_figure)(struct walk *w, const struct look *x);
+} checks[] = {
+#define RULE(identifier, code, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en,       \
+	     of_report, of_figure)                                                                                     \
+	[identifier] = {of_report, of_figure},
+#define CASE(...)
+#include "rules.def"
+#undef RULE
+#undef CASE
+};
+
+/* What a rule says of one field. */
+static const struct special {
+	int rule;
+	enum severity severity; /* SEVERITY_ANY: at any that has no case of its own */
+	const char *field;
+	const char *message_vi, *message_en, *remedy_vi, *remedy_en;
+} specials[] = {
+#define RULE(...)
+#define CASE(identifier, severity, field, message_vi, message_en, remedy_vi, remedy_en)                                \
+	{identifier, SEVERITY_##severity, field, message_vi, message_en, remedy_vi, remedy_en},
+#include "rules.def"
+#undef RULE
+#undef CASE
+};
+
+const struct rule *rule_by_code(const char *code)
+{
+	for (size_t i = 0; i < n_rules; i++) {
+		if (strcmp(rule_table[i].code, code) == 0) {
+			return &rule_table[i];
+		}
+	}
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static const struct special *special_of(const struct finding *f)
+{
+	const struct special *any = NULL;
+
+	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
+		const struct special *s = &specials[i];
+
+		if (&rule_table[s->rule] != f->rule || !f->field || strcmp(s->field, f->field) != 0) {
+			continue;
+		}
+		if (s->severity == f->severity) {
+			return s;
+		}
+		if (s->severity == SEVERITY_ANY) {
+			any = s;
+		}
+	}
+	return any;
+}
+
+/* What is expected, where no figure or code can say it. */
+static const struct {
+	const char *token, *vi, *en;
+} tokens[] = {
+    {"integer", "số nguyên", "a whole number"},
+    {"revises", "--revise \"LÝ DO\"", "--revise \"REASON\""},
+};
+
+static const char *in_words(const char *text, bool vietnamese)
+{
+	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+		if (strcmp(tokens[i].token, text) == 0) {
+			return vietnamese ? tokens[i].vi : tokens[i].en;
+		}
+	}
+	return text;
+}
+
+const char *finding_message(struct arena *a, const struct finding *f, bool vietnamese)
+{
+	const struct special *s = special_of(f);
+	const char *message =
+	    vietnamese ? (s ? s->message_vi : f->rule->message_vi) : (s ? s->message_en : f->rule->message_en);
+	const char *found = f->found ? f->found : "", *expected = f->expected ? f->expected : "";
+
+	return arena_printf(a, "%s%s%s%s%s%s", message, *found ? ": " : "", found,
+			    !*expected ? "" : (vietnamese ? " (cần: " : " (expected: "), in_words(expected, vietnamese),
+			    *expected ? ")" : "");
+}
+
+const char *finding_remedy(const struct finding *f, bool vietnamese)
+{
+	const struct special *s = special_of(f);
+
+	if (vietnamese) {
+		return s && s->remedy_vi ? s->remedy_vi : f->rule->remedy_vi;
+	}
+	return s && s->remedy_en ? s->remedy_en : f->rule->remedy_en;
+}
+
+/* ---------------------------------------------------------------- findings */
+
+void find(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected)
+{
+	if (w->n == w->room) {
+		size_t room = w->room ? 2 * w->room : 16;
+		struct finding *more = arena_calloc(w->arena, room, sizeof *more);
+
+		if (!more) {
+			w->exhausted = true;
+			return;
+		}
+		if (w->n) {
+			memcpy(more, w->findings, w->n * sizeof *more);
+		}
+		w->findings = more;
+		w->room = room;
+	}
+	w->findings[w->n++] = (struct finding){.rule = w->rule,
+					       .severity = severity ? severity : w->rule->severity,
+					       .line = w->line,
+					       .field = field,
+					       .found = found,
+					       .expected = expected};
+}
+
+/* ---------------------------------------------------------------- what findings make of a figure and of a word */
+
+static enum word_state state_of(const struct finding *f, bool justified)
+{
+	switch (f->severity) {
+	case SEVERITY_BLOCK: return WORD_FAIL;
+	case SEVERITY_JUSTIFY: return justified ? WORD_WARN : WORD_HELD;
+	case SEVERITY_WARN: return WORD_WARN;
+	case SEVERITY_INFORM: break;
+	}
+	return WORD_PASS;
+}
+
+static enum outcome outcome_of(const struct finding *f, bool justified)
+{
+	static const enum outcome outcomes[] = {
+	    [WORD_PASS] = OUTCOME_ACCEPTED,
+	    [WORD_WARN] = OUTCOME_WARNED,
+	    [WORD_HELD] = OUTCOME_HELD,
+	    [WORD_FAIL] = OUTCOME_REFUSED,
+	};
+
+	return outcomes[state_of(f, justified)];
+}
+
+/* Worst last; what is stored already is not stored again, however it would be judged now, unless it is refused. */
+static int rank_of(enum outcome outcome)
+{
+	static const int ranks[] = {[OUTCOME_ACCEPTED] = 0,
+				    [OUTCOME_WARNED] = 1,
+				    [OUTCOME_HELD] = 2,
+				    [OUTCOME_DUPLICATE] = 3,
+				    [OUTCOME_REFUSED] = 4};
+
+	return ranks[outcome];
+}
+
+static void settle_figure(struct walk *w, const struct finding *f)
+{
+	size_t i = f->line - 1;
+	bool can_justify = is_justified(w->report->observations[i]);
+	enum outcome outcome = outcome_of(f, can_justify);
+
+	if (f->rule == &rule_table[SACH_01]) {
+		outcome = OUTCOME_DUPLICATE;
+	}
+	if (rank_of(outcome) > rank_of(w->j->outcomes[i])) {
+		w->j->outcomes[i] = outcome;
+	}
+	w->j->justified[i] = w->j->justified[i] || (f->severity == SEVERITY_JUSTIFY && can_justify);
+}
+
+static void settle(struct walk *w)
+{
+	struct judgement *j = w->j;
+	bool refused = !j->readable;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct finding *f = &w->findings[i];
+		enum word_state state;
+
+		if (f->line) {
+			settle_figure(w, f);
+		}
+		refused = refused || (!f->line && f->severity == SEVERITY_BLOCK);
+		state = state_of(f, f->line && j->justified[f->line - 1]);
+		if (state > j->words[f->rule->word]) {
+			j->words[f->rule->word] = state;
+		}
+	}
+	for (size_t i = 0; i < j->n && refused; i++) {
+		j->outcomes[i] = OUTCOME_REFUSED;
+	}
+	j->findings = w->findings;
+	j->n_findings = w->n;
+}
+
+/* ---------------------------------------------------------------- the walk */
+
+static void walk_report(struct walk *w)
+{
+	w->line = 0;
+	for (size_t k = 0; k < N_RULES; k++) {
+		if (checks[k].of_report) {
+			w->rule = &rule_table[k];
+			checks[k].of_report(w);
+		}
+	}
+}
+
+static void walk_figures(struct walk *w)
+{
+	for (size_t i = 0; i < w->j->n; i++) {
+		struct look x = {i, w->report->observations[i], &w->j->figures[i], &w->past[i]};
+
+		w->line = (uint32_t)i + 1;
+		for (size_t k = 0; k < N_RULES; k++) {
+			if (checks[k].of_figure) {
+				w->rule = &rule_table[k];
+				checks[k].of_figure(w, &x);
+			}
+		}
+	}
+}
+
+static bool make_room(struct walk *w)
+{
+	struct judgement *j = w->j;
+
+	j->outcomes = arena_calloc(w->arena, j->n, sizeof *j->outcomes);
+	j->justified = arena_calloc(w->arena, j->n, sizeof *j->justified);
+	j->words = arena_calloc(w->arena, n_words, sizeof *j->words);
+	if (!j->outcomes || !j->justified || !j->words || !twins_make(w)) {
+		return false;
+	}
+	for (size_t i = 0; i < j->n; i++) {
+		j->outcomes[i] = OUTCOME_ACCEPTED;
+	}
+	for (size_t i = 0; i < n_words; i++) {
+		j->words[i] = WORD_PASS;
+	}
+	return true;
+}
+
+bool rules_judge(const struct report_context *ctx, const struct past *past, struct arena *a, struct judgement *j)
+{
+	struct walk w = {.ctx = ctx,
+			 .report = ctx->report,
+			 .catalogue = ctx->catalogue,
+			 .past = past,
+			 .arena = a,
+			 .j = j,
+			 .received_day = date_in_vietnam(ctx->received_at_us),
+			 .has_reason = !is_blank(ctx->report->reason) && !is_placeholder(ctx->report->reason)};
+
+	if (!make_room(&w)) {
+		return false;
+	}
+	walk_report(&w);
+	walk_figures(&w);
+	settle(&w);
+	return !w.exhausted;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * walk - what a rule's function sees of a report, and how it says what it found. For the files of this folder only.
+ *
+ * A function looks and, where something is wrong, calls find(); it decides nothing else. Nothing is allocated for a
+ * figure that is as it should be.
+ */
+#ifndef TRAM_WALK_H
+#define TRAM_WALK_H
+
+#include "rules.h"
+
+#define NO_LINE UINT32_MAX
+
+/* The observations of a report by what they are about. */
+struct twins {
+	uint32_t *slots; /* place of an observation + 1; 0: free */
+	uint32_t mask;
+	uint32_t *
+	    first; /* by observation: the first about the same figure, maybe itself; NO_LINE: it is about nothing known */
+	uint32_t *differs; /* by observation: one about the same figure that says something else, or NO_LINE */
+};
+
+struct walk {
+	const struct report_context *ctx;
+	const Tram__V1__Report *report;
+	const struct catalogue *catalogue;
+	const struct past *past;
+	struct arena *arena;
+	struct judgement *j;
+	struct twins twins;
+	int32_t received_day; /* in Viet Nam */
+	bool has_reason;      /* the report's reason says something */
+	const struct rule *rule;
+	uint32_t line; /* being looked at; 0: the report */
+	struct finding *findings;
+	size_t n, room;
+	bool exhausted;
+};
+
+/* One observation being looked at. */
+struct look {
+	size_t i;
+	const Tram__V1__Observation *o;
+	const struct figure *f;
+	const struct past *past;
+};
+
+/* Adds a finding of the rule being checked. severity 0: the rule's own. Texts live as long as the arena. */
+void find(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected);
+
+/* ---------------------------------------------------------------- what figures say */
+
+bool is_withdrawal(const Tram__V1__Observation *o);
+/* It states a value or both parts, valid or not. */
+bool states_value(const Tram__V1__Observation *o);
+/* SDMX status and qualifier with their defaults: A (or M), exact. */
+char obs_status_of(const Tram__V1__Observation *o);
+/* "not_applicable"; "?" for a number that is none. */
+const char *missing_reason_name(int reason);
+int qualifier_of(const Tram__V1__Observation *o);
+/* The province gave a reason that says something. */
+bool is_justified(const Tram__V1__Observation *o);
+/* Two observations, or an observation and what is stored, say the same. */
+bool says_the_same(const struct look *a, const struct look *b);
+bool says_what_is_stored(const struct look *x);
+/* The first observation of the report about an indicator, for the same area and dimensions as f; NULL: none. */
+const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator);
+bool twins_make(struct walk *w);
+
+/* ---------------------------------------------------------------- texts, into the arena */
+
+/* Makes the text; marks the walk as exhausted when there is no room, and then returns "". */
+const char *say(struct walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A text of the report, cut where it is long. */
+const char *say_text(struct walk *w, const char *text);
+/* "16.4", or "16.4 × 10^6" as it was stated. */
+const char *say_stated(struct walk *w, const Tram__V1__Decimal *d, int unit_mult);
+const char *say_decimal(struct walk *w, struct decimal d);
+const char *say_day(struct walk *w, int32_t day);
+/* "63/24 Bắc Giang (2008-08-01 … 2025-06-30)" */
+const char *say_area(struct walk *w, const struct area *area);
+
+/* N/A, x, test, ???, page debris: a text that only holds a place. */
+bool is_placeholder(const char *text);
+bool is_blank(const char *text);
+
+/* ---------------------------------------------------------------- the rules' functions: rules.def */
+
+void dung_01(struct walk *w);
+void dung_03_report(struct walk *w);
+void dung_13_report(struct walk *w);
+void du_01(struct walk *w);
+void sach_02_report(struct walk *w);
+void sach_05_report(struct walk *w);
+void sach_06_report(struct walk *w);
+void song_01(struct walk *w);
+void song_04(struct walk *w);
+void dung_02(struct walk *w, const struct look *x);
+void dung_03(struct walk *w, const struct look *x);
+void dung_04(struct walk *w, const struct look *x);
+void dung_05(struct walk *w, const struct look *x);
+void dung_06(struct walk *w, const struct look *x);
+void dung_07(struct walk *w, const struct look *x);
+void dung_11(struct walk *w, const struct look *x);
+void dung_13(struct walk *w, const struct look *x);
+void du_03(struct walk *w, const struct look *x);
+void du_04(struct walk *w, const struct look *x);
+void sach_01(struct walk *w, const struct look *x);
+void sach_02(struct walk *w, const struct look *x);
+void sach_03(struct walk *w, const struct look *x);
+void sach_04(struct walk *w, const struct look *x);
+void sach_05(struct walk *w, const struct look *x);
+void sach_06(struct walk *w, const struct look *x);
+void sach_07(struct walk *w, const struct look *x);
+
+#endif
