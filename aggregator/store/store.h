@@ -153,7 +153,7 @@ struct watermark_move {
 	uint64_t verdict_from, verdict_to;
 };
 
-/* Everything one transaction holds. Arrays belong to the caller; observations are sorted by (area_no, key) by store_commit. */
+/* Everything one transaction holds. Arrays belong to the caller; store_commit() puts observations and moves in another order. */
 struct group {
 	int64_t known_at_us;
 	struct batch_row *batches;
@@ -178,8 +178,9 @@ static inline uint64_t store_report_no(int32_t stream_no, uint64_t seq)
 }
 
 /*
- * BEGIN, COPY every table, watermarks by compare-and-set, COMMIT. STORE_OK: committed. STORE_RECONNECT may also mean that
- * COMMIT's outcome is not known: the watermark, read on a new connection, is the answer.
+ * BEGIN, watermarks by compare-and-set, COPY every table, COMMIT. STORE_OK: committed. STORE_RECONNECT may also mean that
+ * COMMIT's outcome is not known: the watermark, read on a new connection, is the answer. After any other result nothing
+ * of the group is stored and the connection is good for the next.
  */
 enum store_result store_commit(struct store *s, struct group *g, struct err *err) MUST_CHECK;
 
@@ -204,7 +205,7 @@ enum store_result store_past(struct store *s, struct past_question *questions, s
 
 /* ---------------------------------------------------------------- verdicts again (lane) */
 
-/* Up to max verdicts of the agent after verdict_seq, with findings and texts, packed as tram.v1.Verdict, in the arena. */
+/* The agent's verdicts after verdict_seq, in order, with findings and texts: at most max, and no more than fit into the arena. */
 enum store_result store_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, struct arena *a,
 				 Tram__V1__Verdict ***ret, size_t *ret_n, struct err *err) MUST_CHECK;
 

@@ -103,6 +103,7 @@ CREATE TABLE tram.indicator (
   mean_weight        text NOT NULL DEFAULT '',
   coverage_weight    text NOT NULL DEFAULT '',
   derives_from       text NOT NULL DEFAULT '',
+  dimensions         text NOT NULL DEFAULT '',    -- that a figure may be broken down by: SEX|AGE
   denominator_vi     text NOT NULL DEFAULT '',
   frequencies        text NOT NULL,
   mandatory          boolean NOT NULL,
@@ -133,8 +134,10 @@ CREATE TABLE tram.rule (
   rule       text PRIMARY KEY,                    -- DUNG-07
   word       text NOT NULL,
   severity   "char" NOT NULL,                     -- B, J, W, I
-  title_vi   text NOT NULL,
+  title_vi   text NOT NULL,                       -- what the rule asks for
   title_en   text NOT NULL,
+  message_vi text NOT NULL,                       -- what is wrong when it is not so
+  message_en text NOT NULL,
   remedy_vi  text NOT NULL,
   remedy_en  text NOT NULL
 );
@@ -260,7 +263,7 @@ CREATE TABLE tram.poison (
 
 -- Every figure ever stored, once. key = series_no << 44 | period << 14 | revision: the natural key, so that one
 -- index serves uniqueness, "all revisions of a figure" and "the figure of every area". Values are in the
--- catalogue's unit, unit multiplier applied.
+-- catalogue's unit, unit multiplier applied. (NaN sorts above Infinity, so the checks shut it out too.)
 CREATE TABLE tram.observation (
   key            bigint NOT NULL CHECK (key > 0),
   report_no      bigint NOT NULL,
@@ -278,11 +281,14 @@ CREATE TABLE tram.observation (
   denominator    numeric,
   weight         numeric,
   PRIMARY KEY (area_no, key),
-  CHECK (value       <> 'NaN' AND value       < 'Infinity' AND value       > '-Infinity'),
-  CHECK (numerator   <> 'NaN' AND numerator   < 'Infinity' AND numerator   > '-Infinity'),
-  CHECK (denominator <> 'NaN' AND denominator < 'Infinity' AND denominator > '-Infinity'),
-  CHECK (weight      <> 'NaN' AND weight      < 'Infinity' AND weight      > '-Infinity')
+  CHECK (value > '-Infinity' AND value < 'Infinity'),
+  CHECK (numerator > '-Infinity' AND numerator < 'Infinity'),
+  CHECK (denominator > '-Infinity' AND denominator < 'Infinity'),
+  CHECK (weight > '-Infinity' AND weight < 'Infinity')
 );
+
+-- For the quarantine: the few that were held at first.
+CREATE INDEX observation_held ON tram.observation (area_no, key) WHERE outcome = 3;
 
 -- What only some observations carry.
 CREATE TABLE tram.observation_note (

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection.h"
+#include "copy.h"
+#include "lang.h"
+#include "mem.h"
+#include "migrate.h"
+#include "numbers.h"
+#include "sqlstate.h"
+#include "store_centre.h"
+#include "text.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SERVER_VERSION_MIN = 150000 };
+
+/* ---------------------------------------------------------------- what went wrong */
+
+static enum err_kind err_kind_of(enum store_result result)
+{
+	switch (result) {
+	case STORE_POISON: return ERR_DATA;
+	case STORE_BROKEN: return ERR_CONFIG;
+	case STORE_RECONNECT: return ERR_UNAVAILABLE;
+	default: return ERR_TEMPFAIL;
+	}
+}
+
+/* libpq ends its messages with a newline. */
+static void set_text(struct err *err, enum err_kind kind, const char *text)
+{
+	int len = (int)strlen(text);
+
+	while (len > 0 && text[len - 1] == '\n') {
+		len--;
+	}
+	err_set(err, kind, "PostgreSQL: %.*s", len, text);
+}
+
+enum store_result connection_failure(struct store *s, const PGresult *r, struct err *err)
+{
+	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+	const char *message = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *detail = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL) : NULL;
+	const char *where = r ? PQresultErrorField(r, PG_DIAG_CONTEXT) : NULL;
+	const char *constraint = r ? PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME) : NULL;
+	enum store_result result = sqlstate_result(state, constraint);
+
+	if (PQstatus(s->pg) == CONNECTION_BAD) {
+		result = STORE_RECONNECT; /* whatever it said last, it is gone */
+	}
+	if (!message) {
+		set_text(err, err_kind_of(result), PQerrorMessage(s->pg));
+		return result;
+	}
+	err_set(err, err_kind_of(result), "PostgreSQL: %s (%s)%s%s%s%s", message, state, detail ? "; " : "",
+		detail ? detail : "", where ? "; " : "", where ? where : "");
+	return result;
+}
+
+/* ---------------------------------------------------------------- asking */
+
+enum store_result connection_run(struct store *s, const char *sql, struct err *err)
+{
+	PGresult *r = PQexec(s->pg, sql);
+	ExecStatusType status = PQresultStatus(r);
+	enum store_result result = STORE_OK;
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+		result = connection_failure(s, r, err);
+	}
+	PQclear(r);
+	return result;
+}
+
+/* What libpq wants to have beside the bytes: pointers to them, and that they are binary. */
+struct pointers {
+	const char *values[PARAMS_MAX];
+	int formats[PARAMS_MAX];
+};
+
+static struct pointers point_at(const struct params *p)
+{
+	struct pointers to;
+
+	for (int i = 0; p && i < p->n; i++) {
+		to.values[i] = p->lengths[i] < 0 ? NULL : (const char *)p->bytes + p->offsets[i];
+		to.formats[i] = 1;
+	}
+	return to;
+}
+
+static enum store_result answer(struct store *s, PGresult *r, PGresult **ret, struct err *err)
+{
+	ExecStatusType status = PQresultStatus(r);
+	enum store_result result;
+
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+		*ret = r;
+		return STORE_OK;
+	}
+	*ret = NULL;
+	result = connection_failure(s, r, err);
+	PQclear(r);
+	return result;
+}
+
+enum store_result connection_ask(struct store *s, const char *sql, const struct params *p, PGresult **ret,
+				 struct err *err)
+{
+	struct pointers to = point_at(p);
+	PGresult *r = PQexecParams(s->pg, sql, p ? p->n : 0, p ? p->types : NULL, to.values, p ? p->lengths : NULL,
+				   to.formats, 0);
+
+	return answer(s, r, ret, err);
+}
+
+static enum store_result prepare(struct store *s, const struct statement *statement, const struct params *p,
+				 struct err *err)
+{
+	enum store_result result = STORE_OK;
+	PGresult *r;
+
+	for (size_t i = 0; i < s->n_prepared; i++) {
+		if (s->prepared[i] == statement) {
+			return STORE_OK;
+		}
+	}
+	assert(s->n_prepared < STATEMENTS_MAX);
+	r = PQprepare(s->pg, statement->name, statement->sql, p ? p->n : 0, p ? p->types : NULL);
+	if (PQresultStatus(r) == PGRES_COMMAND_OK) {
+		s->prepared[s->n_prepared++] = statement;
+	} else {
+		result = connection_failure(s, r, err);
+	}
+	PQclear(r);
+	return result;
+}
+
+enum store_result connection_ask_prepared(struct store *s, const struct statement *statement, const struct params *p,
+					  PGresult **ret, struct err *err)
+{
+	struct pointers to = point_at(p);
+	enum store_result result = prepare(s, statement, p, err);
+
+	*ret = NULL;
+	if (result != STORE_OK) {
+		return result;
+	}
+	return answer(
+	    s, PQexecPrepared(s->pg, statement->name, p ? p->n : 0, to.values, p ? p->lengths : NULL, to.formats, 0),
+	    ret, err);
+}
+
+size_t connection_changed(const PGresult *r)
+{
+	return strtoull(PQcmdTuples((PGresult *)(uintptr_t)r), NULL, 10);
+}
+
+enum store_result connection_rollback(struct store *s, enum store_result result)
+{
+	PQclear(PQexec(s->pg, "ROLLBACK"));
+	return PQstatus(s->pg) == CONNECTION_BAD ? STORE_RECONNECT : result;
+}
+
+enum store_result connection_transaction(struct store *s,
+					 enum store_result (*work)(struct store *s, void *context, struct err *err),
+					 void *context, struct err *err)
+{
+	enum store_result result = connection_run(s, "BEGIN", err);
+
+	if (result == STORE_OK) {
+		result = work(s, context, err);
+	}
+	if (result == STORE_OK) {
+		result = connection_run(s, "COMMIT", err);
+	}
+	return result == STORE_OK ? STORE_OK : connection_rollback(s, result);
+}
+
+/* ---------------------------------------------------------------- cells */
+
+const char *cell_text_or_null(const PGresult *r, int row, int column)
+{
+	return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
+}
+
+const char *cell_text(const PGresult *r, int row, int column)
+{
+	return PQgetvalue(r, row, column);
+}
+
+int64_t cell_int(const PGresult *r, int row, int column)
+{
+	return strtoll(PQgetvalue(r, row, column), NULL, 10);
+}
+
+bool cell_bool(const PGresult *r, int row, int column)
+{
+	return *PQgetvalue(r, row, column) == 't';
+}
+
+bool cell_is_null(const PGresult *r, int row, int column)
+{
+	return PQgetisnull(r, row, column);
+}
+
+bool cell_bytes(const PGresult *r, int row, int column, void *ret, size_t len)
+{
+	const char *text = PQgetvalue(r, row, column);
+
+	return strncmp(text, "\\x", 2) == 0 && text_unhex(text + 2, ret, len);
+}
+
+/* ---------------------------------------------------------------- making one */
+
+/*
+ * A dead peer is noticed within half a minute. The plans of our few look-ups, all by key, must not come from the day
+ * when the tables were empty: hence no sequential scans for the writer.
+ */
+static const char session_sql[] =
+    "SELECT set_config('synchronous_commit',"
+    "  CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false);"
+    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET search_path = pg_catalog;"
+    "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off";
+static const char writer_sql[] = "SET enable_seqscan = off";
+
+static PGconn *connect_to(const char *conninfo, const char *name, bool may_write)
+{
+	/* What stands before dbname are defaults that conninfo may overrule; what stands behind it is fixed. */
+	const char *const names[] = {"connect_timeout", "tcp_user_timeout", "keepalives_idle", "target_session_attrs",
+				     "dbname",          "application_name", "client_encoding", NULL};
+	const char *const values[] = {"10",     "30000", "15",   may_write ? "read-write" : "any",
+				      conninfo, name,    "UTF8", NULL};
+
+	return PQconnectdbParams(names, values, 1);
+}
+
+static void hear_nothing(void *context, const PGresult *notice)
+{
+	(void)context;
+	(void)notice;
+}
+
+static enum store_result check_server(struct store *s, enum connection_use use, struct err *err)
+{
+	PGresult *r;
+	enum store_result result;
+	bool durable;
+
+	if (PQserverVersion(s->pg) < SERVER_VERSION_MIN) {
+		err_set(err, ERR_CONFIG, _("PostgreSQL %d is too old: Trạm needs 15 or newer"),
+			PQserverVersion(s->pg) / 10000);
+		return STORE_BROKEN;
+	}
+	if (use == CONNECTION_READER) {
+		return STORE_OK;
+	}
+	result = connection_ask(s,
+				"SELECT current_setting('fsync'), current_setting('full_page_writes'),"
+				" current_setting('server_encoding')",
+				NULL, &r, err);
+	if (result != STORE_OK) {
+		return result;
+	}
+	durable = strcmp(cell_text(r, 0, 0), "on") == 0 && strcmp(cell_text(r, 0, 1), "on") == 0;
+	if (!durable) {
+		err_set(err, ERR_CONFIG,
+			_("PostgreSQL runs with fsync=%s and full_page_writes=%s, so that a committed figure could be "
+			  "lost: set both to on in postgresql.conf and restart it"),
+			cell_text(r, 0, 0), cell_text(r, 0, 1));
+	} else if (strcmp(cell_text(r, 0, 2), "UTF8") != 0) {
+		err_set(err, ERR_CONFIG, _("the database's encoding is %s: make it with ENCODING 'UTF8'"),
+			cell_text(r, 0, 2));
+		durable = false;
+	}
+	PQclear(r);
+	return durable ? STORE_OK : STORE_BROKEN;
+}
+
+static enum store_result prepare_session(struct store *s, enum connection_use use, struct err *err)
+{
+	enum store_result result;
+
+	if (PQstatus(s->pg) != CONNECTION_OK) {
+		set_text(err, ERR_UNAVAILABLE, PQerrorMessage(s->pg));
+		return PQconnectionNeedsPassword(s->pg) ? STORE_BROKEN : STORE_RECONNECT;
+	}
+	result = connection_run(s, session_sql, err);
+	if (result == STORE_OK && use == CONNECTION_WRITER) {
+		result = connection_run(s, writer_sql, err);
+	}
+	if (result == STORE_OK) {
+		result = check_server(s, use, err);
+	}
+	if (result == STORE_OK && use != CONNECTION_OWNER) {
+		result = migrate_check(s, err);
+	}
+	if (result == STORE_OK && use == CONNECTION_WRITER) {
+		result = numbers_load(s, err);
+	}
+	return result;
+}
+
+enum store_result connection_open(const char *conninfo, const char *name, enum connection_use use, struct store **ret,
+				  struct err *err)
+{
+	struct store *s = xcalloc(1, sizeof *s);
+	enum store_result result;
+
+	s->pg = connect_to(conninfo, name, use != CONNECTION_READER);
+	PQsetNoticeReceiver(s->pg, hear_nothing, NULL);
+	s->copy = copy_new();
+	s->numbers = numbers_new();
+	result = prepare_session(s, use, err);
+	if (result != STORE_OK) {
+		store_close(&s);
+	}
+	*ret = s;
+	return result;
+}
+
+enum store_result store_open_owner(const char *conninfo, struct store **ret, struct err *err)
+{
+	return connection_open(conninfo, "tram owner", CONNECTION_OWNER, ret, err);
+}
+
+enum store_result store_open_admin(const char *conninfo, struct store **ret, struct err *err)
+{
+	return connection_open(conninfo, "tram admin", CONNECTION_ADMIN, ret, err);
+}
+
+enum store_result store_open_reader(const char *conninfo, struct store **ret, struct err *err)
+{
+	return connection_open(conninfo, "tram reader", CONNECTION_READER, ret, err);
+}
+
+enum store_result store_open(const char *conninfo, const char *name, struct store **ret, struct err *err)
+{
+	return connection_open(conninfo, name, CONNECTION_WRITER, ret, err);
+}
+
+void store_close(struct store **sp)
+{
+	struct store *s = *sp;
+
+	if (!s) {
+		return;
+	}
+	PQfinish(s->pg);
+	copy_free(&s->copy);
+	numbers_free(&s->numbers);
+	free(s);
+	*sp = NULL;
+}

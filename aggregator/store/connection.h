@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection - one connection to PostgreSQL: how it is made, what is asked over it, and what an error means.
+ *
+ * For the modules of this folder only. Statements are prepared when first used and live as long as the connection.
+ */
+#ifndef TRAM_CONNECTION_H
+#define TRAM_CONNECTION_H
+
+#include "params.h"
+#include "store.h"
+
+#include <libpq-fe.h>
+
+enum { STATEMENTS_MAX = 16 };
+
+/* A statement that is asked again and again; the struct's address is its identity. */
+struct statement {
+	const char *name;
+	const char *sql;
+};
+
+struct numbers;
+struct copy;
+
+struct store {
+	PGconn *pg;
+	const struct statement *prepared[STATEMENTS_MAX];
+	size_t n_prepared;
+	struct numbers *numbers; /* numbers.c */
+	struct copy *copy;       /* copy.c */
+};
+
+/* What a connection is for decides what is checked when it is made. */
+enum connection_use {
+	CONNECTION_WRITER, /* durable server, known schema, may write */
+	CONNECTION_ADMIN,  /* the same */
+	CONNECTION_READER, /* known schema; a standby will do */
+	CONNECTION_OWNER,  /* makes the schema: nothing is known yet */
+};
+
+enum store_result connection_open(const char *conninfo, const char *name, enum connection_use use, struct store **ret,
+				  struct err *err) MUST_CHECK;
+
+/* Runs commands that return no rows of interest. */
+enum store_result connection_run(struct store *s, const char *sql, struct err *err) MUST_CHECK;
+
+/* Asks; the answer, in text form, is the caller's to PQclear(). params may be NULL. *ret is NULL unless STORE_OK. */
+enum store_result connection_ask(struct store *s, const char *sql, const struct params *params, PGresult **ret,
+				 struct err *err) MUST_CHECK;
+
+/* The same by a prepared statement. */
+enum store_result connection_ask_prepared(struct store *s, const struct statement *statement,
+					  const struct params *params, PGresult **ret, struct err *err) MUST_CHECK;
+
+/* Rows changed by what was asked. */
+size_t connection_changed(const PGresult *result);
+
+/* What a result that is not the one hoped for means; fills *err. */
+enum store_result connection_failure(struct store *s, const PGresult *result, struct err *err);
+
+/* Ends a transaction that failed, as far as there is still a connection. Returns result. */
+enum store_result connection_rollback(struct store *s, enum store_result result);
+
+/* BEGIN … COMMIT around work(). */
+enum store_result connection_transaction(struct store *s,
+					 enum store_result (*work)(struct store *s, void *context, struct err *err),
+					 void *context, struct err *err) MUST_CHECK;
+
+/* Cells of a result as text form has them; a null is "" or 0. */
+const char *cell_text(const PGresult *r, int row, int column);
+int64_t cell_int(const PGresult *r, int row, int column);
+bool cell_bool(const PGresult *r, int row, int column);
+const char *cell_text_or_null(const PGresult *r, int row, int column);
+bool cell_is_null(const PGresult *r, int row, int column);
+/* bytea; false when it is not len bytes long. */
+bool cell_bytes(const PGresult *r, int row, int column, void *ret, size_t len);
+
+#endif

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes OUTPUT, a C file with the migrations FILES (a list) as the table of migrate.h.
+set(texts "")
+set(rows "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  string(REGEX MATCH "^([0-9]+)_(.*)$" matched ${name})
+  if(NOT matched)
+    message(FATAL_ERROR "${file}: a migration is named NNNN_name.sql")
+  endif()
+  string(REGEX REPLACE "^0+" "" version ${CMAKE_MATCH_1})
+  set(title ${CMAKE_MATCH_2})
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND texts "static const unsigned char sql_${version}[] = {${bytes}0};\n")
+  string(APPEND rows "    {${version}, \"${title}\", sql_${version}, sizeof sql_${version} - 1},\n")
+endforeach()
+file(WRITE ${OUTPUT} "/* SPDX-License-Identifier: Apache-2.0 */
+/* Made from sql/ when the program was built. */
+#include \"migrate.h\"
+
+${texts}
+const struct migration migrations[] = {
+${rows}};
+const size_t n_migrations = sizeof migrations / sizeof *migrations;
+")

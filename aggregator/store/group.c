@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection.h"
+#include "copy.h"
+#include "lang.h"
+#include "letters.h"
+#include "mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLAG_WITHDRAWN = 1, FLAG_DEMONSTRATION = 2, FLAG_JUSTIFIED = 4 };
+
+/* ---------------------------------------------------------------- rows, one function a table */
+
+static void put_batches(struct copy *c, const struct group *g)
+{
+	for (const struct batch_row *b = g->batches; b < g->batches + g->n_batches; b++) {
+		copy_row(c);
+		copy_int32(c, b->stream_no);
+		copy_int64(c, (int64_t)b->from_seq);
+		copy_int64(c, (int64_t)b->first_seq);
+		copy_int64(c, (int64_t)b->last_seq);
+		copy_int32(c, b->agent_no);
+		copy_int16(c, (int16_t)b->codec);
+		copy_timestamp(c, b->received_at_us);
+		copy_bytes(c, b->prev_chain.bytes, DIGEST_SIZE);
+		copy_bytes(c, b->chain.bytes, DIGEST_SIZE);
+		copy_bytes(c, b->signature, SIGNATURE_SIZE);
+		copy_bytes(c, b->key_id, KEY_ID_SIZE);
+		copy_bytes(c, b->payload, b->payload_len);
+	}
+}
+
+static char purpose_letter(Tram__V1__Purpose purpose)
+{
+	switch (purpose) {
+	case TRAM__V1__PURPOSE__PURPOSE_BACKFILL: return 'B';
+	case TRAM__V1__PURPOSE__PURPOSE_CORRECTION: return 'C';
+	default: return 'R';
+	}
+}
+
+static void put_dates(struct copy *c, const struct judgement *j)
+{
+	const int32_t dates[] = {j->period_from, j->period_to, j->reference_date};
+
+	copy_int32(c, j->readable ? period_pack(&j->period) : 0);
+	for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+		if (j->readable) {
+			copy_date(c, dates[i]);
+		} else {
+			copy_null(c);
+		}
+	}
+}
+
+static void put_report(struct copy *c, const struct report_row *row, int64_t known_at_us)
+{
+	const Tram__V1__Report *r = row->report;
+
+	copy_row(c);
+	copy_int64(c, (int64_t)store_report_no(row->stream_no, row->seq));
+	copy_timestamp(c, row->handed_in_at_us);
+	copy_timestamp(c, row->received_at_us);
+	copy_timestamp(c, known_at_us);
+	copy_int32(c, row->agent_no);
+	copy_int32(c, (int32_t)row->catalogue_version);
+	put_dates(c, row->judgement);
+	copy_int32(c, (int32_t)r->n_observations);
+	copy_char(c, purpose_letter(r->purpose));
+	copy_bool(c, r->demonstration);
+	copy_bytes(c, row->digest.bytes, DIGEST_SIZE);
+	copy_text(c, r->provider);
+	copy_text(c, r->dataflow);
+	copy_text(c, r->time_period);
+	copy_text(c, r->reason);
+	copy_text(c, r->prepared_by);
+	copy_timestamp(c, row->prepared_at_us);
+	copy_text(c, r->approved_by);
+	copy_timestamp(c, row->approved_at_us);
+	copy_text(c, r->comment);
+	copy_text(c, r->software);
+}
+
+static void put_reports(struct copy *c, const struct group *g)
+{
+	for (size_t i = 0; i < g->n_reports; i++) {
+		put_report(c, &g->reports[i], g->known_at_us);
+	}
+}
+
+static void put_poisons(struct copy *c, const struct group *g)
+{
+	for (const struct poison_row *p = g->poisons; p < g->poisons + g->n_poisons; p++) {
+		copy_row(c);
+		copy_int64(c, (int64_t)store_report_no(p->stream_no, p->seq));
+		copy_int32(c, p->agent_no);
+		copy_timestamp(c, p->received_at_us);
+		copy_timestamp(c, g->known_at_us);
+		copy_bytes(c, p->digest.bytes, DIGEST_SIZE);
+		copy_text(c, p->cause);
+	}
+}
+
+/* What a province leaves out: a value is normal, a reason for a missing one says missing. */
+static char status_letter(const Tram__V1__Observation *o)
+{
+	if (o->obs_status) {
+		return (char)o->obs_status;
+	}
+	return o->missing_reason ? 'M' : 'A';
+}
+
+static int16_t flags(const struct observation_row *row)
+{
+	return (int16_t)((row->withdrawn ? FLAG_WITHDRAWN : 0) | (row->demonstration ? FLAG_DEMONSTRATION : 0) |
+			 (row->justified ? FLAG_JUSTIFIED : 0));
+}
+
+static void put_observation(struct copy *c, const struct observation_row *row, int64_t known_at_us)
+{
+	const Tram__V1__Observation *o = row->observation;
+	const struct figure *f = row->figure;
+
+	copy_row(c);
+	copy_int64(c, row->key);
+	copy_int64(c, (int64_t)row->report_no);
+	copy_timestamp(c, known_at_us);
+	copy_int32(c, row->area_no);
+	copy_int32(c, (int32_t)row->line);
+	copy_int32(c, (int32_t)o->rank_out_of);
+	copy_int16(c, (int16_t)row->outcome);
+	copy_int16(c, (int16_t)o->qualifier);
+	copy_int16(c, (int16_t)o->missing_reason);
+	copy_int16(c, flags(row));
+	copy_char(c, status_letter(o));
+	copy_numeric(c, f->has_value, f->value);
+	copy_numeric(c, f->has_numerator, f->numerator);
+	copy_numeric(c, f->has_denominator, f->denominator);
+	copy_numeric(c, f->has_weight, f->weight);
+}
+
+static void put_observations(struct copy *c, const struct group *g)
+{
+	for (size_t i = 0; i < g->n_observations; i++) {
+		put_observation(c, &g->observations[i], g->known_at_us);
+	}
+}
+
+static bool has_note(const Tram__V1__Observation *o)
+{
+	return *o->source_system || *o->justification_code || *o->justification || *o->comment;
+}
+
+static void put_notes(struct copy *c, const struct group *g)
+{
+	for (const struct observation_row *row = g->observations; row < g->observations + g->n_observations; row++) {
+		const Tram__V1__Observation *o = row->observation;
+
+		if (has_note(o)) {
+			copy_row(c);
+			copy_int64(c, row->key);
+			copy_int32(c, row->area_no);
+			copy_text(c, o->source_system);
+			copy_text(c, o->justification_code);
+			copy_text(c, o->justification);
+			copy_text(c, o->comment);
+		}
+	}
+}
+
+static void put_findings(struct copy *c, const struct group *g)
+{
+	for (const struct finding_row *row = g->findings; row < g->findings + g->n_findings; row++) {
+		const struct finding *f = row->finding;
+
+		copy_row(c);
+		copy_int64(c, (int64_t)row->report_no);
+		copy_int32(c, row->agent_no);
+		copy_int32(c, (int32_t)row->finding_no);
+		copy_int32(c, (int32_t)f->line);
+		copy_char(c, severity_letter(f->severity));
+		copy_text(c, f->rule->code);
+		copy_text(c, row->indicator);
+		copy_text(c, row->ref_area);
+		copy_text(c, f->field);
+		copy_text(c, f->found);
+		copy_text(c, f->expected);
+	}
+}
+
+/* In the order of the table of words. A report that could not be judged at all has none. */
+static void put_words(struct copy *c, const enum word_state *states)
+{
+	char text[32];
+
+	assert(n_words < sizeof text);
+	for (size_t i = 0; states && i < n_words; i++) {
+		text[i] = word_letter(states[i]);
+	}
+	copy_bytes(c, text, states ? n_words : 0);
+}
+
+static void put_verdicts(struct copy *c, const struct group *g)
+{
+	uint8_t *outcomes = NULL;
+
+	for (const struct verdict_row *v = g->verdicts; v < g->verdicts + g->n_verdicts; v++) {
+		outcomes = xrealloc(outcomes, v->n_outcomes);
+		for (size_t i = 0; i < v->n_outcomes; i++) {
+			outcomes[i] = (uint8_t)v->outcomes[i];
+		}
+		copy_row(c);
+		copy_int64(c, (int64_t)v->verdict_seq);
+		copy_int64(c, (int64_t)v->report_no);
+		copy_timestamp(c, g->known_at_us);
+		copy_int32(c, v->agent_no);
+		copy_int32(c, (int32_t)v->catalogue_version);
+		put_words(c, v->words);
+		copy_text(c, v->cause);
+		copy_bytes(c, outcomes, v->n_outcomes);
+	}
+	free(outcomes);
+}
+
+/* ---------------------------------------------------------------- the tables, in the order they are written */
+
+static size_t count_batches(const struct group *g)
+{
+	return g->n_batches;
+}
+
+static size_t count_reports(const struct group *g)
+{
+	return g->n_reports;
+}
+
+static size_t count_poisons(const struct group *g)
+{
+	return g->n_poisons;
+}
+
+static size_t count_observations(const struct group *g)
+{
+	return g->n_observations;
+}
+
+static size_t count_notes(const struct group *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n_observations; i++) {
+		n += has_note(g->observations[i].observation);
+	}
+	return n;
+}
+
+static size_t count_findings(const struct group *g)
+{
+	return g->n_findings;
+}
+
+static size_t count_verdicts(const struct group *g)
+{
+	return g->n_verdicts;
+}
+
+static const struct part {
+	const char *table, *columns;
+	int n_columns;
+	size_t (*count)(const struct group *g);
+	void (*put)(struct copy *c, const struct group *g);
+} parts[] = {
+    {"tram.batch",
+     "stream_no, from_seq, first_seq, last_seq, agent_no, codec, received_at, prev_chain, chain, signature, key_id, "
+     "payload",
+     12, count_batches, put_batches},
+    {"tram.report",
+     "report_no, handed_in_at, received_at, known_at, agent_no, catalogue_version, period, period_from, period_to, "
+     "reference_date, observations, purpose, demonstration, digest, provider, dataflow, time_period, reason, "
+     "prepared_by, prepared_at, approved_by, approved_at, comment, software",
+     24, count_reports, put_reports},
+    {"tram.poison", "report_no, agent_no, received_at, known_at, digest, cause", 6, count_poisons, put_poisons},
+    {"tram.observation",
+     "key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier, missing_reason, flags, obs_status, "
+     "value, numerator, denominator, weight",
+     15, count_observations, put_observations},
+    {"tram.observation_note", "key, area_no, source_system, justification_code, justification, comment", 6, count_notes,
+     put_notes},
+    {"tram.report_finding",
+     "report_no, agent_no, finding_no, line, severity, rule, indicator, ref_area, field, found, expected", 11,
+     count_findings, put_findings},
+    {"tram.verdict", "verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes", 8,
+     count_verdicts, put_verdicts},
+};
+
+static enum store_result write_part(struct store *s, const struct part *part, const struct group *g, struct err *err)
+{
+	enum store_result result;
+
+	if (part->count(g) == 0) {
+		return STORE_OK;
+	}
+	result = copy_begin(s, part->table, part->columns, part->n_columns, err);
+	if (result != STORE_OK) {
+		return result;
+	}
+	part->put(s->copy, g);
+	return copy_end(s, err);
+}
+
+/* ---------------------------------------------------------------- watermarks */
+
+static const struct statement move_streams = {
+    "move_streams",
+    "UPDATE tram.stream s SET seq = m.seq_to, chain = m.chain_to, updated_at = $5"
+    " FROM unnest($1, $2, $3, $4) m(stream_no, seq_from, seq_to, chain_to)"
+    " WHERE s.stream_no = m.stream_no AND s.seq = m.seq_from",
+};
+
+static const struct statement move_verdicts = {
+    "move_verdicts",
+    "UPDATE tram.agent a SET verdict_seq = m.verdict_to FROM unnest($1, $2, $3) m(agent_no, verdict_from, verdict_to)"
+    " WHERE a.agent_no = m.agent_no AND a.verdict_seq = m.verdict_from",
+};
+
+/* Both updates must change as many rows as there are moves: one fewer, and somebody else has written. */
+static enum store_result expect_changed(struct store *s, const struct statement *statement, struct params *p,
+					size_t expected, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = STORE_OK;
+
+	if (expected > 0) {
+		result = connection_ask_prepared(s, statement, p, &r, err);
+		if (result == STORE_OK && connection_changed(r) != expected) {
+			err_set(err, ERR_TEMPFAIL,
+				_("%zu of %zu watermarks were not where this aggregator left them: another one writes "
+				  "for the same agents"),
+				expected - connection_changed(r), expected);
+			result = STORE_FENCED;
+		}
+		PQclear(r);
+	}
+	params_done(p);
+	return result;
+}
+
+static int by_stream(const void *a, const void *b)
+{
+	int32_t x = ((const struct watermark_move *)a)->stream_no, y = ((const struct watermark_move *)b)->stream_no;
+
+	return x < y ? -1 : x > y;
+}
+
+static int by_agent(const void *a, const void *b)
+{
+	const struct watermark_move *x = a, *y = b;
+
+	if (x->agent_no != y->agent_no) {
+		return x->agent_no < y->agent_no ? -1 : 1;
+	}
+	return x->verdict_from < y->verdict_from ? -1 : x->verdict_from > y->verdict_from;
+}
+
+/* Sorted, so that two aggregators that collide do not lock in opposite orders. */
+static enum store_result write_streams(struct store *s, struct watermark_move *moves, size_t n, int64_t known_at_us,
+				       struct err *err)
+{
+	struct params p;
+
+	qsort(moves, n, sizeof *moves, by_stream);
+	params_init(&p);
+	params_int32s(&p, &moves->stream_no, sizeof *moves, n);
+	params_int64s(&p, (const int64_t *)&moves->seq_from, sizeof *moves, n);
+	params_int64s(&p, (const int64_t *)&moves->seq_to, sizeof *moves, n);
+	params_bytes_each(&p, moves->chain_to.bytes, DIGEST_SIZE, sizeof *moves, n);
+	params_timestamp(&p, known_at_us);
+	return expect_changed(s, &move_streams, &p, n, err);
+}
+
+/* Two epochs of one agent may move in one group; for its verdicts that is one move, from the first's to the last's. */
+static size_t merge_by_agent(struct watermark_move *moves, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(moves, n, sizeof *moves, by_agent);
+	for (size_t i = 0; i < n; i++) {
+		if (kept > 0 && moves[kept - 1].agent_no == moves[i].agent_no) {
+			moves[kept - 1].verdict_to = moves[i].verdict_to;
+		} else {
+			moves[kept++] = moves[i];
+		}
+	}
+	return kept;
+}
+
+static enum store_result write_verdict_seqs(struct store *s, const struct watermark_move *given, size_t n_given,
+					    struct err *err)
+{
+	struct watermark_move *moves = xcalloc(n_given, sizeof *moves);
+	size_t n = 0;
+	struct params p;
+
+	for (size_t i = 0; i < n_given; i++) {
+		if (given[i].verdict_to != given[i].verdict_from) {
+			moves[n++] = given[i];
+		}
+	}
+	n = merge_by_agent(moves, n);
+	params_init(&p);
+	params_int32s(&p, &moves->agent_no, sizeof *moves, n);
+	params_int64s(&p, (const int64_t *)&moves->verdict_from, sizeof *moves, n);
+	params_int64s(&p, (const int64_t *)&moves->verdict_to, sizeof *moves, n);
+	free(moves);
+	return expect_changed(s, &move_verdicts, &p, n, err);
+}
+
+/* ---------------------------------------------------------------- the transaction */
+
+static int by_area_and_key(const void *a, const void *b)
+{
+	const struct observation_row *x = a, *y = b;
+
+	if (x->area_no != y->area_no) {
+		return x->area_no < y->area_no ? -1 : 1;
+	}
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* Watermarks first: whoever is fenced learns it before anything is copied. */
+static enum store_result write_group(struct store *s, void *context, struct err *err)
+{
+	struct group *g = context;
+	enum store_result result = write_streams(s, g->moves, g->n_moves, g->known_at_us, err);
+
+	if (result == STORE_OK) {
+		result = write_verdict_seqs(s, g->moves, g->n_moves, err);
+	}
+	for (size_t i = 0; result == STORE_OK && i < sizeof parts / sizeof *parts; i++) {
+		result = write_part(s, &parts[i], g, err);
+	}
+	return result;
+}
+
+enum store_result store_commit(struct store *s, struct group *g, struct err *err)
+{
+	qsort(g->observations, g->n_observations, sizeof *g->observations, by_area_and_key);
+	return connection_transaction(s, write_group, g, err);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection.h"
+#include "lang.h"
+#include "store_centre.h"
+
+#include <string.h>
+
+enum store_result store_has_indicator(struct store *s, const char *indicator, bool *ret, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	enum store_result result;
+
+	params_init(&p);
+	params_text(&p, indicator);
+	result = connection_ask(s, "SELECT FROM tram.indicator WHERE indicator = $1", &p, &r, err);
+	params_done(&p);
+	*ret = PQntuples(r) > 0;
+	PQclear(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- a figure */
+
+/* What read_figure() reads, in its order; behind FROM stands one row r of a roll-up and one row i of tram.indicator. */
+#define FIGURE_COLUMNS(mult, decimals)                                                                                 \
+	"r.value, r.numerator, r.denominator,"                                                                         \
+	" round(tram.shift(r.value, -" mult "), " decimals "),"                                                        \
+	" round(tram.shift(r.numerator, -" mult "), " decimals "),"                                                    \
+	" round(tram.shift(r.denominator, -" mult "), " decimals "),"                                                  \
+	" i.unit, i.unit_vi, " mult ", r.method, r.boundary, r.catalogue_version, r.areas_reporting,"                  \
+	" r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held"
+
+static struct rollup_figure read_figure(const PGresult *r, int row, int at)
+{
+	struct rollup_figure f = {
+	    .value = cell_text_or_null(r, row, at),
+	    .numerator = cell_text_or_null(r, row, at + 1),
+	    .denominator = cell_text_or_null(r, row, at + 2),
+	    .shown = cell_text_or_null(r, row, at + 3),
+	    .shown_numerator = cell_text_or_null(r, row, at + 4),
+	    .shown_denominator = cell_text_or_null(r, row, at + 5),
+	    .unit = cell_text(r, row, at + 6),
+	    .unit_vi = cell_text(r, row, at + 7),
+	    .display_unit_mult = (int)cell_int(r, row, at + 8),
+	    .method = cell_text(r, row, at + 9),
+	    .boundary = cell_text(r, row, at + 10),
+	    .catalogue_version = cell_text(r, row, at + 11),
+	    .areas_reporting = (int)cell_int(r, row, at + 12),
+	    .areas_expected = (int)cell_int(r, row, at + 13),
+	    .coverage_weight = cell_text_or_null(r, row, at + 14),
+	    .finality = cell_text(r, row, at + 15),
+	    .obs_status = cell_text(r, row, at + 16),
+	    .qualifier = cell_text(r, row, at + 17),
+	    .demonstration = cell_bool(r, row, at + 18),
+	    .held = (int)cell_int(r, row, at + 19),
+	};
+
+	return f;
+}
+
+/* ---------------------------------------------------------------- roll-ups */
+
+/* A question for one indicator and period is answered even when nothing was reported; one for all shows what there is. */
+static const char rollup_sql[] =
+    "SELECT r.area, coalesce(a.short_name_vi, ''), coalesce(a.name_en, ''), i.indicator, i.name_vi, i.name_en,"
+    "       r.time_period, " FIGURE_COLUMNS(
+	"i.display_unit_mult",
+	"i.display_decimals") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, p.period FROM "
+			      "tram.indicator_period p"
+			      "       WHERE ($1::text IS NULL OR p.indicator = $1) AND ($2::text IS NULL OR p.period = "
+			      "tram.period_pack($2))"
+			      "       UNION SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT NULL AND $2 IS NOT "
+			      "NULL) q"
+			      " JOIN tram.indicator i ON i.indicator = q.indicator"
+			      " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5) r"
+			      " LEFT JOIN LATERAL (SELECT a.short_name_vi, a.name_en FROM tram.area a WHERE a.area = "
+			      "r.area"
+			      "   ORDER BY a.valid_from <= tram.period_end(q.period) DESC, abs(a.valid_from - "
+			      "tram.period_end(q.period))"
+			      "   LIMIT 1) a ON true"
+			      " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR r.held > 0"
+			      " ORDER BY q.indicator, q.period, r.area";
+
+static enum store_result ask_rollup(struct store *s, const struct rollup_question *q, PGresult **ret, struct err *err)
+{
+	struct params p;
+	enum store_result result;
+
+	params_init(&p);
+	params_text(&p, q->indicator);
+	params_text(&p, q->period);
+	params_text(&p, q->level);
+	params_text(&p, q->boundary);
+	params_timestamp(&p, q->as_of_us);
+	result = connection_ask(s, rollup_sql, &p, ret, err);
+	params_done(&p);
+	return result;
+}
+
+enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,
+			       void *context, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = ask_rollup(s, question, &r, err);
+
+	for (int i = 0; i < PQntuples(r); i++) {
+		each(context, &(struct rollup_row){.area = cell_text(r, i, 0),
+						   .area_name_vi = cell_text(r, i, 1),
+						   .area_name_en = cell_text(r, i, 2),
+						   .indicator = cell_text(r, i, 3),
+						   .name_vi = cell_text(r, i, 4),
+						   .name_en = cell_text(r, i, 5),
+						   .time_period = cell_text(r, i, 6),
+						   .figure = read_figure(r, i, 7)});
+	}
+	PQclear(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- claims */
+
+static const char claims_sql[] =
+    "SELECT r.figure_no, r.indicator, i.name_vi, i.name_en, r.time_period, r.published_value, r.published_numerator,"
+    "       r.published_denominator, r.published_unit_mult, r.published_qualifier, r.announced_on, r.source,"
+    "       r.agreement, " FIGURE_COLUMNS(
+	"r.published_unit_mult",
+	"r.shown_decimals") " FROM (SELECT c.*, coalesce(scale(c.published_value), scale(c.published_numerator), 0) AS "
+			    "shown_decimals"
+			    "       FROM tram.claim c) r"
+			    " JOIN tram.indicator i ON i.indicator = r.indicator ORDER BY r.figure_no";
+
+enum store_result store_claims(struct store *s, claim_each *each, void *context, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = connection_ask(s, claims_sql, NULL, &r, err);
+
+	for (int i = 0; i < PQntuples(r); i++) {
+		each(context, &(struct claim_row){.figure_no = cell_text(r, i, 0),
+						  .indicator = cell_text(r, i, 1),
+						  .name_vi = cell_text(r, i, 2),
+						  .name_en = cell_text(r, i, 3),
+						  .time_period = cell_text(r, i, 4),
+						  .published = cell_text_or_null(r, i, 5),
+						  .published_numerator = cell_text_or_null(r, i, 6),
+						  .published_denominator = cell_text_or_null(r, i, 7),
+						  .published_unit_mult = (int)cell_int(r, i, 8),
+						  .published_qualifier = cell_text(r, i, 9),
+						  .announced_on = cell_text(r, i, 10),
+						  .source = cell_text(r, i, 11),
+						  .agreement = cell_text(r, i, 12),
+						  .figure = read_figure(r, i, 13)});
+	}
+	PQclear(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- quarantine */
+
+static const char quarantine_sql[] =
+    "SELECT area, area_name, indicator, dimensions, time_period, revision, value, numerator, denominator, unit,"
+    "       to_char(held_at AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD HH24:MI:SS'), provider, agent, seq, line,"
+    "       coalesce(rules, ''), coalesce(found, ''), coalesce(expected, ''), coalesce(justification, '')"
+    " FROM tram.quarantine ORDER BY held_at, area, indicator, dimensions, time_period, revision";
+
+enum store_result store_quarantine(struct store *s, quarantine_each *each, void *context, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = connection_ask(s, quarantine_sql, NULL, &r, err);
+
+	for (int i = 0; i < PQntuples(r); i++) {
+		each(context, &(struct quarantine_row){.area = cell_text(r, i, 0),
+						       .area_name = cell_text(r, i, 1),
+						       .indicator = cell_text(r, i, 2),
+						       .dimensions = cell_text(r, i, 3),
+						       .time_period = cell_text(r, i, 4),
+						       .revision = cell_text(r, i, 5),
+						       .value = cell_text_or_null(r, i, 6),
+						       .numerator = cell_text_or_null(r, i, 7),
+						       .denominator = cell_text_or_null(r, i, 8),
+						       .unit = cell_text(r, i, 9),
+						       .held_at = cell_text(r, i, 10),
+						       .provider = cell_text(r, i, 11),
+						       .agent = cell_text(r, i, 12),
+						       .seq = cell_text(r, i, 13),
+						       .line = cell_text(r, i, 14),
+						       .rules = cell_text(r, i, 15),
+						       .found = cell_text(r, i, 16),
+						       .expected = cell_text(r, i, 17),
+						       .justification = cell_text(r, i, 18)});
+	}
+	PQclear(r);
+	return result;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_centre - what the centre's commands ask of the store: making the schema, the roster, loading a catalogue, and
+ * reading figures.
+ *
+ * Rows are handed to a function of the caller's, one by one, in the order shown; what they point at lives for that call.
+ * Figures are text, exactly as PostgreSQL has them, or NULL where there is none. Times are texts in Viet Nam's time.
+ */
+#ifndef TRAM_STORE_CENTRE_H
+#define TRAM_STORE_CENTRE_H
+
+#include "store.h"
+
+/* As whoever may make the schema; as tram_admin; as tram_reader (a standby will do). Closed with store_close(). */
+enum store_result store_open_owner(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
+enum store_result store_open_admin(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
+enum store_result store_open_reader(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- schema (owner) */
+
+/* Applies every migration that is missing, each in a transaction of its own; refuses unknown and altered ones. */
+enum store_result store_migrate(struct store *s, size_t *ret_applied, struct err *err) MUST_CHECK;
+
+struct migration_state {
+	int version;
+	const char *name;
+	const char *applied_at; /* NULL: not yet */
+	bool altered;           /* not the one this program was built with */
+	bool unknown;           /* this program does not have it */
+};
+typedef void migration_each(void *context, const struct migration_state *row);
+enum store_result store_migrations(struct store *s, migration_each *each, void *context, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- roster (admin) */
+
+struct agent_row {
+	const char *agent, *state, *changed_at, *changed_by, *reason;
+	const char *curve_public;
+	uint8_t signing_public[SIGN_PUBLIC_SIZE];
+	const char *providers;    /* it acts for: codes, by spaces */
+	const char *reports;      /* committed, in all its epochs */
+	const char *committed_at; /* the last one; NULL: none */
+};
+typedef void agent_each(void *context, const struct agent_row *row);
+enum store_result store_agents(struct store *s, agent_each *each, void *context, struct err *err) MUST_CHECK;
+
+/* Puts the keys on the roster, active. *ret_changed: false when they stand there already. A revoked key is refused. */
+enum store_result store_agent_accept(struct store *s, const char *agent, const char *curve_public,
+				     const uint8_t signing_public[static SIGN_PUBLIC_SIZE], const char *reason,
+				     bool *ret_changed, struct err *err) MUST_CHECK;
+
+/* state: "suspended" or "revoked". STORE_BROKEN when there is no such agent. */
+enum store_result store_agent_set_state(struct store *s, const char *agent, const char *state, const char *reason,
+					bool *ret_changed, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- catalogue (admin) */
+
+/*
+ * Makes the files, checked before as c, the newest version and the tables what they say, in one transaction. Files that
+ * are what the newest version has make no new one (*ret_new false).
+ */
+enum store_result store_catalogue_load(struct store *s, const struct catalogue *c, const struct catalogue_file *files,
+				       size_t n, const char *note, uint32_t *ret_version, bool *ret_new,
+				       struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- figures (reader) */
+
+enum store_result store_has_indicator(struct store *s, const char *indicator, bool *ret, struct err *err) MUST_CHECK;
+
+/* A figure in the terms of the catalogue and in those people read. */
+struct rollup_figure {
+	const char *value, *numerator, *denominator;             /* in the catalogue's unit */
+	const char *shown, *shown_numerator, *shown_denominator; /* in the display unit, rounded to its decimals */
+	const char *unit, *unit_vi;
+	int display_unit_mult;
+	const char *method, *boundary, *catalogue_version;
+	int areas_reporting, areas_expected;
+	const char *coverage_weight; /* 0 .. 1 */
+	const char *finality, *obs_status, *qualifier;
+	bool demonstration;
+	int held;
+};
+
+struct rollup_question {
+	const char *indicator; /* NULL: all */
+	const char *period;    /* NULL: all for which anything was reported */
+	const char *level;     /* nation, region, province */
+	const char *boundary;  /* 63, 34, a day; NULL: in force at the period's end */
+	int64_t as_of_us;      /* INT64_MAX: now */
+};
+struct rollup_row {
+	const char *area, *area_name_vi, *area_name_en;
+	const char *indicator, *name_vi, *name_en, *time_period;
+	struct rollup_figure figure;
+};
+typedef void rollup_each(void *context, const struct rollup_row *row);
+enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,
+			       void *context, struct err *err) MUST_CHECK;
+
+struct claim_row {
+	const char *figure_no, *indicator, *name_vi, *name_en, *time_period;
+	const char *published, *published_numerator, *published_denominator; /* as announced, in unit_mult */
+	int published_unit_mult;
+	const char *published_qualifier, *announced_on, *source;
+	const char *agreement;       /* equal, held, different, missing */
+	struct rollup_figure figure; /* shown in the announcement's unit and decimals */
+};
+typedef void claim_each(void *context, const struct claim_row *row);
+enum store_result store_claims(struct store *s, claim_each *each, void *context, struct err *err) MUST_CHECK;
+
+struct quarantine_row {
+	const char *area, *area_name, *indicator, *dimensions, *time_period, *revision;
+	const char *value, *numerator, *denominator, *unit;
+	const char *held_at, *provider, *agent, *seq, *line;
+	const char *rules, *found, *expected, *justification;
+};
+typedef void quarantine_each(void *context, const struct quarantine_row *row);
+enum store_result store_quarantine(struct store *s, quarantine_each *each, void *context, struct err *err) MUST_CHECK;
+
+#endif

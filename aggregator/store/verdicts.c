@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection.h"
+#include "letters.h"
+#include "verdict.h"
+
+#include <string.h>
+
+/* What is read of a verdict, laid out as the judgement it was made from, so that it is made again by the same hand. */
+struct reading {
+	struct verdict_head head;
+	struct judgement judgement;
+	struct epoch epoch;
+	struct digest digest;
+	int64_t report_no;
+};
+
+enum verdict_column {
+	VERDICT_SEQ,
+	VERDICT_REPORT_NO,
+	VERDICT_KNOWN_AT,
+	VERDICT_CATALOGUE,
+	VERDICT_WORDS,
+	VERDICT_CAUSE,
+	VERDICT_OUTCOMES,
+	VERDICT_DIGEST,
+	VERDICT_EPOCH,
+};
+
+static const struct statement verdicts_after = {
+    "verdicts_after",
+    "SELECT v.verdict_seq, v.report_no, (extract(epoch FROM v.known_at) * 1000000)::bigint, v.catalogue_version,"
+    "       v.words, v.cause, v.outcomes, coalesce(r.digest, p.digest), '\\x' || s.epoch"
+    " FROM tram.agent a"
+    " JOIN tram.verdict v ON v.agent_no = a.agent_no AND v.verdict_seq > $2"
+    " JOIN tram.stream s ON s.stream_no = v.report_no >> 40"
+    " LEFT JOIN tram.report r ON r.agent_no = v.agent_no AND r.report_no = v.report_no"
+    " LEFT JOIN tram.poison p ON p.agent_no = v.agent_no AND p.report_no = v.report_no"
+    " WHERE a.agent = $1 ORDER BY v.verdict_seq LIMIT $3",
+};
+
+enum finding_column {
+	FINDING_REPORT,
+	FINDING_LINE,
+	FINDING_SEVERITY,
+	FINDING_RULE,
+	FINDING_FIELD,
+	FINDING_FOUND,
+	FINDING_EXPECTED,
+};
+
+static const struct statement findings_of = {
+    "findings_of",
+    "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected"
+    " FROM tram.agent a, unnest($2) WITH ORDINALITY q(report_no, i), tram.report_finding f"
+    " WHERE a.agent = $1 AND f.agent_no = a.agent_no AND f.report_no = q.report_no ORDER BY q.i, f.finding_no",
+};
+
+/* ---------------------------------------------------------------- findings */
+
+/* A rule that this program no longer has keeps its code; it has no texts. */
+static const struct rule *rule_of(struct arena *a, const char *code)
+{
+	const struct rule *known = rule_by_code(code);
+	struct rule *gone;
+
+	if (known) {
+		return known;
+	}
+	gone = arena_alloc(a, sizeof *gone);
+	if (gone) {
+		*gone = (struct rule){.code = arena_strdup(a, code),
+				      .severity = SEVERITY_INFORM,
+				      .title_vi = "",
+				      .title_en = "",
+				      .message_vi = "",
+				      .message_en = "",
+				      .remedy_vi = "",
+				      .remedy_en = ""};
+	}
+	return gone && gone->code ? gone : NULL;
+}
+
+static bool read_finding(const PGresult *r, int row, struct arena *a, struct finding *ret)
+{
+	ret->rule = rule_of(a, cell_text(r, row, FINDING_RULE));
+	ret->severity = severity_of_letter(*cell_text(r, row, FINDING_SEVERITY));
+	ret->line = (uint32_t)cell_int(r, row, FINDING_LINE);
+	ret->field = arena_strdup(a, cell_text(r, row, FINDING_FIELD));
+	ret->found = arena_strdup(a, cell_text(r, row, FINDING_FOUND));
+	ret->expected = arena_strdup(a, cell_text(r, row, FINDING_EXPECTED));
+	return ret->rule && ret->field && ret->found && ret->expected;
+}
+
+/* The answer is sorted as the readings are, so each takes its part of one array. False: the arena is exhausted. */
+static bool share_out(const PGresult *r, struct arena *a, struct reading *readings)
+{
+	int n = PQntuples(r);
+	struct finding *findings = arena_calloc(a, (size_t)n, sizeof *findings);
+
+	for (int i = 0; i < n; i++) {
+		struct judgement *j = &readings[cell_int(r, i, FINDING_REPORT) - 1].judgement;
+
+		if (!findings || !read_finding(r, i, a, &findings[i])) {
+			return false;
+		}
+		if (j->n_findings++ == 0) {
+			j->findings = &findings[i];
+		}
+	}
+	return true;
+}
+
+static enum store_result read_findings(struct store *s, const char *agent, struct arena *a, struct reading *readings,
+				       size_t n, bool *ret_fits, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	enum store_result result;
+
+	params_init(&p);
+	params_text(&p, agent);
+	params_int64s(&p, &readings->report_no, sizeof *readings, n);
+	result = connection_ask_prepared(s, &findings_of, &p, &r, err);
+	params_done(&p);
+	*ret_fits = result == STORE_OK && share_out(r, a, readings);
+	PQclear(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- verdicts */
+
+/* A word that was added after the verdict was given has passed: nothing spoke against it. */
+static bool read_words(const char *letters, struct arena *a, struct judgement *j)
+{
+	j->words = arena_calloc(a, n_words, sizeof *j->words);
+	for (size_t i = 0; j->words && i < n_words; i++) {
+		j->words[i] = i < strlen(letters) ? word_of_letter(letters[i]) : WORD_PASS;
+	}
+	return j->words;
+}
+
+static bool read_outcomes(const PGresult *r, int row, struct arena *a, struct judgement *j)
+{
+	size_t n = ((size_t)PQgetlength(r, row, VERDICT_OUTCOMES) - 2) / 2; /* \x and two digits a byte */
+	uint8_t *bytes = arena_alloc(a, n);
+
+	j->n = n;
+	j->outcomes = arena_calloc(a, n, sizeof *j->outcomes);
+	if (!bytes || !j->outcomes || !cell_bytes(r, row, VERDICT_OUTCOMES, bytes, n)) {
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		j->outcomes[i] = bytes[i];
+	}
+	return true;
+}
+
+static bool read_verdict(const PGresult *r, int row, struct arena *a, struct reading *ret)
+{
+	ret->report_no = cell_int(r, row, VERDICT_REPORT_NO);
+	ret->head = (struct verdict_head){
+	    .verdict_seq = (uint64_t)cell_int(r, row, VERDICT_SEQ),
+	    .seq = (uint64_t)ret->report_no & ((UINT64_C(1) << 40) - 1),
+	    .known_at_us = cell_int(r, row, VERDICT_KNOWN_AT),
+	    .catalogue_version = (uint32_t)cell_int(r, row, VERDICT_CATALOGUE),
+	    .cause = arena_strdup(a, cell_text(r, row, VERDICT_CAUSE)),
+	    .epoch = &ret->epoch,
+	    .digest = &ret->digest,
+	};
+	return ret->head.cause && cell_bytes(r, row, VERDICT_EPOCH, ret->epoch.bytes, EPOCH_SIZE) &&
+	       cell_bytes(r, row, VERDICT_DIGEST, ret->digest.bytes, DIGEST_SIZE) &&
+	       read_words(cell_text(r, row, VERDICT_WORDS), a, &ret->judgement) &&
+	       read_outcomes(r, row, a, &ret->judgement);
+}
+
+/* As many as fit into the arena, in order; never one without those before it. */
+static void make_all(struct arena *a, struct reading *readings, size_t n, Tram__V1__Verdict ***ret, size_t *ret_n)
+{
+	*ret = arena_calloc(a, n, sizeof **ret);
+	for (*ret_n = 0; *ret && *ret_n < n; ++*ret_n) {
+		struct arena_mark mark = arena_mark(a);
+		Tram__V1__Verdict *v = verdict_make(a, &readings[*ret_n].head, &readings[*ret_n].judgement);
+
+		if (!v) {
+			arena_rewind(a, mark);
+			break;
+		}
+		(*ret)[*ret_n] = v;
+	}
+}
+
+static enum store_result ask_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, PGresult **ret,
+				      struct err *err)
+{
+	struct params p;
+	enum store_result result;
+
+	params_init(&p);
+	params_text(&p, agent);
+	params_int64(&p, (int64_t)after);
+	params_int64(&p, (int64_t)max);
+	result = connection_ask_prepared(s, &verdicts_after, &p, ret, err);
+	params_done(&p);
+	return result;
+}
+
+enum store_result store_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, struct arena *a,
+				 Tram__V1__Verdict ***ret, size_t *ret_n, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = ask_verdicts(s, agent, after, max, &r, err);
+	size_t n = result == STORE_OK ? (size_t)PQntuples(r) : 0, read = 0;
+	struct reading *readings = arena_calloc(a, n, sizeof *readings);
+	bool fits;
+
+	*ret = NULL;
+	*ret_n = 0;
+	while (readings && read < n && read_verdict(r, (int)read, a, &readings[read])) {
+		read++;
+	}
+	PQclear(r);
+	if (result != STORE_OK || read == 0) {
+		return result;
+	}
+	result = read_findings(s, agent, a, readings, read, &fits, err);
+	if (result == STORE_OK && fits) {
+		make_all(a, readings, read, ret, ret_n);
+	}
+	return result;
+}

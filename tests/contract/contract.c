@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "contract.h"
+#include "mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define DATABASE "contract"
+#define FOLDER   TRAM_SOURCE_DIR "/deploy/catalogue"
+
+struct catalogue *shipped;
+struct store *owner;
+struct err contract_err;
+
+static struct catalogue_file *files;
+static size_t n_files;
+
+/* The folder of the cluster's socket, which with-postgres says. */
+static const char *host(void)
+{
+	const char *name = getenv("PGHOST");
+
+	if (!name || !getenv("TRAM_TEST_POSTGRES")) {
+		print_error("run me by tests/contract/with-postgres\n");
+		exit(64);
+	}
+	return name;
+}
+
+const char *contract_conninfo(const char *role)
+{
+	static char text[512];
+
+	snprintf(text, sizeof text, "host=%s user=%s dbname=" DATABASE, host(), role);
+	return text;
+}
+
+static void must(enum store_result result, const char *what)
+{
+	if (result != STORE_OK) {
+		print_error("%s: %s\n", what, contract_err.text);
+		exit(70);
+	}
+}
+
+static void make_database(void)
+{
+	struct store *s;
+
+	host();
+	must(store_open_owner(getenv("TRAM_TEST_POSTGRES"), &s, &contract_err), "connect");
+	must(connection_run(s, "CREATE DATABASE " DATABASE, &contract_err), "create the database");
+	store_close(&s);
+}
+
+static void make_schema(void)
+{
+	size_t applied;
+
+	must(store_open_owner(contract_conninfo("postgres"), &owner, &contract_err), "connect");
+	must(store_migrate(owner, &applied, &contract_err), "migrate");
+	if (applied != n_migrations) {
+		print_error("%zu of %zu migrations were applied\n", applied, n_migrations);
+		exit(70);
+	}
+}
+
+static void load_catalogue(struct store *admin)
+{
+	struct catalogue_mistake *mistakes;
+	size_t n;
+	uint32_t version;
+	bool is_new;
+
+	if (!catalogue_read_folder(FOLDER, &files, &n_files, &contract_err) ||
+	    !(shipped = catalogue_new(files, n_files, 1, &mistakes, &n))) {
+		print_error("the shipped catalogue is wrong: see unit.catalogue\n");
+		exit(70);
+	}
+	catalogue_mistakes_free(mistakes, n);
+	must(store_catalogue_load(admin, shipped, files, n_files, "contract", &version, &is_new, &contract_err),
+	     "load the catalogue");
+	if (version != 1 || !is_new) {
+		print_error("the first catalogue is version %u\n", version);
+		exit(70);
+	}
+}
+
+static void accept_agent(struct store *admin, const char *agent, char letter)
+{
+	uint8_t signing[SIGN_PUBLIC_SIZE];
+	char curve[41];
+	bool changed;
+
+	memset(signing, letter, sizeof signing);
+	memset(curve, letter, 40);
+	curve[40] = 0;
+	must(store_agent_accept(admin, agent, curve, signing, "", &changed, &contract_err), "accept an agent");
+}
+
+int contract_open(void **state)
+{
+	struct store *admin;
+
+	(void)state;
+	make_database();
+	make_schema();
+	must(store_open_admin(contract_conninfo("tram_admin"), &admin, &contract_err), "connect as tram_admin");
+	load_catalogue(admin);
+	accept_agent(admin, AGENT_ONE, '1');
+	accept_agent(admin, AGENT_TWO, '2');
+	store_close(&admin);
+	return 0;
+}
+
+int contract_close(void **state)
+{
+	(void)state;
+	catalogue_unref(&shipped);
+	catalogue_files_free(files, n_files);
+	store_close(&owner);
+	return 0;
+}
+
+struct store *contract_writer(void)
+{
+	struct store *s;
+
+	must(store_open(contract_conninfo("tram_writer"), "contract", &s, &contract_err), "connect as tram_writer");
+	return s;
+}
+
+const char *contract_ask(const char *format, ...)
+{
+	static PGresult *r;
+	va_list args;
+	char *sql;
+
+	va_start(args, format);
+	if (vasprintf(&sql, format, args) < 0) {
+		abort();
+	}
+	va_end(args);
+	PQclear(r);
+	r = NULL;
+	must(connection_ask(owner, sql, NULL, &r, &contract_err), sql);
+	free(sql);
+	if (PQntuples(r) == 0) {
+		return "";
+	}
+	return cell_text(r, 0, 0);
+}
+
+uint64_t contract_random(void)
+{
+	uint64_t value;
+
+	if (getrandom(&value, sizeof value, 0) != sizeof value) {
+		abort();
+	}
+	return value;
+}
