@@ -319,13 +319,13 @@ static bool agrees(const struct figure *f, struct decimal factor, int decimals)
 static const char *say_quotient(struct walk *w, const struct figure *f, int power, int decimals)
 {
 	struct decimal quotient;
-	int shown = decimals < 0 ? 2 : (decimals + 2 > DECIMAL_SCALE_MAX ? DECIMAL_SCALE_MAX : decimals + 2);
+	int shown = decimals < 0 ? 4 : (decimals + 4 > DECIMAL_SCALE_MAX ? DECIMAL_SCALE_MAX : decimals + 4);
 
 	if (!decimal_divide_rounded(f->numerator, f->denominator, power, (uint8_t)shown, &quotient)) {
 		return "";
 	}
 	return say(w, "%s%s / %s ≈ %s", power ? "100 × " : "", say_decimal(w, f->numerator),
-		   say_decimal(w, f->denominator), say_decimal(w, quotient));
+		   say_decimal(w, f->denominator), say_decimal(w, decimal_trim(quotient)));
 }
 
 void dung_06(struct walk *w, const struct look *x)

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "given.h"
+
+#include "clock.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* protobuf-c's structs hold what nobody writes to as char *. */
+static char *text(struct given *g, const char *s)
+{
+	return arena_strdup(g->arena, s);
+}
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* "16.4"; "1:19" is mantissa and scale as they stand on the wire; "" is nothing. */
+static Tram__V1__Decimal *number(struct given *g, const char *s)
+{
+	Tram__V1__Decimal *ret = arena_alloc(g->arena, sizeof *ret);
+	struct decimal d;
+	char *end;
+
+	tram__v1__decimal__init(ret);
+	if (!*s) {
+		return NULL;
+	}
+	if (strchr(s, ':')) {
+		ret->mantissa = strtoll(s, &end, 10);
+		ret->scale = (uint32_t)strtoul(end + 1, NULL, 10);
+		return ret;
+	}
+	assert_int_equal(decimal_parse(s, strlen(s), DECIMAL_LOCALE_NONE, &d), DECIMAL_FINE);
+	ret->mantissa = d.mantissa;
+	ret->scale = d.scale;
+	return ret;
+}
+
+static int one_of(const char *name, const char *const *names)
+{
+	for (int i = 0; names[i]; i++) {
+		if (strcmp(names[i], name) == 0) {
+			return i;
+		}
+	}
+	return atoi(name);
+}
+
+static const char *const missing_reasons[] = {
+    "", "not_applicable", "not_collected", "late", "suppressed", "system_down", NULL};
+static const char *const qualifiers[] = {"", "exact", "at_least", "more_than", "at_most", "nearly", "approx", NULL};
+static const char *const purposes[] = {"", "regular", "backfill", "correction", NULL};
+static const char *const actions[] = {"replace", "withdraw", NULL};
+
+/* ---------------------------------------------------------------- settings */
+
+/* A moment in Viet Nam: "2024-06-05T08:00:00+07:00", or a day's midnight. */
+static int64_t moment(const char *s)
+{
+	int64_t us;
+
+	if (!*s) {
+		return 0;
+	}
+	assert_true(clock_parse(s, &us));
+	return us;
+}
+
+static void set_report(struct given *g, const char *name, const char *value)
+{
+	Tram__V1__Report *r = &g->report;
+	const struct {
+		const char *name;
+		char **at;
+	} texts[] = {{"provider", &r->provider},
+		     {"dataflow", &r->dataflow},
+		     {"period", &r->time_period},
+		     {"from", &r->period_from},
+		     {"to", &r->period_to},
+		     {"date", &r->reference_date},
+		     {"reason", &r->reason},
+		     {"prepared_by", &r->prepared_by},
+		     {"prepared_at", &r->prepared_at},
+		     {"approved_by", &r->approved_by},
+		     {"approved_at", &r->approved_at},
+		     {"report_comment", &r->comment}};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		if (strcmp(texts[i].name, name) == 0) {
+			*texts[i].at = text(g, value);
+			return;
+		}
+	}
+	if (strcmp(name, "agent") == 0) {
+		snprintf(g->agent, sizeof g->agent, "%s", value);
+	} else if (strcmp(name, "purpose") == 0) {
+		r->purpose = (Tram__V1__Purpose)one_of(value, purposes);
+	} else if (strcmp(name, "revises") == 0) {
+		r->revises = atoi(value);
+	} else if (strcmp(name, "received") == 0) {
+		g->received_at_us = moment(value);
+	} else if (strcmp(name, "handed_in") == 0) {
+		g->handed_in_at_us = moment(value);
+	} else if (strcmp(name, "observations") == 0) {
+		r->n_observations = (size_t)atoi(value);
+	} else {
+		fail_msg("no setting is named %s", name);
+	}
+}
+
+static void set_dimensions(struct given *g, Tram__V1__Observation *o, const char *value)
+{
+	char *rest = text(g, value), *pair;
+
+	o->dimensions = arena_calloc(g->arena, 4, sizeof *o->dimensions);
+	o->n_dimensions = 0;
+	while ((pair = strsep(&rest, "|"))) {
+		Tram__V1__Dimension *d = arena_alloc(g->arena, sizeof *d);
+		char *code = strchr(pair, '=');
+
+		tram__v1__dimension__init(d);
+		*code++ = 0;
+		d->id = pair;
+		d->value = code;
+		o->dimensions[o->n_dimensions++] = d;
+	}
+}
+
+static bool set_line(struct given *g, Tram__V1__Observation *o, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		char **at;
+	} texts[] = {{"indicator", &o->indicator},  {"area", &o->ref_area},     {"unit", &o->unit},
+		     {"source", &o->source_system}, {"why", &o->justification}, {"code", &o->justification_code},
+		     {"comment", &o->comment}};
+	const struct {
+		const char *name;
+		Tram__V1__Decimal **at;
+	} numbers[] = {{"value", &o->value}, {"num", &o->numerator}, {"den", &o->denominator}, {"weight", &o->weight}};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		if (strcmp(texts[i].name, name) == 0) {
+			*texts[i].at = text(g, value);
+			return true;
+		}
+	}
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		if (strcmp(numbers[i].name, name) == 0) {
+			*numbers[i].at = number(g, value);
+			return true;
+		}
+	}
+	if (strcmp(name, "rank") == 0) {
+		o->rank_out_of = (uint32_t)atoi(value);
+	} else if (strcmp(name, "mult") == 0) {
+		o->unit_mult = atoi(value);
+	} else if (strcmp(name, "status") == 0) {
+		o->obs_status = (Tram__V1__ObservationStatus)(value[0] && !value[1] ? value[0] : atoi(value));
+	} else if (strcmp(name, "missing") == 0) {
+		o->missing_reason = (Tram__V1__MissingReason)one_of(value, missing_reasons);
+	} else if (strcmp(name, "qualifier") == 0) {
+		o->qualifier = (Tram__V1__Qualifier)one_of(value, qualifiers);
+	} else if (strcmp(name, "action") == 0) {
+		o->action = (Tram__V1__ObservationAction)one_of(value, actions);
+	} else if (strcmp(name, "dim") == 0) {
+		set_dimensions(g, o, value);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void set_past_number(struct given *g, const char *value, bool *ret_has, struct decimal *ret)
+{
+	const Tram__V1__Decimal *d = number(g, value);
+
+	*ret_has = d != NULL;
+	*ret = d ? (struct decimal){d->mantissa, (uint8_t)d->scale} : *ret;
+}
+
+static void set_past(struct given *g, struct past *p, const char *name, const char *value)
+{
+	if (!p->exists) {
+		*p = (struct past){.exists = true, .current = true, .revision = 1, .obs_status = 'A', .qualifier = 1};
+	}
+	if (strcmp(name, "value") == 0) {
+		set_past_number(g, value, &p->has_value, &p->value);
+	} else if (strcmp(name, "num") == 0) {
+		set_past_number(g, value, &p->has_numerator, &p->numerator);
+	} else if (strcmp(name, "den") == 0) {
+		set_past_number(g, value, &p->has_denominator, &p->denominator);
+	} else if (strcmp(name, "weight") == 0) {
+		set_past_number(g, value, &p->has_weight, &p->weight);
+	} else if (strcmp(name, "current") == 0) {
+		p->current = atoi(value);
+	} else if (strcmp(name, "withdrawn") == 0) {
+		p->withdrawn = atoi(value);
+		p->current = !p->withdrawn;
+	} else if (strcmp(name, "revision") == 0) {
+		p->revision = (uint32_t)atoi(value);
+	} else if (strcmp(name, "status") == 0) {
+		p->obs_status = *value;
+	} else if (strcmp(name, "qualifier") == 0) {
+		p->qualifier = one_of(value, qualifiers);
+	} else if (strcmp(name, "missing") == 0) {
+		p->missing_reason = one_of(value, missing_reasons);
+		p->obs_status = 'M';
+	} else {
+		fail_msg("nothing stored is named %s", name);
+	}
+}
+
+/* "2.value" -> 2, "value" */
+static int line_of(struct given *g, const char **name)
+{
+	const char *dot = strchr(*name, '.');
+	int line = dot ? atoi(*name) : 1;
+
+	assert_in_range(line, 1, GIVEN_LINES);
+	*name = dot ? dot + 1 : *name;
+	while (g->report.n_observations < (size_t)line) {
+		size_t n = ++g->report.n_observations;
+
+		g->lines[n] = g->lines[1];
+		g->observations[n - 1] = &g->lines[n];
+	}
+	return line;
+}
+
+static void set_one(struct given *g, char *setting)
+{
+	char *value = strchr(setting, '=');
+	const char *name = setting + strspn(setting, " "), *of_line = name;
+
+	assert_non_null(value);
+	*value++ = 0;
+	if (has_prefix(name, "p") && name[1] >= '1' && name[1] <= '9') {
+		of_line++;
+		int line = line_of(g, &of_line);
+
+		set_past(g, &g->past[line], of_line, value);
+		return;
+	}
+	if (strchr(name, '.')) {
+		int line = line_of(g, &of_line);
+
+		assert_true(set_line(g, &g->lines[line], of_line, value));
+	} else if (!set_line(g, &g->lines[1], name, value)) {
+		set_report(g, name, value);
+	}
+}
+
+void given_set(struct given *g, const char *settings)
+{
+	char *rest = text(g, settings), *setting;
+
+	while ((setting = strsep(&rest, ";"))) {
+		if (strchr(setting, '=')) {
+			set_one(g, setting);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- whole reports */
+
+static const struct {
+	const char *kind, *settings;
+} kinds[] = {
+    {"province", "indicator=psp_registered_accounts; value=190123"},
+    {"ratio", "dataflow=digital_infrastructure_province; indicator=household_fiber_share; num=71; den=100; value=71"},
+    {"mean", "dataflow=digital_infrastructure_province; indicator=fixed_broadband_speed; value=93.31; weight=1000"},
+    {"statistics",
+     "dataflow=province_statistics; period=2023; date=2023-12-31; purpose=backfill; indicator=population; "
+     "value=1178600"},
+    {"centre",
+     "provider=C-MIC; agent=agent-centre; dataflow=governance; indicator=reporting_provinces; area=VN; value=63"},
+    {"targets", "provider=C-MIC; agent=agent-centre; dataflow=policy_targets; period=2024; date=2024-04-24; area=VN; "
+		"indicator=dx_pilot_provinces_target_low; value=1"},
+    {"ranks",
+     "provider=C-MIC; agent=agent-centre; dataflow=international_comparison; period=2022; date=2022-12-31; area=VN; "
+     "purpose=backfill; indicator=egov_development_index_rank; value=86; rank=193"},
+};
+
+void given_start(struct given *g, const char *kind)
+{
+	memset(g, 0, sizeof *g);
+	g->arena = arena_new(4u << 20);
+	tram__v1__report__init(&g->report);
+	tram__v1__observation__init(&g->lines[1]);
+	g->report.observations = g->observations;
+	g->report.n_observations = 1;
+	g->observations[0] = &g->lines[1];
+	given_set(
+	    g,
+	    "agent=agent-63-46; provider=P63-46; dataflow=public_services_province; period=2024-S1; date=2024-06-01; "
+	    "purpose=regular; prepared_by=Phòng Thống kê; area=63/46; qualifier=exact; "
+	    "received=2024-06-05T08:00:00+07:00; handed_in=2024-06-05T08:00:00+07:00");
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(kinds[i].kind, kind) == 0) {
+			given_set(g, kinds[i].settings);
+			return;
+		}
+	}
+	fail_msg("no kind is named %s", kind);
+}
+
+void given_judge(struct given *g, const struct catalogue *c)
+{
+	struct report_context ctx = {.catalogue = c,
+				     .report = &g->report,
+				     .agent = g->agent,
+				     .received_at_us = g->received_at_us,
+				     .handed_in_at_us = g->handed_in_at_us};
+
+	assert_true(rules_resolve(&ctx, g->arena, &g->j));
+	assert_true(rules_judge(&ctx, g->past + 1, g->arena, &g->j));
+}
+
+void given_end(struct given *g)
+{
+	arena_free(&g->arena);
+}
+
+const struct finding *given_finding(const struct given *g, const char *rule, uint32_t line, const char *field)
+{
+	for (size_t i = 0; i < g->j.n_findings; i++) {
+		const struct finding *f = &g->j.findings[i];
+
+		if (f->line == line && strcmp(f->rule->code, rule) == 0 && (!field || strcmp(f->field, field) == 0)) {
+			return f;
+		}
+	}
+	return NULL;
+}
+
+const char *given_outcomes(const struct given *g)
+{
+	static const char letters[] = " AWHRD";
+	char *ret = arena_alloc(g->arena, g->j.n + 1);
+
+	for (size_t i = 0; i < g->j.n; i++) {
+		ret[i] = letters[g->j.outcomes[i]];
+	}
+	return ret;
+}
+
+const char *given_words(const struct given *g)
+{
+	static const char letters[] = " PWHF";
+	char *ret = arena_alloc(g->arena, n_words + 1);
+
+	for (size_t i = 0; i < n_words; i++) {
+		ret[i] = letters[g->j.words[i]];
+	}
+	return ret;
+}
+
+void given_print(const struct given *g)
+{
+	print_error("outcomes %s, words %s\n", given_outcomes(g), given_words(g));
+	for (size_t i = 0; i < g->j.n_findings; i++) {
+		const struct finding *f = &g->j.findings[i];
+
+		print_error("%u %s %d %s: found '%s', expected '%s'\n", f->line, f->rule->code, f->severity, f->field,
+			    f->found, f->expected);
+	}
+}

@@ -1,0 +1,1069 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "given.h"
+
+#include "text.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* rows say only what they mean to */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+static struct catalogue *catalogue;
+
+static int load_catalogue(void **state)
+{
+	struct catalogue_mistake *mistakes;
+	struct catalogue_file *files;
+	struct err err;
+	size_t n_files, n;
+
+	(void)state;
+	if (!catalogue_read_folder(TRAM_SOURCE_DIR "/deploy/catalogue", &files, &n_files, &err)) {
+		print_error("%s\n", err.text);
+		return -1;
+	}
+	catalogue = catalogue_new(files, n_files, 1, &mistakes, &n);
+	catalogue_mistakes_free(mistakes, n);
+	catalogue_files_free(files, n_files);
+	return catalogue ? 0 : -1;
+}
+
+static int unload_catalogue(void **state)
+{
+	(void)state;
+	catalogue_unref(&catalogue);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- every rule, both sides of its boundaries */
+
+#define SILENT 0
+
+/* On `line` the rule finds something in `field` at `severity`, or, SILENT, nothing in that field (NULL: in any). */
+struct row {
+	const char *rule, *kind, *settings;
+	uint32_t line;
+	char severity; /* B J W I, or SILENT */
+	const char *field, *found, *expected;
+};
+
+static const struct row rows[] = {
+    /* who sends for whom */
+    {"DUNG-01", "province", "", 0, SILENT},
+    {"DUNG-01", "province", "agent=agent-63-45", 0, 'B', "provider", "agent-63-45 → P63-46", "agent-63-46"},
+    {"DUNG-01", "centre", "provider=C-SBV", 0, SILENT}, /* one agent may act for several */
+    {"DUNG-01", "centre", "agent=agent-63-46", 0, 'B', "provider", "agent-63-46 → C-MIC", "agent-centre"},
+
+    /* what a code means that day */
+    {"DUNG-02", "province", "area=46", 1, SILENT},
+    {"DUNG-02", "province", "area=63/46", 1, SILENT},
+    {"DUNG-02", "province", "area=63/99", 1, 'B', "ref_area", "63/99",
+     "63/46 Thừa Thiên Huế (2008-08-01 … 2024-12-31)"},
+    {"DUNG-02", "province", "area=", 1, 'B', "ref_area", "", "63/46 Thừa Thiên Huế (2008-08-01 … 2024-12-31)"},
+    {"DUNG-02", "province", "area=63/46; date=2025-06-30; received=2025-06-30", 1, SILENT},
+    {"DUNG-02", "province", "area=63/46; date=2025-07-01; received=2025-07-02", 1, 'B', "ref_area",
+     "63/46 @ 2025-07-01: 63/46 Huế (2025-01-01 … 2025-06-30)", ""},
+    {"DUNG-02", "province", "area=24; provider=P63-24; agent=agent-63-24", 1, SILENT},
+    {"DUNG-02", "province", "area=24; provider=P63-24; agent=agent-63-24; date=2025-07-01; received=2025-07-02", 1, 'B',
+     "ref_area", "24 @ 2025-07-01: 34/24 Bắc Ninh (2025-07-01 … 2026-09-19)",
+     "63/24 Bắc Giang (2008-08-01 … 2025-06-30)"},
+    {"DUNG-02", "province", "area=24; provider=P63-27; agent=agent-63-27", 1, 'B', "ref_area",
+     "24 @ 2024-06-01: 63/24 Bắc Giang (2008-08-01 … 2025-06-30)", "34/24 Bắc Ninh (2025-07-01 … 2026-09-19)"},
+    {"DUNG-02", "province", "area=45", 1, SILENT}, /* another's, and nobody's mistake of code: DUNG-03 */
+    {"DUNG-02", "province", "area=63/99; date=", 1, SILENT},
+
+    /* in the catalogue, and allowed */
+    {"DUNG-03", "province", "", 0, SILENT},
+    {"DUNG-03", "province", "", 1, SILENT},
+    {"DUNG-03", "province", "provider=P63-99", 0, 'B', "provider", "P63-99", ""},
+    {"DUNG-03", "province", "dataflow=payments", 0, 'B', "dataflow", "payments", ""},
+    {"DUNG-03", "province", "dataflow=governance", 0, 'B', "dataflow", "P63-46: governance", ""},
+    {"DUNG-03", "province", "date=2020-12-31", 0, 'B', "dataflow", "public_services_province @ 2020-12-31",
+     "2021-01-01 … "},
+    {"DUNG-03", "province", "date=2021-01-01", 0, SILENT, "dataflow"},
+    {"DUNG-03", "province", "period=2024", 0, 'B', "time_period", "2024 (A)", "S"},
+    {"DUNG-03", "province", "period=2024-Q2", 0, 'B', "time_period", "2024-Q2 (Q)", "S"},
+    {"DUNG-03", "province", "indicator=psp_accounts", 1, 'B', "indicator", "psp_accounts", ""},
+    {"DUNG-03", "province", "indicator=mobile_money_customers", 1, 'B', "indicator",
+     "mobile_money_customers (public_services_province)", "mobile_money_customers (payments_province)"},
+    {"DUNG-03", "targets", "period=2024-Q2", 1, 'B', "time_period", "2024-Q2 (Q)", "A"},
+    {"DUNG-03", "targets", "period=2024-Q2; indicator=success_model_ioc_provinces_target", 1, SILENT},
+    {"DUNG-03", "province", "period=2020-S2", 1, 'B', "time_period", "2020-S2", "2021-01-01 … "},
+    {"DUNG-03", "province", "period=2021-S1", 1, SILENT, "time_period"},
+    {"DUNG-03", "province", "area=63/45", 1, 'B', "ref_area", "63/45 Quảng Trị (2008-08-01 … 2025-06-30)",
+     "63/46 Thừa Thiên Huế"},
+    {"DUNG-03", "province", "area=VN", 1, 'B', "ref_area", "VN Việt Nam (2008-08-01 … )", "63/46 Thừa Thiên Huế"},
+    {"DUNG-03", "province", "area=24; provider=P63-27; agent=agent-63-27", 1, SILENT}, /* DUNG-02 says it */
+    {"DUNG-03", "statistics", "dim=SEX=F", 1, SILENT},
+    {"DUNG-03", "statistics", "dim=SEX=X", 1, 'B', "dimensions", "SEX=X", "SEX"},
+    {"DUNG-03", "statistics", "dim=AGE=F", 1, 'B', "dimensions", "AGE=F", "SEX"},
+    {"DUNG-03", "statistics", "dim=SEX=F|SEX=M", 1, 'B', "dimensions"},
+    {"DUNG-03", "province", "dim=SEX=F", 1, 'B', "dimensions", "SEX=F", ""},
+    {"DUNG-03", "province", "action=2", 1, 'B', "action", "2", "0, 1"},
+
+    /* type and bounds */
+    {"DUNG-04", "province", "value=0", 1, SILENT},
+    {"DUNG-04", "province", "value=-1", 1, 'B', "value", "-1", "≥ 0"},
+    {"DUNG-04", "province", "value=4.543", 1, 'B', "value", "4.543", "integer"},
+    {"DUNG-04", "province", "value=4.000", 1, SILENT},
+    {"DUNG-04", "province", "value=16.4; mult=6", 1, SILENT},
+    {"DUNG-04", "province", "value=16.4; mult=0", 1, 'B', "value", "16.4", "integer"},
+    {"DUNG-04", "province", "value=54.5; status=E", 1, 'W', "value", "54.5", "integer"},
+    {"DUNG-04", "province", "value=54.5; status=I", 1, 'W', "value", "54.5", "integer"},
+    {"DUNG-04", "province", "value=54.5; status=P", 1, 'B', "value", "54.5", "integer"},
+    {"DUNG-04", "ratio", "value=100; num=100", 1, SILENT},
+    {"DUNG-04", "ratio", "value=100.01", 1, 'B', "value", "100.01", "0 … 100"},
+    {"DUNG-04", "ratio", "value=-0.01", 1, 'B', "value", "-0.01", "0 … 100"},
+    {"DUNG-04", "ratio", "value=; num=-1", 1, 'B', "numerator", "-1", "≥ 0"},
+    {"DUNG-04", "ratio", "num=0; value=0", 1, SILENT},
+    {"DUNG-04", "ratio", "dataflow=digital_platforms_province; indicator=digital_seaports; value=; num=1.5; den=4", 1,
+     'B', "numerator", "1.5", "integer"},
+    {"DUNG-04", "ratio", "dataflow=digital_platforms_province; indicator=digital_seaports; value=; num=1; den=4", 1,
+     SILENT},
+    {"DUNG-04", "ratio", "dataflow=digital_platforms_province; indicator=digital_seaports; value=; num=1; den=4.5", 1,
+     'B', "denominator", "4.5", "integer"},
+    {"DUNG-04", "ratio", "dataflow=digital_platforms_province; indicator=digital_seaports; value=0.25; num=1; den=4", 1,
+     SILENT},
+    {"DUNG-04", "mean", "weight=0", 1, 'B', "weight", "0", "> 0"},
+    {"DUNG-04", "mean", "weight=1", 1, SILENT},
+    {"DUNG-04", "ranks", "", 1, SILENT},
+    {"DUNG-04", "ranks", "value=193", 1, SILENT},
+    {"DUNG-04", "ranks", "value=194", 1, 'B', "rank_out_of", "194 / 193", ""},
+    {"DUNG-04", "ranks", "value=194; rank=0", 1, SILENT},
+    {"DUNG-04", "ranks", "value=0", 1, 'B', "value", "0", "≥ 1"},
+    {"DUNG-04", "centre", "dataflow=digital_infrastructure; indicator=fixed_broadband_speed_yoy_growth; value=-29.98",
+     1, SILENT},
+
+    /* a ratio and its parts */
+    {"DUNG-05", "ratio", "num=100; value=100", 1, SILENT},
+    {"DUNG-05", "ratio", "num=100.1; value=", 1, 'B', "numerator", "100.1", "≤ 100"},
+    {"DUNG-05", "ratio", "num=0; den=0; value=", 1, 'B', "denominator", "0", "> 0"},
+    {"DUNG-05", "ratio", "num=1; den=-2; value=", 1, 'B', "denominator", "-2", "> 0"},
+    {"DUNG-05", "ratio", "dataflow=digital_platforms_province; indicator=digital_seaports; value=; num=5; den=4", 1,
+     'B', "numerator", "5", "≤ 4"},
+    {"DUNG-05", "statistics", "indicator=population_density; value=; num=1178600; den=4902.4", 1,
+     SILENT}, /* not a part */
+    {"DUNG-05", "statistics", "indicator=population_density; value=; num=1178600; den=0", 1, 'B', "denominator", "0",
+     "> 0"},
+
+    {"DUNG-06", "ratio", "num=71; den=100; value=71", 1, SILENT},
+    {"DUNG-06", "ratio", "num=715; den=1000; value=71", 1, SILENT}, /* half a unit, just within, either way */
+    {"DUNG-06", "ratio", "num=715; den=1000; value=72", 1, SILENT},
+    {"DUNG-06", "ratio", "num=71501; den=100000; value=71", 1, 'B', "value", "71", "100 × 71501 / 100000 ≈ 71.501"},
+    {"DUNG-06", "ratio", "num=705; den=1000; value=71", 1, SILENT},
+    {"DUNG-06", "ratio", "num=70499; den=100000; value=71", 1, 'B', "value", "71", "100 × 70499 / 100000 ≈ 70.499"},
+    {"DUNG-06", "ratio", "num=715; den=1000; value=71.0", 1, 'B', "value", "71.0", "100 × 715 / 1000 ≈ 71.5"},
+    {"DUNG-06", "ratio", "num=2; den=3; value=66.67", 1, SILENT},
+    {"DUNG-06", "ratio", "num=2; den=3; value=66.66", 1, 'B', "value", "66.66", "100 × 2 / 3 ≈ 66.666667"},
+    {"DUNG-06", "ratio", "num=2; den=3; value=66.666666666666667", 1, SILENT},
+    {"DUNG-06", "ratio", "num=2; den=3; value=66.6666666666666667", 1, SILENT}, /* 18 digits */
+    {"DUNG-06", "ratio", "num=2; den=3; value=66.6666666666666000", 1, 'B', "value"},
+    {"DUNG-06", "ratio", "num=999999999999999998; den=999999999999999999; value=100", 1, SILENT},
+    {"DUNG-06", "ratio", "num=499999999999999999; den=999999999999999999; value=50.1", 1, 'B', "value"},
+    {"DUNG-06", "ratio", "value=", 1, SILENT},
+    {"DUNG-06", "ratio", "den=0", 1, SILENT},
+    {"DUNG-06", "statistics", "indicator=population_density; num=1178600; den=4902.4; value=240.4", 1, SILENT},
+    {"DUNG-06", "statistics", "indicator=population_density; num=1178600; den=4902.4; value=240.5", 1, 'B', "value",
+     "240.5", "1178600 / 4902.4 ≈ 240.41286"},
+    {"DUNG-06", "statistics", "indicator=population_density; num=1.1786; den=0.0049024; value=0.0002404; mult=6", 1,
+     SILENT},
+    {"DUNG-06", "statistics", "indicator=population_density; num=1.1786; den=0.0049024; value=0.0002405; mult=6", 1,
+     'B', "value", "0.0002405 × 10^6"},
+    {"DUNG-06", "ratio", "num=0.0000715; den=0.0001; value=0.000072; mult=6", 1, SILENT},
+
+    /* totals and parts, related indicators */
+    {"DUNG-07", "centre",
+     "indicator=etransaction_law_affected_documents; value=139; 2.indicator=etransaction_law_affected_treaties; "
+     "2.value=11; "
+     "3.indicator=etransaction_law_affected_laws; 3.value=26; 4.indicator=etransaction_law_affected_guidance; "
+     "4.value=113",
+     1, 'J', "value", "139", "11 + 26 + 113 = 150"},
+    {"DUNG-07", "centre",
+     "indicator=etransaction_law_affected_documents; value=150; 2.indicator=etransaction_law_affected_treaties; "
+     "2.value=11; "
+     "3.indicator=etransaction_law_affected_laws; 3.value=26; 4.indicator=etransaction_law_affected_guidance; "
+     "4.value=113",
+     1, SILENT},
+    {"DUNG-07", "centre",
+     "indicator=etransaction_law_affected_documents; value=139; 2.indicator=etransaction_law_affected_treaties; "
+     "2.value=11; "
+     "3.indicator=etransaction_law_affected_laws; 3.value=26",
+     1, SILENT}, /* a part is missing: skip_any */
+    {"DUNG-07", "centre",
+     "indicator=etransaction_law_affected_documents; value=0.00015; mult=6; "
+     "2.indicator=etransaction_law_affected_treaties; "
+     "2.mult=0; 2.value=11; 3.indicator=etransaction_law_affected_laws; 3.mult=0; 3.value=26; "
+     "4.indicator=etransaction_law_affected_guidance; 4.mult=0; 4.value=113",
+     1, SILENT},
+    {"DUNG-07", "centre", "indicator=etransaction_law_affected_treaties; value=11", 1, SILENT},
+    {"DUNG-11", "province",
+     "indicator=psp_new_accounts; value=3600000; 2.indicator=psp_registered_accounts; 2.value=7700000", 1, SILENT},
+    {"DUNG-11", "province",
+     "indicator=psp_new_accounts; value=7700000; 2.indicator=psp_registered_accounts; 2.value=7700000", 1, SILENT},
+    {"DUNG-11", "province",
+     "indicator=psp_new_accounts; value=7700001; 2.indicator=psp_registered_accounts; 2.value=7700000", 1, 'J', "value",
+     "7700001", "≤ 7700000"},
+    {"DUNG-11", "province",
+     "indicator=psp_new_accounts; value=7700001; 2.indicator=psp_registered_accounts; 2.value=7700000", 2, SILENT},
+    {"DUNG-11", "targets", "value=3; 2.indicator=dx_pilot_provinces_target_high; 2.value=2", 1, 'J', "value", "3",
+     "≤ 2"},
+
+    /* how exact */
+    {"DUNG-13", "province", "qualifier=approx", 1, SILENT},
+    {"DUNG-13", "province", "qualifier=approx", 0, SILENT},
+    {"DUNG-13", "province", "qualifier=7", 1, 'B', "qualifier", "7", ""},
+    {"DUNG-13", "province", "qualifier=", 0, 'W', "qualifier", "1 / 1 (#1)", "exact"},
+    {"DUNG-13", "province", "2.area=63/46; 2.qualifier=; 3.qualifier=", 0, 'W', "qualifier", "2 / 3 (#2 …)", "exact"},
+    {"DUNG-13", "province", "qualifier=; value=; missing=late", 0, SILENT},
+    {"DUNG-13", "province", "status=P", 1, SILENT},
+    {"DUNG-13", "province", "status=Z", 1, 'B', "obs_status", "90", "A, B, E, F, I, M, P"},
+    {"DUNG-13", "province", "status=1000", 1, 'B', "obs_status", "1000"},
+
+    /* the report's head */
+    {"DU-01", "province", "", 0, SILENT},
+    {"DU-01", "province", "provider=", 0, 'B', "provider"},
+    {"DU-01", "province", "dataflow= ", 0, 'B', "dataflow"},
+    {"DU-01", "province", "period=", 0, 'B', "time_period", ""},
+    {"DU-01", "province", "period=2024-S3", 0, 'B', "time_period", "2024-S3"},
+    {"DU-01", "province", "date=", 0, 'B', "reference_date", ""},
+    {"DU-01", "province", "date=19/7", 0, 'B', "reference_date", "19/7"},
+    {"DU-01", "province", "date=2024-02-30", 0, 'B', "reference_date", "2024-02-30"},
+    {"DU-01", "province", "prepared_by=", 0, 'B', "prepared_by"},
+    {"DU-01", "province", "purpose=", 0, 'W', "purpose", ""},
+    {"DU-01", "province", "purpose=9", 0, 'W', "purpose", "9"},
+    {"DU-01", "province", "from=2023-12-15; to=2024-06-14", 0, SILENT},
+    {"DU-01", "province", "from=2024-01-01; to=2024-06-30", 0, 'W', "period_from", "2024-01-01 … 2024-06-30",
+     "2023-12-15 … 2024-06-14"},
+    {"DU-01", "province", "from=2024-06-14; to=2024-06-14", 0, 'W', "period_from"},
+    {"DU-01", "province", "from=2024-06-15; to=2024-06-14", 0, 'B', "period_from", "2024-06-15 … 2024-06-14"},
+    {"DU-01", "province", "from=2023-12-15", 0, 'B', "period_from", "2023-12-15 … "},
+    {"DU-01", "province", "prepared_at=2024-06-04T10:00:00+07:00; approved_at=2024-06-04", 0, SILENT},
+    {"DU-01", "province", "prepared_at=hôm qua", 0, 'W', "prepared_at", "hôm qua"},
+    {"DU-01", "province", "approved_at=4/6/2024", 0, 'W', "approved_at", "4/6/2024"},
+    {"DU-01", "province", "observations=0", 0, 'B', "observations", "0", "≥ 1"},
+
+    /* what a roll-up needs */
+    {"DU-03", "ratio", "", 1, SILENT},
+    {"DU-03", "ratio", "value=", 1, SILENT},
+    {"DU-03", "ratio", "num=; den=", 1, 'B', "numerator"},
+    {"DU-03", "ratio", "num=; den=", 1, 'B', "denominator"},
+    {"DU-03", "ratio", "value=; num=71; den=", 1, 'B', "denominator"},
+    {"DU-03", "ratio", "value=; num=; den=; missing=not_applicable", 1, SILENT},
+    {"DU-03", "mean", "", 1, SILENT},
+    {"DU-03", "mean", "weight=", 1, 'B', "weight"},
+    {"DU-03", "mean", "weight=; value=; missing=late", 1, SILENT},
+    {"DU-03", "centre", "dataflow=digital_platforms; indicator=digital_seaport_cost_vs_foreign_low; value=10", 1,
+     SILENT},
+    {"DU-03", "province", "num=1; den=2", 1, 'W', "numerator"},
+
+    /* missing is not zero */
+    {"DU-04", "province", "value=0", 1, SILENT},
+    {"DU-04", "province", "value=", 1, 'B', "value"},
+    {"DU-04", "province", "value=; missing=not_applicable", 1, SILENT},
+    {"DU-04", "province", "value=; missing=not_applicable; status=M", 1, SILENT},
+    {"DU-04", "province", "value=; missing=not_applicable; status=A", 1, 'W', "obs_status", "A, not_applicable", "M"},
+    {"DU-04", "province", "value=; status=M", 1, 'B', "value"},
+    {"DU-04", "province", "value=0; missing=late", 1, 'B', "missing_reason", "late"},
+    {"DU-04", "province", "value=5; status=M", 1, 'B', "obs_status", "M"},
+    {"DU-04", "province", "value=; missing=6", 1, 'B', "missing_reason", "6"},
+    {"DU-04", "ratio", "value=; num=71; den=", 1, 'B', "value"},
+    {"DU-04", "province", "value=; action=withdraw; p1.value=5; reason=nhầm tỉnh", 1, SILENT},
+    {"DU-04", "province", "value=5; action=withdraw; p1.value=5; reason=nhầm tỉnh", 1, 'B', "action"},
+
+    /* once */
+    {"SACH-01", "province", "", 1, SILENT},
+    {"SACH-01", "province", "p1.value=190123", 1, 'I', "value", "190123"},
+    {"SACH-01", "province", "p1.value=190123; value=0.190123; mult=6", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190123.0", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190124", 1, SILENT},
+    {"SACH-01", "province", "p1.value=190123; p1.qualifier=approx", 1, SILENT},
+    {"SACH-01", "province", "p1.value=190123; status=P", 1, SILENT},
+    {"SACH-01", "province", "p1.value=190123; p1.current=0", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190123; p1.current=0; why=số liệu đúng theo biên bản", 1, SILENT},
+    {"SACH-01", "province", "p1.value=190123; why=số liệu đúng theo biên bản", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190123; p1.withdrawn=1", 1, SILENT},
+    {"SACH-01", "province", "p1.withdrawn=1; value=; action=withdraw; reason=nhầm tỉnh", 1, 'I', "value", "withdrawn"},
+    {"SACH-01", "province", "p1.missing=late; value=; missing=late", 1, 'I', "value", "late"},
+    {"SACH-01", "ratio", "p1.value=71; p1.num=71; p1.den=100", 1, 'I', "value", "71"},
+    {"SACH-01", "ratio", "value=; p1.num=71; p1.den=100", 1, 'I', "value", "71/100"},
+    {"SACH-01", "ratio", "p1.value=71; p1.num=710; p1.den=1000", 1, SILENT},
+    {"SACH-01", "mean", "p1.value=93.31; p1.weight=1001", 1, SILENT},
+    {"SACH-01", "province", "2.comment=lại", 2, 'I', "value", "190123 (#1)"},
+    {"SACH-01", "province", "2.comment=lại", 1, SILENT},
+    {"SACH-01", "province", "2.value=1", 2, SILENT},
+    {"SACH-01", "statistics", "2.dim=SEX=F", 2, SILENT},
+
+    /* a second value says so */
+    {"SACH-02", "province", "p1.value=190124", 1, 'B', "value", "190124 → 190123", "revises"},
+    {"SACH-02", "province", "p1.value=190124; p1.current=0", 1, 'B', "value"},
+    {"SACH-02", "province", "p1.value=190124; p1.withdrawn=1", 1, SILENT},
+    {"SACH-02", "province", "p1.value=190123", 1, SILENT},
+    {"SACH-02", "province", "p1.value=190124; revises=1; reason=kiểm tra lại", 1, SILENT},
+    {"SACH-02", "province", "p1.value=190124; purpose=correction; reason=kiểm tra lại", 1, SILENT},
+    {"SACH-02", "province", "p1.value=190124; revises=1", 0, 'B', "reason"},
+    {"SACH-02", "province", "p1.value=190124; revises=1; reason=x", 0, 'B', "reason", "x"},
+    {"SACH-02", "province", "purpose=correction", 0, 'B', "reason"},
+    {"SACH-02", "province", "revises=1; reason=kiểm tra lại", 0, SILENT},
+    {"SACH-02", "province", "p1.value=190123; p1.qualifier=approx", 1, 'B', "value", "190123 → 190123"},
+    {"SACH-02", "province", "p1.missing=late", 1, 'B', "value", "late → 190123"},
+    {"SACH-02", "province", "p1.value=5; p1.revision=16382; revises=1; reason=sửa", 1, SILENT},
+    {"SACH-02", "province", "p1.value=5; p1.revision=16383; revises=1; reason=sửa", 1, 'B', "revises", "16383",
+     "< 16383"},
+    {"SACH-02", "province", "p1.value=190123; p1.revision=16383", 1, SILENT},
+    {"SACH-02", "province", "value=; action=withdraw; p1.value=5; reason=nhầm tỉnh", 1, SILENT},
+    {"SACH-02", "province", "value=; action=withdraw; p1.value=5", 1, 'B', "reason"},
+    {"SACH-02", "province", "value=; action=withdraw; reason=nhầm tỉnh", 1, 'B', "action"},
+
+    /* one report, one value */
+    {"SACH-03", "province", "2.value=190124", 1, 'B', "value", "190123 (#1), 190124 (#2)"},
+    {"SACH-03", "province", "2.value=190124", 2, 'B', "value", "190124 (#2), 190123 (#1)"},
+    {"SACH-03", "province", "2.comment=lại; 3.value=190124", 2, 'B', "value", "190123 (#2), 190124 (#3)"},
+    {"SACH-03", "province", "2.area=46; 2.value=190124", 2, 'B'},
+    {"SACH-03", "province", "2.comment=lại", 2, SILENT},
+    {"SACH-03", "province", "2.area=63/45; 2.value=5", 2, SILENT},
+    {"SACH-03", "province", "2.indicator=eid_accounts_issued; 2.value=5", 2, SILENT},
+    {"SACH-03", "statistics", "2.dim=SEX=F; 2.value=5", 2, SILENT},
+    {"SACH-03", "statistics", "dim=SEX=F; 2.value=5", 2, 'B', "value"},
+    {"SACH-03", "province", "2.value=; 2.missing=late", 2, 'B', "value", "late (#2), 190123 (#1)"},
+    {"SACH-03", "province", "indicator=nowhere; 2.value=5", 2, SILENT},
+
+    /* numbers */
+    {"SACH-04", "province", "value=999999999999999998", 1, SILENT},
+    {"SACH-04", "province", "value=1000000000000000000:0", 1, 'B', "value", "1000000000000000000 / 10^0"},
+    {"SACH-04", "province", "value=5:18", 1, SILENT},
+    {"SACH-04", "province", "value=5:19", 1, 'B', "value", "5 / 10^19"},
+    {"SACH-04", "province", "value=5:4000000000", 1, 'B', "value"},
+    {"SACH-04", "province", "value=-9223372036854775808:0", 1, 'B', "value"},
+    {"SACH-04", "province", "value=1; mult=17", 1, SILENT},
+    {"SACH-04", "province", "value=1; mult=18", 1, 'B', "value", "1 × 10^18"},
+    {"SACH-04", "province", "value=1; mult=-18", 1, SILENT},
+    {"SACH-04", "province", "value=0; mult=18", 1, SILENT},
+    {"SACH-04", "province", "value=0; mult=19", 1, 'B', "unit_mult", "19", "-18 … 18"},
+    {"SACH-04", "province", "value=1; mult=-2147483648", 1, 'B', "unit_mult"},
+    {"SACH-04", "ratio", "num=7:19", 1, 'B', "numerator"},
+    {"SACH-04", "ratio", "den=7:19", 1, 'B', "denominator"},
+    {"SACH-04", "mean", "weight=7:19", 1, 'B', "weight"},
+
+    /* texts */
+    {"SACH-05", "province", "comment=số liệu sạch", 1, SILENT},
+    {"SACH-05", "province", "comment=63\xC2\xA0tỉnh", 1, 'W', "comment", "63\xC2\xA0tỉnh", "63 tỉnh"},
+    {"SACH-05", "province", "comment=Hu\x65\xCC\x82\xCC\x81", 1, 'W', "comment", "Hu\x65\xCC\x82\xCC\x81", "Huế"},
+    {"SACH-05", "province", "area=63/46\xE2\x80\x8B", 1, 'W', "ref_area", "63/46\xE2\x80\x8B", "63/46"},
+    {"SACH-05", "province", "indicator=psp\xC2\xA0", 1, 'W', "indicator"},
+    {"SACH-05", "province", "source=eid\x01", 1, 'W', "source_system", "eid\x01", ""},
+    {"SACH-05", "province", "why=đúng\xC2\xA0vậy", 1, 'W', "justification"},
+    {"SACH-05", "province", "code=A\xC2\xA0", 1, 'W', "justification_code"},
+    {"SACH-05", "province", "unit=account\xC2\xA0", 1, 'W', "unit"},
+    {"SACH-05", "province", "prepared_by=Phòng\xC2\xA0Thống kê", 0, 'W', "prepared_by"},
+    {"SACH-05", "province", "report_comment=sạch", 0, SILENT},
+    {"SACH-05", "province", "provider=P63-46\xEF\xBB\xBF", 0, 'W', "provider", "P63-46\xEF\xBB\xBF", "P63-46"},
+
+    /* placeholders */
+    {"SACH-06", "province", "value=998", 1, SILENT},
+    {"SACH-06", "province", "value=99", 1, SILENT},
+    {"SACH-06", "province", "value=999", 1, 'J', "value", "999"},
+    {"SACH-06", "province", "value=999999", 1, 'J', "value"},
+    {"SACH-06", "ratio", "value=99.9; num=999; den=1000", 1, 'J', "numerator", "999"},
+    {"SACH-06", "ratio", "value=99.99; num=9998.9; den=10000", 1, SILENT},
+    {"SACH-06", "province", "value=-1", 1, 'B', "value", "-1"},
+    {"SACH-06", "centre", "dataflow=digital_infrastructure; indicator=fixed_broadband_speed_yoy_growth; value=-1", 1,
+     SILENT},
+    {"SACH-06", "province", "source=N/A", 1, 'B', "source_system", "N/A"},
+    {"SACH-06", "province", "unit=…", 1, 'B', "unit", "…"},
+    {"SACH-06", "province", "why=x", 1, 'B', "justification", "x"},
+    {"SACH-06", "province", "code=test", 1, 'B', "justification_code"},
+    {"SACH-06", "province", "why=xã mới nhập", 1, SILENT},
+    {"SACH-06", "province", "prepared_by=test", 0, 'B', "prepared_by", "test"},
+    {"SACH-06", "province", "prepared_by=Nguyễn Văn Test", 0, SILENT},
+    {"SACH-06", "province", "approved_by=N/A", 0, 'B', "approved_by"},
+    {"SACH-06", "province", "reason=09:303850", 0, 'B', "reason", "09:303850"},
+    {"SACH-06", "province", "reason=09:30", 0, SILENT},
+    {"SACH-06", "province", "", 0, SILENT},
+
+    /* units */
+    {"SACH-07", "province", "unit=account", 1, SILENT},
+    {"SACH-07", "province", "unit=", 1, SILENT},
+    {"SACH-07", "province", "unit=person", 1, 'B', "unit", "person", "account"},
+    {"SACH-07", "province", "indicator=nowhere; unit=person", 1, SILENT},
+
+    /* in time */
+    {"SONG-01", "province", "received=2024-06-06T23:59:59+07:00", 0, SILENT},
+    {"SONG-01", "province", "received=2024-06-07T00:00:00+07:00", 0, 'W', "time_period", "2024-06-07", "≤ 2024-06-06"},
+    {"SONG-01", "province", "received=2024-06-06T17:00:00Z", 0, 'W', "time_period", "2024-06-07", "≤ 2024-06-06"},
+    {"SONG-01", "province", "received=2024-07-01; purpose=backfill", 0, SILENT},
+    {"SONG-01", "province", "received=2024-07-01; purpose=correction; reason=sửa", 0, SILENT},
+    {"SONG-01", "province", "received=2024-07-01; purpose=", 0, 'W'},
+    {"SONG-01", "targets", "period=2024-04-24; indicator=compliance_cost_cut_target; value=20; received=2026-01-01", 0,
+     SILENT},
+
+    /* times in order */
+    {"SONG-04", "province", "date=2024-06-05", 0, SILENT},
+    {"SONG-04", "province", "date=2024-06-06", 0, 'B', "reference_date", "2024-06-06", "≤ 2024-06-05"},
+    {"SONG-04", "province", "date=2024-06-06; received=2024-06-05T17:00:00Z", 0, SILENT, "reference_date"},
+    {"SONG-04", "province", "prepared_at=2024-06-04T08:00:00+07:00; approved_at=2024-06-04T09:00:00+07:00", 0, SILENT},
+    {"SONG-04", "province", "prepared_at=2024-06-04T09:05:00+07:00; approved_at=2024-06-04T09:00:00+07:00", 0, SILENT},
+    {"SONG-04", "province", "prepared_at=2024-06-04T09:05:01+07:00; approved_at=2024-06-04T09:00:00+07:00", 0, 'W',
+     "prepared_at", "2024-06-04 09:05:01", "≤ 2024-06-04 09:00:00"},
+    {"SONG-04", "province", "prepared_at=2024-06-05T08:05:00+07:00", 0, SILENT},
+    {"SONG-04", "province", "prepared_at=2024-06-05T08:05:01+07:00", 0, 'W', "prepared_at"},
+    {"SONG-04", "province", "approved_at=2024-06-05T08:05:01+07:00", 0, 'W', "approved_at"},
+    {"SONG-04", "province", "handed_in=2024-06-05T08:05:00+07:00", 0, SILENT},
+    {"SONG-04", "province", "handed_in=2024-06-05T08:05:01+07:00", 0, 'W', "handed_in_at", "2024-06-05 08:05:01",
+     "≤ 2024-06-05 08:00:00"},
+    {"SONG-04", "province", "handed_in=; prepared_at=2024-06-05T09:00:00+07:00", 0, SILENT},
+};
+static const size_t n_rows = sizeof rows / sizeof *rows;
+
+/* Rules that the road keeps before a report is judged. */
+static const char *const kept_by_the_road[] = {"DU-06"};
+
+static bool is_as_said(const struct row *row, const struct finding *f)
+{
+	static const char letters[] = " IWJB";
+
+	if (!f || row->severity == SILENT) {
+		return !f == !row->severity;
+	}
+	return letters[f->severity] == row->severity && (!row->found || strcmp(row->found, f->found) == 0) &&
+	       (!row->expected || strcmp(row->expected, f->expected) == 0);
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_rows; i++) {
+		const struct row *row = &rows[i];
+		struct given g;
+
+		given_start(&g, row->kind);
+		given_set(&g, row->settings);
+		given_judge(&g, catalogue);
+		if (!is_as_said(row, given_finding(&g, row->rule, row->line, row->field))) {
+			given_print(&g);
+			fail_msg("row %zu: %s on line %u of %s with %s", i, row->rule, row->line, row->kind,
+				 row->settings);
+		}
+		given_end(&g);
+	}
+}
+
+static bool has_row(const char *rule, bool silent)
+{
+	for (size_t i = 0; i < n_rows; i++) {
+		if (strcmp(rows[i].rule, rule) == 0 && (rows[i].severity == SILENT) == silent) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_kept_by_the_road(const char *rule)
+{
+	for (size_t i = 0; i < sizeof kept_by_the_road / sizeof *kept_by_the_road; i++) {
+		if (strcmp(kept_by_the_road[i], rule) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void test_every_rule_has_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_rules; i++) {
+		const char *rule = rule_table[i].code;
+
+		if (!is_kept_by_the_road(rule) && !(has_row(rule, true) && has_row(rule, false))) {
+			fail_msg("%s has no row that finds, or none that is silent", rule);
+		}
+		assert_ptr_equal(rule_by_code(rule), &rule_table[i]);
+	}
+	assert_null(rule_by_code("DUNG-99"));
+}
+
+/* ---------------------------------------------------------------- what becomes of a figure and of a word */
+
+static const struct {
+	const char *kind, *settings, *outcomes, *words;
+} fates[] = {
+    {"province", "", "A", "PPPP"},
+    {"province", "value=-1", "R", "FPFP"},
+    {"province", "2.indicator=eid_accounts_issued; 2.value=4.5", "AR", "FPPP"},
+    {"province", "2.indicator=eid_accounts_issued; 2.value=4.5; 2.status=E", "AW", "WPPP"},
+    {"province", "value=999", "H", "PPHP"},
+    {"province", "value=999; why=đã đối chiếu", "W", "PPWP"},
+    {"province", "value=999; code=verified", "W", "PPWP"},
+    {"province", "value=999; why=   ", "H", "PPHP"},
+    {"province", "value=999; why=x", "R", "PPFP"},
+    {"province", "value=999.5; why=đã đối chiếu", "R", "FPPP"},
+    {"province",
+     "comment=a\xC2\xA0"
+     "b",
+     "W", "PPWP"},
+    {"province", "received=2024-06-20", "A", "PPPW"}, /* late is said of the report; its figures are as good as any */
+    {"province", "qualifier=", "A", "WPPP"},
+    {"province", "agent=agent-63-45; 2.value=4.5", "RR", "FPFP"},
+    {"province", "date=2024-06-06", "R", "PPPF"},
+    {"province", "period=", "R", "PFPP"},
+    {"province", "p1.value=190123", "D", "PPPP"},
+    {"province", "p1.value=190123; 2.indicator=eid_accounts_issued; 2.value=5", "DA", "PPPP"},
+    {"province", "2.comment=lại", "AD", "PPPP"},
+    {"province", "2.value=5", "RR", "PPFP"},
+    {"province", "p1.value=5", "R", "PPFP"},
+    {"province", "p1.value=5; revises=1; reason=kiểm tra lại", "A", "PPPP"},
+    {"province", "p1.value=5; revises=1", "R", "PPFP"},
+    {"province", "value=999; p1.value=999; p1.current=0", "D", "PPHP"},
+    {"province", "value=999; p1.value=999; p1.current=0; why=đã đối chiếu", "W", "PPWP"},
+    {"province", "value=; action=withdraw; p1.value=5; reason=nhầm tỉnh", "A", "PPPP"},
+    {"province", "value=; action=withdraw; reason=nhầm tỉnh", "R", "PPFP"},
+    {"province", "value=; missing=not_applicable", "A", "PPPP"},
+    {"province", "value=", "R", "PFPP"},
+    {"ratio", "num=; den=", "R", "PFPP"},
+    {"province", "observations=0", "", "PFPP"},
+};
+
+static void test_fates(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof fates / sizeof *fates; i++) {
+		struct given g;
+
+		given_start(&g, fates[i].kind);
+		given_set(&g, fates[i].settings);
+		given_judge(&g, catalogue);
+		if (strcmp(given_outcomes(&g), fates[i].outcomes) != 0 ||
+		    strcmp(given_words(&g), fates[i].words) != 0) {
+			given_print(&g);
+			fail_msg("fate %zu: %s with %s must be %s, %s", i, fates[i].kind, fates[i].settings,
+				 fates[i].outcomes, fates[i].words);
+		}
+		given_end(&g);
+	}
+}
+
+static void test_findings_are_in_order(void **state)
+{
+	struct given g;
+	uint32_t line = 0;
+	const struct rule *rule = NULL;
+
+	(void)state;
+	given_start(&g, "province");
+	given_set(
+	    &g,
+	    "received=2024-07-20; prepared_by=; qualifier=; unit=person; value=-4.5; 2.value=999; 2.area=99; 3.unit=?");
+	given_judge(&g, catalogue);
+	assert_true(g.j.n_findings > 8);
+	for (size_t i = 0; i < g.j.n_findings; i++) {
+		const struct finding *f = &g.j.findings[i];
+
+		assert_true(f->line > line || (f->line == line && f->rule >= rule));
+		line = f->line;
+		rule = f->rule;
+	}
+	given_end(&g);
+}
+
+static void test_justified(void **state)
+{
+	struct given g;
+
+	(void)state;
+	given_start(&g, "province");
+	given_set(&g, "value=999; why=đã đối chiếu; 2.value=5; 2.indicator=eid_accounts_issued");
+	given_judge(&g, catalogue);
+	assert_true(g.j.justified[0]);
+	assert_false(g.j.justified[1]); /* a reason where none was asked for */
+	given_end(&g);
+}
+
+/* ---------------------------------------------------------------- what the sources themselves hold */
+
+static void judge(struct given *g, const char *kind, const char *settings)
+{
+	given_start(g, kind);
+	given_set(g, settings);
+	given_judge(g, catalogue);
+}
+
+static void expect(const char *kind, const char *settings, const char *outcomes)
+{
+	struct given g;
+
+	judge(&g, kind, settings);
+	if (strcmp(given_outcomes(&g), outcomes) != 0) {
+		given_print(&g);
+		fail_msg("%s with %s must be %s", kind, settings, outcomes);
+	}
+	given_end(&g);
+}
+
+/* "139 văn bản, gồm 11 điều ước, 26 luật, 113 văn bản hướng dẫn": the total alone is held, until justified. */
+static void test_139_is_not_11_and_26_and_113(void **state)
+{
+	static const char parts[] = "indicator=etransaction_law_affected_documents; value=139; "
+				    "2.indicator=etransaction_law_affected_treaties; 2.value=11; "
+				    "3.indicator=etransaction_law_affected_laws; 3.value=26; "
+				    "4.indicator=etransaction_law_affected_guidance; 4.value=113;";
+	struct given g;
+
+	(void)state;
+	expect("centre", parts, "HAAA");
+	given_start(&g, "centre");
+	given_set(&g, parts);
+	given_set(&g, "why=theo nguyên văn báo cáo của Bộ");
+	given_judge(&g, catalogue);
+	assert_string_equal(given_outcomes(&g), "WAAA");
+	assert_true(g.j.justified[0]);
+	given_end(&g);
+}
+
+/* 4.543/6.325 read as decimals is the very same ratio, 0.71826: only that procedures are counted whole tells. */
+static void test_4543_of_6325_read_as_decimals(void **state)
+{
+	(void)state;
+	expect("centre", "dataflow=public_services; indicator=psp_online_procedures; value=; num=4543; den=6325", "A");
+	expect("centre", "dataflow=public_services; indicator=psp_online_procedures; value=; num=4.543; den=6.325",
+	       "R");
+}
+
+/* 16.4 million accounts after 7.7 million a year earlier is true. */
+static void test_more_than_twice_in_a_year(void **state)
+{
+	(void)state;
+	expect("province", "value=16.4; mult=6", "A");
+}
+
+/* 14.26 %, 14.96 % (preliminary), 16.5 % (estimate): three vintages, three qualifiers. */
+static void test_three_vintages_of_a_share(void **state)
+{
+	static const char share[] =
+	    "dataflow=digital_economy_province; indicator=digital_economy_share_gdp; purpose=backfill;"
+	    "received=2024-12-01;";
+	struct given g;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		static const char *const vintages[] = {
+		    "period=2022; date=2022-12-31; value=14.26; num=1426; den=10000",
+		    "period=2023-S1; date=2023-06-30; value=14.96; num=1496; den=10000; qualifier=approx; status=P",
+		    "period=2023; date=2023-12-31; value=16.5; num=165; den=1000; status=E"};
+
+		given_start(&g, "ratio");
+		given_set(&g, share);
+		given_set(&g, vintages[i]);
+		given_judge(&g, catalogue);
+		assert_string_equal(given_outcomes(&g), "A");
+		given_end(&g);
+	}
+}
+
+/* 87 % of adults and 66 % of people from 15 years are two figures, not a revision. */
+static void test_two_populations_are_two_codes(void **state)
+{
+	(void)state;
+	expect("ratio",
+	       "dataflow=payments_province; indicator=payment_account_share_adults; value=87; num=87; den=100;"
+	       "2.indicator=payment_account_share_15plus; 2.value=66; 2.num=66",
+	       "AA");
+}
+
+/* 500 million users in a country of 100 million: a sum over apps has no such bound. */
+static void test_more_users_than_people(void **state)
+{
+	(void)state;
+	expect("centre",
+	       "dataflow=digital_platforms; indicator=vn_mobile_apps_monthly_users; value=500; mult=6; "
+	       "qualifier=more_than",
+	       "A");
+}
+
+static void test_every_qualifier(void **state)
+{
+	static const char *const names[] = {"exact", "at_least", "more_than", "at_most", "nearly", "approx"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char settings[64];
+
+		snprintf(settings, sizeof settings, "qualifier=%s", names[i]);
+		expect("province", settings, "A");
+	}
+}
+
+/* One source names no year at all. */
+static void test_without_a_year(void **state)
+{
+	(void)state;
+	expect("province", "date=19/7; period=", "R");
+	expect("province", "date=", "R");
+}
+
+/* Seven codes name another province since 2025-07-01. */
+static void test_seven_codes_name_another_province(void **state)
+{
+	static const struct {
+		const char *code, *before, *since;
+	} codes[] = {{"15", "Yên Bái", "Lào Cai"},      {"24", "Bắc Giang", "Bắc Ninh"},
+		     {"44", "Quảng Bình", "Quảng Trị"}, {"52", "Bình Định", "Gia Lai"},
+		     {"80", "Long An", "Tây Ninh"},     {"82", "Tiền Giang", "Đồng Tháp"},
+		     {"91", "Kiên Giang", "An Giang"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		char settings[160];
+		const struct finding *f;
+		struct given g;
+
+		snprintf(settings, sizeof settings,
+			 "provider=P63-%s; agent=agent-63-%s; area=%s; date=2025-06-30; received=2025-07-05",
+			 codes[i].code, codes[i].code, codes[i].code);
+		judge(&g, "province", settings);
+		assert_null(given_finding(&g, "DUNG-02", 1, NULL));
+		assert_string_equal(g.j.figures[0].area->short_name_vi, codes[i].before);
+		given_end(&g);
+		judge(&g, "province", strcat(settings, "; date=2025-07-01"));
+		f = given_finding(&g, "DUNG-02", 1, "ref_area");
+		assert_non_null(f);
+		assert_non_null(strstr(f->found, codes[i].since));
+		assert_non_null(strstr(f->expected, codes[i].before));
+		assert_string_equal(given_outcomes(&g), "R");
+		given_end(&g);
+	}
+}
+
+static void state_published(struct given *g, const struct published_figure *p)
+{
+	const struct indicator *i = p->indicator;
+	bool centre = i->dataflow->provided_by == PROVIDER_CENTRE;
+	bool parts = *p->numerator || i->has_parts;
+	char settings[1024];
+
+	snprintf(settings, sizeof settings,
+		 "provider=%s; agent=%s; area=%s; dataflow=%s; indicator=%s; period=%s; date=%s; purpose=backfill; "
+		 "received=2026-11-21; "
+		 "value=%s; num=%s; den=%s; weight=%s; rank=%s; unit=%s; mult=%d; qualifier=%s; status=%s",
+		 centre ? "C-MIC" : "P63-46", centre ? "agent-centre" : "agent-63-46", centre ? "VN" : "63/46",
+		 i->dataflow->code, i->code, p->time_period, p->reference_date, p->value,
+		 parts ? (*p->numerator ? p->numerator : p->value) : "",
+		 parts ? (*p->denominator ? p->denominator : "100") : "", i->weighs_observation ? "1000" : "",
+		 *p->rank_out_of ? p->rank_out_of : "0", p->unit, p->unit_mult, p->qualifier, p->obs_status);
+	given_set(g, settings);
+}
+
+/* All 80 announced figures are accepted as they were announced; beside its parts, the total 139 is not. */
+static void test_published_figures(void **state)
+{
+	const struct published_figure *published;
+	size_t n = catalogue_published(catalogue, &published);
+
+	(void)state;
+	assert_int_equal(n, 80);
+	for (size_t i = 0; i < n; i++) {
+		struct given g;
+
+		given_start(&g, "centre");
+		state_published(&g, &published[i]);
+		given_judge(&g, catalogue);
+		if (strcmp(given_outcomes(&g), "A") != 0) {
+			given_print(&g);
+			fail_msg("figure %d is not accepted", published[i].figure_no);
+		}
+		given_end(&g);
+	}
+}
+
+/* ---------------------------------------------------------------- texts */
+
+static void test_messages(void **state)
+{
+	const struct finding *f;
+	struct given g;
+
+	(void)state;
+	judge(&g, "centre",
+	      "indicator=etransaction_law_affected_documents; value=139; "
+	      "2.indicator=etransaction_law_affected_treaties; 2.value=11;"
+	      "3.indicator=etransaction_law_affected_laws; 3.value=26; 4.indicator=etransaction_law_affected_guidance; "
+	      "4.value=113");
+	f = given_finding(&g, "DUNG-07", 1, NULL);
+	assert_string_equal(finding_message(g.arena, f, true),
+			    "Tổng không bằng các phần cộng lại: 139 (cần: 11 + 26 + 113 = 150)");
+	assert_string_equal(finding_message(g.arena, f, false),
+			    "The total is not the sum of its parts: 139 (expected: 11 + 26 + 113 = 150)");
+	given_end(&g);
+	judge(&g, "province", "value=4.543; p1.value=5");
+	f = given_finding(&g, "DUNG-04", 1, NULL);
+	assert_string_equal(finding_message(g.arena, f, true),
+			    "Giá trị nằm ngoài giới hạn, hoặc phải là số nguyên: 4.543 (cần: số nguyên)");
+	f = given_finding(&g, "SACH-02", 1, NULL);
+	assert_non_null(strstr(finding_remedy(f, true), "--revise"));
+	assert_non_null(strstr(finding_remedy(f, false), "--revise"));
+	given_end(&g);
+	judge(&g, "province", "value=999");
+	f = given_finding(&g, "SACH-06", 1, NULL);
+	assert_non_null(strstr(finding_remedy(f, true), "--justify")); /* of its case, not of the rule */
+	given_end(&g);
+}
+
+static bool is_sound_text(const char *s)
+{
+	size_t at;
+
+	return s && *s && text_check(s, strlen(s), &at) == TEXT_FINE;
+}
+
+static void test_texts_of_the_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_rules; i++) {
+		const struct rule *r = &rule_table[i];
+		const char *const texts[] = {r->code,       r->title_vi,  r->title_en, r->message_vi,
+					     r->message_en, r->remedy_vi, r->remedy_en};
+
+		assert_true(r->word < n_words);
+		for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+			if (!is_sound_text(texts[k])) {
+				fail_msg("%s: text %zu", r->code, k);
+			}
+		}
+	}
+	assert_int_equal(n_words, 4);
+	assert_string_equal(words[0].name_vi, "đúng");
+}
+
+/* What a hostile report says never breaks the texts, and is not repeated without end. */
+static void test_long_texts_are_cut(void **state)
+{
+	char settings[4096] = "unit=";
+	const struct finding *f;
+	struct given g;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		strcat(settings, "ế");
+	}
+	judge(&g, "province", settings);
+	f = given_finding(&g, "SACH-07", 1, NULL);
+	assert_non_null(f);
+	assert_in_range(strlen(f->found), 100, 130);
+	assert_true(is_sound_text(f->found));
+	given_end(&g);
+}
+
+static void test_man_page_names_every_rule(void **state)
+{
+	FILE *page = fopen(TRAM_SOURCE_DIR "/deploy/man/tram-rules.7", "r");
+	static char text[1 << 16];
+	size_t len;
+
+	(void)state;
+	assert_non_null(page);
+	len = fread(text, 1, sizeof text - 1, page);
+	fclose(page);
+	text[len] = 0;
+	for (size_t i = 0; i < n_rules; i++) {
+		char item[64];
+
+		snprintf(item, sizeof item, ".It Sy %s ", rule_table[i].code);
+		if (!strstr(text, item) || !strstr(text, rule_table[i].title_vi)) {
+			fail_msg("tram-rules.7 does not name %s with '%s'", rule_table[i].code, rule_table[i].title_vi);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- resolving, limits, anything at all */
+
+static void test_figures(void **state)
+{
+	struct given g;
+
+	(void)state;
+	judge(&g, "ratio", "value=0.000071; num=0.000071; den=0.0001; mult=6; area=46");
+	assert_true(g.j.readable && g.j.figures[0].storable && g.j.figures[0].unit_ok);
+	assert_int_equal(decimal_compare(g.j.figures[0].value, decimal_int(71)), 0);
+	assert_int_equal(decimal_compare(g.j.figures[0].denominator, decimal_int(100)), 0);
+	assert_int_equal(g.j.figures[0].sent_scale, 6);
+	assert_string_equal(g.j.figures[0].area->area, "63/46");
+	assert_string_equal(g.j.figures[0].dimensions, "");
+	given_end(&g);
+	judge(&g, "statistics", "dim=SEX=F");
+	assert_string_equal(g.j.figures[0].dimensions, "SEX=F");
+	assert_true(g.j.figures[0].storable);
+	given_end(&g);
+	judge(&g, "statistics", "dim=SEX=X");
+	assert_false(g.j.figures[0].storable);
+	given_end(&g);
+	judge(&g, "province", "");
+	assert_int_equal(g.j.period_from, date_from_civil(2023, 12, 15));
+	assert_int_equal(g.j.period_to, date_from_civil(2024, 6, 14));
+	assert_int_equal(g.j.reference_date, date_from_civil(2024, 6, 1));
+	given_end(&g);
+	judge(&g, "province", "from=2024-01-01; to=2024-05-31");
+	assert_int_equal(g.j.period_from, date_from_civil(2024, 1, 1));
+	assert_int_equal(g.j.period_to, date_from_civil(2024, 5, 31));
+	given_end(&g);
+	judge(&g, "province", "period=2024");
+	assert_false(g.j.readable);
+	assert_false(g.j.figures[0].storable);
+	given_end(&g);
+}
+
+static void test_an_arena_that_is_too_small(void **state)
+{
+	struct given g;
+	struct report_context ctx;
+	bool done = false;
+
+	(void)state;
+	given_start(&g, "province");
+	given_set(&g, "value=-4.5; unit=person; 2.area=99; 3.area=63/45");
+	ctx = (struct report_context){.catalogue = catalogue, .report = &g.report, .agent = g.agent};
+	for (size_t room = 64; !done; room += 64) {
+		struct arena *small = arena_new(room);
+		struct judgement j;
+
+		done = rules_resolve(&ctx, small, &j) && rules_judge(&ctx, g.past + 1, small, &j);
+		arena_free(&small);
+		assert_true(room < 1u << 20);
+	}
+	given_end(&g);
+}
+
+/* Settings picked at random: whatever comes in, what has no key is refused, and every refusal has its finding. */
+static const char *const odds[] = {
+    "value=",
+    "value=-1",
+    "value=4.5",
+    "value=5:19",
+    "num=1",
+    "num=",
+    "den=0",
+    "den=3",
+    "weight=-1",
+    "mult=18",
+    "mult=-19",
+    "unit=person",
+    "unit=percent",
+    "area=99",
+    "area=24",
+    "area=VN",
+    "area=",
+    "indicator=nowhere",
+    "dim=SEX=F",
+    "dim=AGE=1",
+    "missing=late",
+    "missing=77",
+    "qualifier=",
+    "qualifier=99",
+    "status=M",
+    "status=E",
+    "action=withdraw",
+    "action=7",
+    "why=đúng",
+    "why=x",
+    "date=",
+    "date=2025-08-01",
+    "period=2024",
+    "period=x",
+    "provider=P63-24",
+    "provider=",
+    "dataflow=governance",
+    "dataflow=nowhere",
+    "purpose=",
+    "purpose=correction",
+    "revises=1",
+    "reason=sửa",
+    "agent=agent-63-24",
+    "p1.value=5",
+    "p1.value=190123",
+    "p1.current=0",
+    "p1.withdrawn=1",
+    "p1.revision=16383",
+    "2.value=3",
+    "2.area=63/46",
+    "3.value=9:18",
+    "3.indicator=population",
+    "rank=5",
+    "from=2024-02-02",
+    "to=2024-02-01",
+    "received=2020-01-01",
+    "comment=\xC2\xA0",
+    "indicator=household_fiber_share",
+    "indicator=fixed_broadband_speed",
+    "2.comment=b",
+};
+
+static bool has_block(const struct given *g, uint32_t line)
+{
+	for (size_t i = 0; i < g->j.n_findings; i++) {
+		const struct finding *f = &g->j.findings[i];
+
+		if (f->severity == SEVERITY_BLOCK && (f->line == line || !f->line)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void test_every_refusal_has_its_finding(void **state)
+{
+	static const char *const kinds[] = {"province", "ratio", "mean", "statistics", "centre", "targets", "ranks"};
+	unsigned seed = 20240719;
+
+	(void)state;
+	for (int round = 0; round < 4000; round++) {
+		struct given g;
+
+		given_start(&g, kinds[rand_r(&seed) % 7]);
+		for (int n = rand_r(&seed) % 6; n > 0; n--) {
+			given_set(&g, odds[(size_t)rand_r(&seed) % (sizeof odds / sizeof *odds)]);
+		}
+		given_judge(&g, catalogue);
+		for (uint32_t i = 0; i < g.j.n; i++) {
+			bool refused = g.j.outcomes[i] == OUTCOME_REFUSED;
+
+			if (refused != has_block(&g, i + 1) || (!g.j.figures[i].storable && !refused)) {
+				given_print(&g);
+				fail_msg("round %d, observation %u", round, i + 1);
+			}
+		}
+		given_end(&g);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_every_rule_has_rows),
+	    cmocka_unit_test(test_fates),
+	    cmocka_unit_test(test_findings_are_in_order),
+	    cmocka_unit_test(test_justified),
+	    cmocka_unit_test(test_139_is_not_11_and_26_and_113),
+	    cmocka_unit_test(test_4543_of_6325_read_as_decimals),
+	    cmocka_unit_test(test_more_than_twice_in_a_year),
+	    cmocka_unit_test(test_three_vintages_of_a_share),
+	    cmocka_unit_test(test_two_populations_are_two_codes),
+	    cmocka_unit_test(test_more_users_than_people),
+	    cmocka_unit_test(test_every_qualifier),
+	    cmocka_unit_test(test_without_a_year),
+	    cmocka_unit_test(test_seven_codes_name_another_province),
+	    cmocka_unit_test(test_published_figures),
+	    cmocka_unit_test(test_messages),
+	    cmocka_unit_test(test_texts_of_the_table),
+	    cmocka_unit_test(test_long_texts_are_cut),
+	    cmocka_unit_test(test_man_page_names_every_rule),
+	    cmocka_unit_test(test_figures),
+	    cmocka_unit_test(test_an_arena_that_is_too_small),
+	    cmocka_unit_test(test_every_refusal_has_its_finding),
+	};
+
+	return cmocka_run_group_tests(tests, load_catalogue, unload_catalogue);
+}
