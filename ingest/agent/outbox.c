@@ -898,8 +898,7 @@ bool outbox_list(struct outbox *ob, uint64_t below, uint64_t after, uint32_t max
 
 /* ---------------------------------------------------------------- what the centre said */
 
-bool outbox_put_acknowledgement(struct outbox *ob, const struct outbox_acknowledgement *ack, int64_t now_us,
-				struct err *err)
+bool outbox_put_acknowledgement(struct outbox *ob, const struct acknowledgement *ack, int64_t now_us, struct err *err)
 {
 	sqlite3_stmt *s = use(ob, SQL_PUT_ACK, err);
 	if (!s)
@@ -917,7 +916,7 @@ bool outbox_put_acknowledgement(struct outbox *ob, const struct outbox_acknowled
 	return true;
 }
 
-bool outbox_acknowledgement(struct outbox *ob, uint64_t seq, struct outbox_acknowledgement *ret, bool *ret_found,
+bool outbox_acknowledgement(struct outbox *ob, uint64_t seq, struct acknowledgement *ret, bool *ret_found,
 			    struct err *err)
 {
 	sqlite3_stmt *s = use(ob, SQL_GET_ACK, err);

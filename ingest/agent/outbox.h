@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "digest.h"
 #include "err.h"
+#include "source.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -132,19 +133,12 @@ bool outbox_list(struct outbox *ob, uint64_t below, uint64_t after, uint32_t max
 
 /* ---------------------------------------------------------------- what the centre said */
 
-struct outbox_acknowledgement {
-	uint64_t committed_through;
-	struct digest chain;
-	int64_t committed_at_us;
-	uint8_t signature[SIGNATURE_SIZE], key_id[KEY_ID_SIZE];
-};
-
 /* Keeps a verified acknowledgement of this epoch. One of a position that has one already changes nothing. */
-bool outbox_put_acknowledgement(struct outbox *ob, const struct outbox_acknowledgement *ack, int64_t now_us,
+bool outbox_put_acknowledgement(struct outbox *ob, const struct acknowledgement *ack, int64_t now_us,
 				struct err *err) MUST_CHECK;
 
 /* The first acknowledgement that covers seq; *ret_found tells whether there is one. */
-bool outbox_acknowledgement(struct outbox *ob, uint64_t seq, struct outbox_acknowledgement *ret, bool *ret_found,
+bool outbox_acknowledgement(struct outbox *ob, uint64_t seq, struct acknowledgement *ret, bool *ret_found,
 			    struct err *err) MUST_CHECK;
 
 struct outbox_verdict {

@@ -464,7 +464,11 @@ void conf_print(const struct conf_setting *table, size_t n, const void *settings
 		char *value = value_text(&table[i], unchanged.out);
 
 		print_remark(&table[i], out);
-		fprintf(out, value ? "%s = %s\n\n" : "# %s = %s\n\n", table[i].name, value ? value : "");
+		if (value) { /* a ; behind a blank would begin a remark */
+			fprintf(out, "%s =%s%s\n\n", table[i].name, *value == ';' ? "" : " ", value);
+		} else {
+			fprintf(out, "# %s =\n\n", table[i].name);
+		}
 		free(value);
 	}
 }

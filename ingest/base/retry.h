@@ -16,4 +16,7 @@ struct retry {
 void retry_reset(struct retry *r);
 int64_t retry_next_us(struct retry *r); /* the wait; uses libsodium-free randomness of the base layer */
 
+/* The same with the caller's randomness: for what must run the same way twice. */
+int64_t retry_pick_us(struct retry *r, uint64_t random);
+
 #endif

@@ -68,7 +68,7 @@ static Tram__V1__Observation *make_observation(struct arena *a, struct cursor *c
 	tram__v1__decimal__init(value);
 	value->mantissa = 10000000 + draw(c, 80000000);
 	d->id = arena_strdup(a, "DISTRICT");
-	d->value = arena_printf(a, "%03u", district);
+	d->value = arena_printf(a, "%04u", district);
 	o->indicator = arena_strdup(a, dataflows[c->dataflow].indicators[which]);
 	o->ref_area = area;
 	o->dimensions = arena_calloc(a, 1, sizeof(*o->dimensions));

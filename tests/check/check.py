@@ -27,14 +27,15 @@ ROOM_MAY_INCLUDE = {
     "ingest/agent": ("ingest/base", "proto", "ingest/wire"),
     "ingest/gate": ("ingest/base", "proto", "ingest/wire"),
     "ingest/cli": ("ingest/base", "proto", "ingest/wire"),
+    "aggregator/settings": ("ingest/base",),
     "aggregator/catalogue": ("ingest/base", "proto"),
     "aggregator/rules": ("ingest/base", "proto", "aggregator/catalogue"),
     "aggregator/verdict": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules"),
     "aggregator/store": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/verdict"),
-    "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "aggregator/catalogue", "aggregator/rules",
-                          "aggregator/store"),
-    "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/catalogue", "aggregator/rules",
-                   "aggregator/verdict", "aggregator/store"),
+    "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "aggregator/settings", "aggregator/catalogue",
+                          "aggregator/rules", "aggregator/store"),
+    "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
+                   "aggregator/rules", "aggregator/verdict", "aggregator/store"),
 }
 
 # A library's header and where it may be seen.

@@ -13,10 +13,10 @@ static bool read_figure(const char *text, size_t len, enum decimal_locale locale
 
 	if (decimal_parse(text, len, locale, ret) != DECIMAL_FINE)
 		return false;
-	EXPECT(decimal_is_valid(ret->mantissa, ret->scale));
+	MUST(decimal_is_valid(ret->mantissa, ret->scale));
 	decimal_text(*ret, buf);
-	EXPECT(decimal_parse(buf, strlen(buf), DECIMAL_LOCALE_NONE, &back) == DECIMAL_FINE);
-	EXPECT(back.mantissa == ret->mantissa && back.scale == ret->scale);
+	MUST(decimal_parse(buf, strlen(buf), DECIMAL_LOCALE_NONE, &back) == DECIMAL_FINE);
+	MUST(back.mantissa == ret->mantissa && back.scale == ret->scale);
 	return true;
 }
 
@@ -35,17 +35,17 @@ static void reckon(struct decimal a, struct decimal b, struct decimal c, struct 
 	struct decimal sum, back, product, quotient;
 
 	if (decimal_add(a, b, &sum) && decimal_subtract(sum, b, &back))
-		EXPECT(decimal_compare(a, back) == 0);
+		MUST(decimal_compare(a, back) == 0);
 	if (decimal_multiply(a, b, &product))
-		EXPECT(decimal_compare_products(a, b, product, decimal_int(1)) == 0);
+		MUST(decimal_compare_products(a, b, product, decimal_int(1)) == 0);
 	if (decimal_shift(a, power, &product) && decimal_shift(product, -power, &back))
-		EXPECT(decimal_compare(a, back) == 0);
+		MUST(decimal_compare(a, back) == 0);
 	if (decimal_divide_rounded(a, b, power, (uint8_t)(power & 15), &quotient))
-		EXPECT(decimal_is_valid(quotient.mantissa, quotient.scale));
-	EXPECT(decimal_compare(a, b) == -decimal_compare(b, a));
-	EXPECT(decimal_compare_products(a, b, c, d) == -decimal_compare_products(c, d, a, b));
-	EXPECT(decimal_compare_products(a, b, c, d) == decimal_compare_products(b, a, d, c));
-	EXPECT(decimal_compare(decimal_trim(a), a) == 0);
+		MUST(decimal_is_valid(quotient.mantissa, quotient.scale));
+	MUST(decimal_compare(a, b) == -decimal_compare(b, a));
+	MUST(decimal_compare_products(a, b, c, d) == -decimal_compare_products(c, d, a, b));
+	MUST(decimal_compare_products(a, b, c, d) == decimal_compare_products(b, a, d, c));
+	MUST(decimal_compare(decimal_trim(a), a) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

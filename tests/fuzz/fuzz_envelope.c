@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!arena)
 		arena = arena_new(CAP);
 	Tram__V1__Envelope *envelope = codec_envelope(arena, data, size, &err);
-	EXPECT(arena_used(arena) <= CAP);
-	EXPECT(envelope || err.kind == ERR_DATA || err.kind == ERR_PROTOCOL);
+	MUST(arena_used(arena) <= CAP);
+	MUST(envelope || err.kind == ERR_DATA || err.kind == ERR_PROTOCOL);
 	if (envelope) {
 		size_t len, again_len;
 		uint8_t *packed = codec_pack(&envelope->base, &len);
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		envelope = codec_envelope(arena, packed, len, &err);
 		if (envelope) { /* NULL: protobuf-c reads a field number 0 that is spelt in two bytes, and writes it in one */
 			uint8_t *again = codec_pack(&envelope->base, &again_len);
-			EXPECT(again_len == len && memcmp(again, packed, len) == 0);
+			MUST(again_len == len && memcmp(again, packed, len) == 0);
 			free(again);
 		}
 		free(packed);

@@ -26,11 +26,11 @@ static void read_payload(struct arena *arena, Tram__V1__Codec codec, const uint8
 	size_t len = 0;
 	const uint8_t *plain = codec_decompress(arena, codec, data, size, MAX, &len, &err);
 
-	EXPECT(plain || err.kind == ERR_DATA || err.kind == ERR_PROTOCOL);
-	EXPECT(!plain || len <= MAX);
+	MUST(plain || err.kind == ERR_DATA || err.kind == ERR_PROTOCOL);
+	MUST(!plain || len <= MAX);
 	if (plain)
 		read_batch(arena, plain, len);
-	EXPECT(arena_used(arena) <= CAP);
+	MUST(arena_used(arena) <= CAP);
 	arena_reset(arena);
 }
 

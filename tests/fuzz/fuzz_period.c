@@ -7,8 +7,8 @@
 
 static void expect_same(const struct period *p, const struct period *q)
 {
-	EXPECT(p->kind == q->kind && p->start == q->start && p->end == q->end);
-	EXPECT(p->range_unit == q->range_unit && p->range_count == q->range_count);
+	MUST(p->kind == q->kind && p->start == q->start && p->end == q->end);
+	MUST(p->range_unit == q->range_unit && p->range_count == q->range_count);
 }
 
 static void expect_sound(const struct period *p)
@@ -17,13 +17,13 @@ static void expect_sound(const struct period *p)
 	char text[PERIOD_TEXT];
 	int32_t first, count;
 
-	EXPECT(p->start <= p->end);
-	EXPECT(period_unpack(period_pack(p), &q));
+	MUST(p->start <= p->end);
+	MUST(period_unpack(period_pack(p), &q));
 	expect_same(p, &q);
-	EXPECT(period_parse(period_text(p, text), &q));
+	MUST(period_parse(period_text(p, text), &q));
 	expect_same(p, &q);
 	if (period_months(p, &first, &count) && period_shift_years(p, 1, &q))
-		EXPECT(q.start > p->end - 366 && q.kind == p->kind);
+		MUST(q.start > p->end - 366 && q.kind == p->kind);
 }
 
 static void read_text(const char *text)
@@ -33,11 +33,11 @@ static void read_text(const char *text)
 	int32_t day;
 
 	if (period_parse(text, &p)) {
-		EXPECT(strcmp(period_text(&p, again), text) == 0);
+		MUST(strcmp(period_text(&p, again), text) == 0);
 		expect_sound(&p);
 	}
 	if (date_parse(text, &day))
-		EXPECT(strcmp(date_text(day, date), text) == 0);
+		MUST(strcmp(date_text(day, date), text) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct period p;
 	int32_t packed;
 
-	EXPECT(text);
+	MUST(text);
 	memcpy(text, data, size);
 	text[size] = '\0';
 	read_text(text);
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= sizeof(packed)) {
 		memcpy(&packed, data, sizeof(packed));
 		if (period_unpack(packed, &p)) {
-			EXPECT(period_pack(&p) == packed);
+			MUST(period_pack(&p) == packed);
 			expect_sound(&p);
 		}
 	}

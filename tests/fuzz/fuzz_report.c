@@ -12,7 +12,7 @@ static void expect_text(const char *text)
 {
 	size_t at;
 
-	EXPECT(text_check(text, strlen(text), &at) != TEXT_NOT_UTF8);
+	MUST(text_check(text, strlen(text), &at) != TEXT_NOT_UTF8);
 }
 
 static void expect_sound(const Tram__V1__Report *r)
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!arena)
 		arena = arena_new(CAP);
 	Tram__V1__Report *report = codec_report(arena, data, size, &err);
-	EXPECT(arena_used(arena) <= CAP);
+	MUST(arena_used(arena) <= CAP);
 	if (report && !codec_report_bad_text(report, place, sizeof(place)))
 		expect_sound(report);
 	arena_reset(arena);

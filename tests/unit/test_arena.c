@@ -126,6 +126,26 @@ static void what_is_taken_back_is_used_again(void **state)
 	arena_free(&a);
 }
 
+static void a_reset_takes_back_all_blocks(void **state)
+{
+	struct arena *a = arena_new(8 << 20);
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 80; i++) {
+			char *p = arena_alloc(a, 100000);
+
+			assert_non_null(p);
+			assert_int_equal(p[99999], 0);
+			memset(p, 0xFF, 100000);
+		}
+		assert_int_equal(arena_used(a), 80 * 100000);
+		arena_reset(a);
+		assert_int_equal(arena_used(a), 0);
+	}
+	arena_free(&a);
+}
+
 static void cap_for_one_message(void **state)
 {
 	struct arena *a = arena_new(10000);
@@ -153,6 +173,7 @@ int main(void)
 	    cmocka_unit_test(rewind_takes_back_one_message),
 	    cmocka_unit_test(what_is_taken_back_is_used_again),
 	    cmocka_unit_test(rewind_of_an_empty_arena),
+	    cmocka_unit_test(a_reset_takes_back_all_blocks),
 	    cmocka_unit_test(cap_for_one_message),
 	};
 

@@ -332,7 +332,7 @@ static void what_is_printed_reads_back(void **state)
 	conf_clear(table, n_table, &again);
 	assert_true(conf_load(table, n_table, NULL, &s, &err));
 	text = printed(&s);
-	assert_non_null(strstr(text, "\n# agent = \n"));
+	assert_non_null(strstr(text, "\n# agent =\n"));
 	free(text);
 	conf_clear(table, n_table, &s);
 }

@@ -86,7 +86,7 @@ static bool hand_in(struct place *p, unsigned n, size_t len, int64_t now, struct
 
 static void acknowledge(struct place *p, uint64_t through, int64_t now)
 {
-	struct outbox_acknowledgement ack = {.committed_through = through, .committed_at_us = (int64_t)through * 10};
+	struct acknowledgement ack = {.committed_through = through, .committed_at_us = (int64_t)through * 10};
 	memset(ack.signature, (int)through, sizeof ack.signature);
 	memset(ack.key_id, 7, sizeof ack.key_id);
 	OR_FAIL(p, outbox_chain(p->ob, through, &ack.chain, &p->err));
@@ -477,7 +477,7 @@ static void test_acknowledgements(void **state)
 {
 	struct place *p = *state;
 	struct outbox_ticket ticket;
-	struct outbox_acknowledgement ack;
+	struct acknowledgement ack;
 	bool found;
 	OR_FAIL(p, hand_in(p, 10, 100, NOW, &ticket));
 	OR_FAIL(p, outbox_acknowledgement(p->ob, 1, &ack, &found, &p->err));
@@ -504,7 +504,7 @@ static void test_trim(void **state)
 	struct place *p = *state;
 	struct outbox_ticket ticket;
 	struct outbox_report report;
-	struct outbox_acknowledgement ack;
+	struct acknowledgement ack;
 	bool more, found;
 	OR_FAIL(p, hand_in(p, 500, 2000, NOW, &ticket));
 	acknowledge(p, 300, NOW + DAY);

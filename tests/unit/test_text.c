@@ -38,7 +38,8 @@ static const struct {
     {"a\xF3\xA0\x81\x81", 0, TEXT_INVISIBLE, 1}, /* tag */
     {"Ha\xCC\x80 No\xCC\xA3\xCC\x82i", 0, TEXT_NOT_NFC, 1},
     {"x\xE1\xBB\x87y e\xCC\xA3", 0, TEXT_NOT_NFC, 6},
-    {"\xE2\x84\xA6", 0, TEXT_NOT_NFC, 0}, /* ohm sign, a single character that is not NFC */
+    {"x\xE1\xBA\xB9\xCC\x82", 0, TEXT_NOT_NFC, 1}, /* ẹ and a circumflex: differs inside a character */
+    {"\xE2\x84\xA6", 0, TEXT_NOT_NFC, 0},          /* ohm sign, a single character that is not NFC */
     {"\x80", 0, TEXT_NOT_UTF8, 0},
     {"a\xC3", 0, TEXT_NOT_UTF8, 1},
     {"a\xE1\xBB", 0, TEXT_NOT_UTF8, 1},

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#include "lang.h"
+
+#include <string.h>
+
+const struct conf_setting settings_table[] = {
+#define SETTING(name_, type_, initial_, min_, max_, choices_, reloadable_, help_)                                      \
+	{                                                                                                              \
+	    .name = #name_,                                                                                            \
+	    .type = CONF_##type_,                                                                                      \
+	    .offset = offsetof(struct settings, name_),                                                                \
+	    .initial = initial_,                                                                                       \
+	    .min = min_,                                                                                               \
+	    .max = max_,                                                                                               \
+	    .choices = choices_,                                                                                       \
+	    .reloadable = reloadable_,                                                                                 \
+	    .help = help_,                                                                                             \
+	},
+#include "settings.def"
+#undef SETTING
+};
+const size_t settings_count = sizeof(settings_table) / sizeof(settings_table[0]);
+
+#define ENVELOPE_SLACK (64 << 10) /* what a message has around the report it carries */
+
+/* Two settings of which the first must not be less than the second and some more. */
+struct order {
+	const char *greater, *less;
+	size_t greater_at, less_at;
+	int64_t slack;
+};
+
+#define AT_LEAST(a, b, more)                                                                                           \
+	{                                                                                                              \
+#a, #b, offsetof(struct settings, a), offsetof(struct settings, b), more                               \
+	}
+static const struct order orders[] = {
+    AT_LEAST(message_bytes, report_bytes, ENVELOPE_SLACK),
+    AT_LEAST(credit_agent, report_bytes, ENVELOPE_SLACK),
+    AT_LEAST(batch_bytes, report_bytes, ENVELOPE_SLACK),
+    AT_LEAST(credit_total, credit_agent, 0),
+    AT_LEAST(lane_arena, batch_bytes, 0),
+};
+
+static int64_t number_at(const struct settings *s, size_t at)
+{
+	return *(const int64_t *)((const char *)s + at);
+}
+
+static bool check_orders(const char *path, const struct settings *s, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		const struct order *o = &orders[i];
+		int64_t least = number_at(s, o->less_at) + o->slack;
+		if (number_at(s, o->greater_at) < least)
+			return err_set(err, ERR_CONFIG,
+				       o->slack ? _("%s: %s must be at least %s and 64KiB: a report must fit")
+						: _("%s: %s must be at least %s"),
+				       path, o->greater, o->less);
+	}
+	return true;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool check_endpoints(const char *path, const struct settings *s, struct err *err)
+{
+	if (!starts_with(s->road, "tcp://"))
+		return err_set(err, ERR_CONFIG, _("%s: road must be tcp://ADDRESS:PORT, not \"%s\""), path, s->road);
+	if (!starts_with(s->feed, "tcp://") && !starts_with(s->feed, "ipc://"))
+		return err_set(err, ERR_CONFIG, _("%s: feed must be ipc://PATH or tcp://ADDRESS:PORT, not \"%s\""),
+			       path, s->feed);
+	if (starts_with(s->feed, "tcp://") && !s->feed_keys[0])
+		return err_set(
+		    err, ERR_CONFIG,
+		    _("%s: a feed over tcp:// needs feed_keys: the folder with the keys of those who may listen"),
+		    path);
+	return true;
+}
+
+static bool check(const char *path, const struct settings *s, struct err *err)
+{
+	const char *place = path ? path : "-";
+	return check_orders(place, s, err) && check_endpoints(place, s, err);
+}
+
+bool settings_load(const char *path, struct settings *ret, struct err *err)
+{
+	*ret = (struct settings){0};
+	if (!conf_load(settings_table, settings_count, path, ret, err))
+		return false;
+	if (check(path, ret, err))
+		return true;
+	settings_clear(ret);
+	return false;
+}
+
+bool settings_reload(const char *path, struct settings *settings, char **ret_kept, struct err *err)
+{
+	struct settings fresh;
+	*ret_kept = NULL;
+	/* What could not be taken up as a whole must not be taken up in part. */
+	bool fine = settings_load(path, &fresh, err);
+	settings_clear(&fresh);
+	return fine && conf_reload(settings_table, settings_count, path, settings, ret_kept, err);
+}
+
+void settings_clear(struct settings *settings)
+{
+	conf_clear(settings_table, settings_count, settings);
+}
+
+void settings_print(const struct settings *settings, FILE *out)
+{
+	conf_print(settings_table, settings_count, settings, out);
+}
