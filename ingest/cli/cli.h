@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli - the commands of the program tram: one table (main.c), one function a command.
+ *
+ * A command gets argv from its own name on ("outbox show" counts as one: argv[0]) and returns an exit status of
+ * sysexits.h, or what cli_fail() returns.
+ */
+#ifndef TRAM_CLI_H
+#define TRAM_CLI_H
+
+#include "err.h"
+#include "options.h"
+
+typedef int command_function(int argc, char **argv);
+
+command_function cmd_submit, cmd_check, cmd_withdraw;
+command_function cmd_status, cmd_verdicts, cmd_outbox_list, cmd_outbox_show;
+command_function cmd_keys_make, cmd_keys_show;
+command_function cmd_tail;
+
+/* Prints the error on stderr and returns its exit status. */
+int cli_fail(const struct err *err);
+
+/* Prints one JSON value on stdout, with a line end; gives it back. False and *err when stdout takes no more. */
+struct json_t;
+bool cli_print_json(struct json_t *value, struct err *err) MUST_CHECK;
+
+/* The folder of this very program; caller frees. Never NULL. */
+char *cli_program_folder(void);
+
+#endif

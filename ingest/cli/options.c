@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include "lang.h"
+#include "mem.h"
+#include "nearest.h"
+#include "text.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SOCKET "/run/tram-agent/control"
+#define ROWS_MAX       48
+
+enum { CODE_HELP = 1000, CODE_FORMAT, CODE_LANG, CODE_SOCKET, CODE_ROW };
+
+struct common_row {
+	const char *name, *argument, *help;
+	int code;
+};
+
+static const struct common_row common_rows[] = {
+    {"format", "FORMAT", N_("table (for people) or json (for programs)"), CODE_FORMAT},
+    {"agent-socket", "PATH", N_("the agent's control socket (TRAM_AGENT_SOCKET, else " DEFAULT_SOCKET ")"),
+     CODE_SOCKET},
+    {"lang", "LANG", N_("vi or en (TRAM_LANG, else the locale)"), CODE_LANG},
+    {"help", NULL, N_("this text"), CODE_HELP},
+};
+#define N_COMMON (sizeof common_rows / sizeof *common_rows)
+
+static bool is_offered(const struct options *o, const struct common_row *row)
+{
+	return row->code != CODE_SOCKET || o->asks_agent;
+}
+
+/* ---------------------------------------------------------------- help */
+
+static void print_row(const char *name, const char *argument, const char *help)
+{
+	char *left = argument && *argument == '['
+			 ? xasprintf("--%s[=%.*s]", name, (int)strlen(argument) - 2, argument + 1)
+		     : argument ? xasprintf("--%s %s", name, argument)
+				: xasprintf("--%s", name);
+	int room = 28 - (int)text_columns(left);
+
+	printf("  %s%*s%s\n", left, room > 0 ? room : 2, "", help);
+	free(left);
+}
+
+static void print_help(const struct options *o)
+{
+	printf(_("Usage: tram %s %s\n\n%s\n\nOptions:\n"), o->command, o->synopsis, _(o->about));
+	for (size_t i = 0; i < o->n; i++)
+		print_row(o->rows[i].name, o->rows[i].argument, _(o->rows[i].help));
+	for (size_t i = 0; i < N_COMMON; i++)
+		if (is_offered(o, &common_rows[i]))
+			print_row(common_rows[i].name, common_rows[i].argument,
+				  common_rows[i].code == CODE_FORMAT && o->takes_csv
+				      ? _("table (for people), json or csv (for programs)")
+				      : _(common_rows[i].help));
+}
+
+/* ---------------------------------------------------------------- getopt's table */
+
+static int argument_kind(const char *argument)
+{
+	return !argument ? no_argument : *argument == '[' ? optional_argument : required_argument;
+}
+
+static void fill_long_options(const struct options *o, struct option long_options[static ROWS_MAX])
+{
+	size_t n = 0;
+
+	assert(o->n + N_COMMON < ROWS_MAX);
+	for (size_t i = 0; i < o->n; i++)
+		long_options[n++] =
+		    (struct option){o->rows[i].name, argument_kind(o->rows[i].argument), NULL, CODE_ROW + (int)i};
+	for (size_t i = 0; i < N_COMMON; i++)
+		if (is_offered(o, &common_rows[i]))
+			long_options[n++] = (struct option){common_rows[i].name, argument_kind(common_rows[i].argument),
+							    NULL, common_rows[i].code};
+	long_options[n] = (struct option){0};
+}
+
+static bool tell_wrong(const struct options *o, const struct option *known, char **argv, int at, struct err *err)
+{
+	const char *given = at > 0 ? argv[at] : "";
+	bool is_short = optopt > 0 && optopt < 256;
+	char *name = is_short ? xasprintf("-%c", optopt) : xstrndup(given, strcspn(given, "="));
+	struct nearest near = nearest_to(strncmp(name, "--", 2) == 0 ? name + 2 : name);
+
+	for (; known->name; known++) {
+		nearest_try(&near, known->name);
+		if (strncmp(name, "--", 2) == 0 && strcmp(known->name, name + 2) == 0) {
+			err_set(err, ERR_USAGE,
+				known->has_arg ? _("%s needs an argument: tram %s --help")
+					       : _("%s takes no argument: tram %s --help"),
+				name, o->command);
+			free(name);
+			return false;
+		}
+	}
+	if (near.found)
+		err_set(err, ERR_USAGE, _("unknown option %s; did you mean --%s? tram %s --help lists them"), name,
+			near.found, o->command);
+	else
+		err_set(err, ERR_USAGE, _("unknown option %s: tram %s --help lists them"), name, o->command);
+	free(name);
+	return false;
+}
+
+/* ---------------------------------------------------------------- values */
+
+/* "--wait 5" as well as "--wait=5", though the number may be left out. */
+static void take_next_number(int argc, char **argv)
+{
+	if (!optarg && optind < argc && *argv[optind] && strspn(argv[optind], "0123456789") == strlen(argv[optind]))
+		optarg = argv[optind++];
+}
+
+static bool set_count(const struct option_row *row, int64_t *to, struct err *err)
+{
+	char *end;
+
+	if (!optarg) {
+		*to = -1; /* given without a number: the command knows its own */
+		return true;
+	}
+	*to = strtoll(optarg, &end, 10);
+	if (end == optarg || *end || *to < 0)
+		return err_set(err, ERR_USAGE, _("--%s: \"%s\" is not a whole number from 0"), row->name, optarg);
+	return true;
+}
+
+static bool set_row(const struct option_row *row, void *values, struct err *err)
+{
+	void *to = (char *)values + row->offset;
+	struct option_list *list = to;
+
+	switch (row->kind) {
+	case OPTION_FLAG: *(bool *)to = true; break;
+	case OPTION_TEXT: *(const char **)to = optarg; break;
+	case OPTION_COUNT: return set_count(row, to, err);
+	case OPTION_LIST:
+		if (list->n == OPTION_LIST_MAX)
+			return err_set(err, ERR_USAGE, _("--%s may be given %d times at most"), row->name,
+				       OPTION_LIST_MAX);
+		list->texts[list->n++] = optarg;
+		break;
+	}
+	return true;
+}
+
+static bool set_format(const struct options *o, struct common_options *values, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum table_format format;
+	} formats[] = {{"table", TABLE_TEXT}, {"json", TABLE_JSON}, {"csv", TABLE_CSV}};
+
+	for (size_t i = 0; i < (o->takes_csv ? 3 : 2); i++) {
+		if (strcmp(formats[i].name, optarg) == 0) {
+			values->format = formats[i].format;
+			return true;
+		}
+	}
+	return err_set(err, ERR_USAGE, _("--format %s: use %s"), optarg,
+		       o->takes_csv ? "table, json, csv" : "table, json");
+}
+
+static bool check_operands(const struct options *o, int n, struct err *err)
+{
+	if (n < (int)o->operands_min)
+		return err_set(err, ERR_USAGE, _("something is missing: tram %s %s"), o->command, o->synopsis);
+	if (n > (int)o->operands_max)
+		return err_set(err, ERR_USAGE, _("that is too much: tram %s %s"), o->command, o->synopsis);
+	return true;
+}
+
+enum options_result options_parse(const struct options *o, int argc, char **argv, struct common_options *values,
+				  int *ret_first, struct err *err)
+{
+	struct option known[ROWS_MAX];
+	const char *socket = getenv("TRAM_AGENT_SOCKET");
+	bool ok = true;
+	int code;
+
+	fill_long_options(o, known);
+	values->agent_socket = socket && *socket ? socket : DEFAULT_SOCKET;
+	opterr = 0;
+	optind = 0;
+	while (ok && (code = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (code) {
+		case CODE_HELP: print_help(o); return OPTIONS_HELPED;
+		case CODE_FORMAT: ok = set_format(o, values, err); break;
+		case CODE_SOCKET: values->agent_socket = optarg; break;
+		case CODE_LANG: break; /* main() has heeded it already */
+		case '?': ok = tell_wrong(o, known, argv, optind - 1, err); break;
+		default:
+			if (o->rows[code - CODE_ROW].kind == OPTION_COUNT)
+				take_next_number(argc, argv);
+			ok = set_row(&o->rows[code - CODE_ROW], values, err);
+		}
+	}
+	*ret_first = optind;
+	return ok && check_operands(o, argc - optind, err) ? OPTIONS_GO : OPTIONS_WRONG;
+}
