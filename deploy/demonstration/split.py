@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
 Writes the demonstration's files to hand in: one folder an agent, one CSV a dataflow.

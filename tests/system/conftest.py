@@ -38,9 +38,13 @@ def postgres(session_folder):
 @pytest.fixture(scope="session")
 def template(postgres, session_folder):
     """A database with schema and catalogue, from which each test's own is copied."""
-    database = postgres.make_database()
-    centre = Centre(session_folder / "template", postgres, database)
-    centre.tram("store", "migrate", "--database", postgres.conninfo(database))
+    return make_template(postgres, session_folder)
+
+
+def make_template(cluster, folder):
+    database = cluster.make_database()
+    centre = Centre(folder / "template", cluster, database)
+    centre.tram("store", "migrate", "--database", cluster.conninfo(database))
     centre.tram("catalogue", "load", ROOT / "deploy")
     return database
 

@@ -1,0 +1,525 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Runs the demonstration that deploy/demo has laid out in DIR; started by it, as an unprivileged user.
+
+DIR/usr       the programs as installed        DIR/postgres   the private cluster, on a Unix socket only
+DIR/handin    the files to hand in             DIR/centre     keys and settings of the aggregator
+DIR/run       sockets                          DIR/agents     keys, settings and outbox of each agent
+DIR/log       what everything printed
+
+All that is started is a child of this process, and dies with it. Python's standard library only.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from collections import Counter
+
+CENTRE_AGENT = "agent-centre"
+HELD_FIGURE = "etransaction_law_affected_documents"  # 139, which is not the sum of its parts in the source
+REAL_FIGURES = ("population", "land_area", "population_density", "grdp_per_capita")
+PATIENCE_S = 120  # for anything that is waited for
+
+EXIT_NOT_AS_IT_SHOULD_BE = 1
+EXIT_SOFTWARE = 70
+
+
+class Failure(Exception):
+    """Something that the person who started the demonstration must see; no traceback."""
+
+
+# ---------------------------------------------------------------- words and progress
+
+def vietnamese():
+    for name in ("TRAM_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            return os.environ[name].startswith("vi")
+    return False
+
+
+def text(english, in_vietnamese):
+    return in_vietnamese if vietnamese() else english
+
+
+def say(english, in_vietnamese):
+    print(text(english, in_vietnamese), flush=True)
+
+
+class Step:
+    """One step of the way: a counter that moves on a terminal, one line when done in a pipe."""
+
+    def __init__(self, english, in_vietnamese, total=0):
+        self.label, self.total, self.done = text(english, in_vietnamese), total, 0
+        self.began = time.monotonic()
+        self.live = sys.stdout.isatty()
+
+    def __enter__(self):
+        self.show()
+        return self
+
+    def advance(self, by=1):
+        self.done += by
+        self.show()
+
+    def show(self):
+        if self.live:
+            count = f" {self.done}/{self.total}" if self.total else ""
+            print(f"\r  {self.label}{count} ... ", end="", flush=True)
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            count = f" ({self.done})" if self.total else ""
+            start = "\r\x1b[K" if self.live else ""
+            print(f"{start}  {self.label}{count}: {time.monotonic() - self.began:.1f} s", flush=True)
+        elif self.live:
+            print(flush=True)
+
+
+def wait_until(condition, what, patience_s=PATIENCE_S):
+    """What condition() returns, as soon as it is true; looks again a little later each time."""
+    deadline = time.monotonic() + patience_s
+    pause = 0.02
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise Failure(text(f"waited {patience_s} s in vain for {what}", f"đợi {patience_s} giây mà vẫn chưa có {what}"))
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+    return result
+
+
+# ---------------------------------------------------------------- processes
+
+class Children:
+    """What was started here, and nothing else: stopped in reverse order, by process id."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.started = []  # (name, Popen, signal that ends it)
+
+    def start(self, name, command, end=signal.SIGTERM):
+        log = open(self.directory / "log" / f"{name}.log", "ab")
+        # Should this process be killed, the kernel ends its children.
+        process = subprocess.Popen(["setpriv", "--pdeathsig", signal.Signals(end).name.removeprefix("SIG"), *command],
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        self.started.append((name, process, end))
+        (self.directory / "run" / f"{name}.pid").write_text(f"{process.pid}\n")
+        return process
+
+    def log_tail(self, name):
+        lines = (self.directory / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-12:])
+
+    def check(self):
+        for name, process, _ in self.started:
+            if process.poll() is not None:
+                raise Failure(text(f"{name} has ended (status {process.returncode}). Its last words:\n",
+                                   f"{name} đã dừng (mã {process.returncode}). Những dòng cuối:\n") + self.log_tail(name))
+
+    def stop(self):
+        """Agents first, then the centre, then PostgreSQL."""
+        waves = {}
+        for name, process, end in reversed(self.started):
+            waves.setdefault("agent" if name.startswith("agent-") else name, []).append((name, process, end))
+        for wave in waves.values():
+            for _, process, end in wave:
+                if process.poll() is None:
+                    process.send_signal(end)
+            for name, process, _ in wave:
+                self.reap(name, process)
+        self.started = []
+
+    def reap(self, name, process):
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            say(f"  {name} does not end by itself: killed", f"  {name} không tự dừng: buộc dừng")
+            process.kill()
+            process.wait()
+        (self.directory / "run" / f"{name}.pid").unlink(missing_ok=True)
+
+
+def run(command, what, allow=(0,), **kwargs):
+    """A command that must end well; its output."""
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, errors="replace", **kwargs)
+    if result.returncode not in allow:
+        shown = " ".join(str(word) for word in command)
+        raise Failure(f"{what}: {shown}\n{(result.stderr or result.stdout).strip()}")
+    return result.stdout
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+class Postgres:
+    """A cluster of our own: Unix socket only, peer authentication, fsync as it should be."""
+
+    ROLES = ("tram_writer", "tram_reader", "tram_admin")
+
+    def __init__(self, directory, children):
+        self.data, self.run, self.children = directory / "postgres", directory / "run", children
+        self.log = directory / "log"
+        self.programs = self.find_programs()
+        self.user = run(["id", "-un"], "id").strip()
+
+    @staticmethod
+    def find_programs():
+        versions = [p for p in pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb") if int(p.parts[-3]) >= 15]
+        if not versions:
+            raise Failure(text("no PostgreSQL 15 or newer: run deploy/install-packages",
+                               "không có PostgreSQL 15 trở lên: hãy chạy deploy/install-packages"))
+        return max(versions, key=lambda p: int(p.parts[-3])).parent
+
+    def conninfo(self, role, database="tram"):
+        return f"host={self.run} dbname={database} user={role}"
+
+    def init(self):
+        if (self.data / "PG_VERSION").exists():
+            return
+        run([self.programs / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+             "--auth=peer"], "initdb")
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as f:
+            f.write(f"listen_addresses = ''\nunix_socket_directories = '{self.run}'\nport = 5432\n"
+                    "max_connections = 50\nshared_buffers = 128MB\nmax_wal_size = 1GB\n")
+        (self.data / "pg_hba.conf").write_text("local all all peer map=tram\n")
+        roles = ("postgres",) + self.ROLES
+        (self.data / "pg_ident.conf").write_text("".join(f"tram {self.user} {role}\n" for role in roles))
+
+    def start(self):
+        self.init()
+        process = self.children.start("postgresql", [self.programs / "postgres", "-D", self.data], end=signal.SIGINT)
+        wait_until(lambda: self.answers() or process.poll() is not None, "PostgreSQL")
+        self.children.check()
+
+    def answers(self):
+        return subprocess.run([self.programs / "pg_isready", "-q", "-h", self.run], check=False).returncode == 0
+
+    def make_database(self):
+        sql = "SELECT 1 FROM pg_database WHERE datname = 'tram'"
+        psql = [self.programs / "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo("postgres", "postgres")]
+        if not run([*psql, "-c", sql], "psql").strip():
+            run([*psql, "-c", "CREATE DATABASE tram ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0"], "psql")
+
+
+# ---------------------------------------------------------------- the demonstration
+
+class Demo:
+    def __init__(self, directory, agents):
+        self.directory = directory
+        self.programs = directory / "usr"
+        self.share = directory / "usr" / "share" / "tram"
+        self.children = Children(directory)
+        self.postgres = Postgres(directory, self.children)
+        self.settings = directory / "centre" / "tram-aggregator.conf"
+        self.provinces = [p for p in self.read("catalogue/providers.csv") if p["kind"] == "province"][:agents]
+        self.agents = [p["agent"] for p in self.provinces] + [CENTRE_AGENT]
+        self.port = 0
+        self.problems = []
+
+    def read(self, name):
+        with open(self.share / name, encoding="utf-8", newline="") as f:
+            return list(csv.DictReader(f))
+
+    # -------- commands of tram
+
+    def tram(self, *words, agent=None, parse=False, allow=(0,)):
+        environment = dict(os.environ, TRAM_CENTRE=str(self.settings))
+        if agent:
+            environment["TRAM_AGENT_SOCKET"] = str(self.agent_socket(agent))
+        if parse:
+            words += ("--format", "json")
+        output = run([self.programs / "bin" / "tram", *words], "tram", allow=allow, env=environment)
+        return json.loads(output) if parse else output
+
+    def agent_folder(self, agent):
+        return self.directory / "agents" / agent
+
+    def agent_socket(self, agent):
+        return self.directory / "run" / agent
+
+    # -------- start
+
+    def prepare(self):
+        for name in ("run", "centre", "agents"):
+            (self.directory / name).mkdir(mode=0o700, exist_ok=True)
+        for agent in self.agents:
+            self.agent_folder(agent).mkdir(mode=0o700, exist_ok=True)
+
+    def start_store(self):
+        with Step("PostgreSQL, schema, catalogue", "PostgreSQL, lược đồ, danh mục"):
+            self.postgres.start()
+            self.postgres.make_database()
+            self.port = free_port()
+            self.write_settings()
+            self.tram("store", "migrate", "--database", self.postgres.conninfo("postgres"))
+            self.tram("catalogue", "load", str(self.share))
+
+    def write_settings(self):
+        self.settings.write_text(
+            f"road = tcp://127.0.0.1:{self.port}\n"
+            f"feed = ipc://{self.directory}/run/feed\n"
+            f"control = {self.directory}/run/centre\n"
+            f"key_file = {self.directory}/centre/centre.key\n"
+            f"database = {self.postgres.conninfo('tram_writer')}\n"
+            f"reader_database = {self.postgres.conninfo('tram_reader')}\n"
+            f"admin_database = {self.postgres.conninfo('tram_admin')}\n", encoding="utf-8")
+        for agent in self.agents:
+            folder = self.agent_folder(agent)
+            (folder / "tram-agent.conf").write_text(
+                f"agent = {agent}\n"
+                f"directory = {folder}\n"
+                f"key_file = {folder}/{agent}.key\n"
+                f"centre = tcp://127.0.0.1:{self.port}\n"
+                f"centre_key_file = {self.directory}/centre/centre.pub\n"
+                f"control = {self.agent_socket(agent)}\n", encoding="utf-8")
+
+    def make_keys(self):
+        wanted = [("centre", self.directory / "centre" / "centre.key")]
+        wanted += [(agent, self.agent_folder(agent) / f"{agent}.key") for agent in self.agents]
+        wanted = [(name, path) for name, path in wanted if not path.exists()]
+        with Step("Keys", "Khóa", len(wanted)) as step:
+            for name, path in wanted:
+                self.tram("keys", "make", name, str(path))
+                if name != "centre":
+                    self.tram("agents", "accept", str(path.with_suffix(".pub")))
+                step.advance()
+
+    def start_centre(self):
+        with Step("The aggregator", "Bộ tổng hợp"):
+            self.children.start("aggregator", [self.programs / "sbin" / "tram-aggregator", self.settings])
+            self.wait_for_socket("aggregator", self.directory / "run" / "centre")
+
+    def start_agents(self):
+        with Step("Agents", "Trạm tỉnh", len(self.agents)) as step:
+            for agent in self.agents:
+                self.children.start(agent, [self.programs / "sbin" / "tram-agent",
+                                            self.agent_folder(agent) / "tram-agent.conf"])
+            for agent in self.agents:
+                self.wait_for_socket(agent, self.agent_socket(agent))
+                step.advance()
+
+    def wait_for_socket(self, name, path):
+        def answers():
+            self.children.check()
+            with socket.socket(socket.AF_UNIX) as s:
+                try:
+                    s.connect(str(path))
+                    return True
+                except OSError:
+                    return False
+        wait_until(answers, name)
+
+    # -------- hand in
+
+    def outbox(self, agent):
+        return self.tram("outbox", "list", agent=agent, parse=True)
+
+    def hand_in(self):
+        files = [(agent, path) for agent in self.agents for path in sorted((self.directory / "handin" / agent).glob("*.csv"))]
+        known = {agent: {row["file_name"] for row in self.outbox(agent)} for agent in self.agents}
+        fresh = [(agent, path) for agent, path in files if path.name not in known[agent]]
+        with Step("Files handed in", "Tệp đã nộp", len(fresh)) as step:
+            for agent, path in fresh:
+                self.tram("submit", str(path), "--from", "csv", agent=agent)
+                step.advance()
+        if len(fresh) < len(files):
+            kept = len(files) - len(fresh)
+            say(f"  {kept} files were handed in at an earlier start: they are not sent again",
+                f"  {kept} tệp đã nộp ở lần chạy trước: không gửi lại")
+
+    def wait_for_verdicts(self):
+        with Step("Reports with their verdict", "Báo cáo đã có kết luận", 1) as step:
+            step.total = sum(len(self.outbox(agent)) for agent in self.agents)
+            for agent in self.agents:
+                def judged():
+                    self.children.check()
+                    rows = self.outbox(agent)
+                    return rows if all(row["verdict_seq"] for row in rows) else None
+                step.advance(len(wait_until(judged, f"{agent}")))
+
+
+# ---------------------------------------------------------------- what is shown
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
+
+
+class Tally:
+    """What became of one agent's reports."""
+
+    def __init__(self, verdicts):
+        self.reports = len(verdicts)
+        self.outcomes = Counter()
+        self.seconds = []
+        for verdict in verdicts:
+            for name in ("accepted", "warned", "held", "refused", "duplicate"):
+                self.outcomes[name] += verdict[name]
+            self.seconds.append((verdict["stored_at_us"] - verdict["handed_in_at_us"]) / 1e6)
+
+    def line(self):
+        good = self.outcomes["accepted"] + self.outcomes["warned"]
+        return f"{self.reports:>4} {good:>4} {self.outcomes['held']:>3} {self.outcomes['refused']:>3} " \
+               f"{percentile(self.seconds, 0.5):>5.2f} {percentile(self.seconds, 0.99):>5.2f}"
+
+
+def show_agents(demo, tallies):
+    areas = {a["area"]: a["short_name_vi"] for a in demo.read("registry/areas.csv") if a["vintage"] == "63"}
+    names = {p["agent"]: areas[p["area"]] for p in demo.provinces} | {CENTRE_AGENT: text("(the centre)", "(trung ương)")}
+    head = text("rep  acc held ref  p50s  p99s", "b.cáo nhận giữ từ  p50s  p99s")
+    columns = 2
+    rows = -(-len(demo.agents) // columns)
+    print()
+    say("Agents: reports; figures accepted, held, refused; seconds from hand-in to verdict (median, 99 in 100)",
+        "Trạm: số báo cáo; số liệu được nhận, giữ lại, từ chối; số giây từ khi nộp đến khi có kết luận (trung vị, 99%)")
+    print("  " + "   ".join(f"{'':18}{head:>30}" for _ in range(columns)))
+    for row in range(rows):
+        cells = [f"{names[agent]:18}{tallies[agent].line():>30}" for agent in demo.agents[row::rows]]
+        print("  " + "   ".join(cells))
+
+
+def free_port():
+    """Below the range the kernel gives to outgoing connections, so that nobody takes it meanwhile."""
+    for port in range(20000 + os.getpid() % 10000, 32768):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Failure("no free port below 32768")
+
+
+def show_figures(demo):
+    """The published figures beside the roll-ups; tram prints the table, and counts."""
+    print()
+    say("Published figures beside the national roll-ups", "Số đã công bố đặt cạnh số tổng hợp cả nước")
+    print(demo.tram("claims", "check", allow=(0, 1)))
+
+
+def show_real(demo):
+    print()
+    say("Real statistics of 2024, rolled up", "Số liệu thống kê thật năm 2024, tổng hợp")
+    for indicator in REAL_FIGURES:
+        print(demo.tram("rollup", indicator, "--period", "2024"))
+
+
+def show_what_next(demo):
+    directory = demo.directory
+    print()
+    say("Try next, in another terminal:", "Thử tiếp, ở một cửa sổ khác:")
+    print(f"""
+  export PATH={directory}/usr/bin:$PATH TRAM_CENTRE={demo.settings} TRAM_AGENT_SOCKET={demo.agent_socket(demo.agents[0])}
+  tram tail                                       # {text("what comes in, live", "những gì đang về, trực tiếp")}
+  tram rollup psp_registered_accounts --period 2024-S1 --level region
+  tram claims check                               # {text("the table above", "bảng ở trên")}
+  tram quarantine list                            # {text("the one that is held, and why", "số đang được giữ, và vì sao")}
+  tram status; tram verdicts                      # {text("as the first province sees it", "như tỉnh đầu tiên nhìn thấy")}
+""")
+    if os.environ.get("TRAM_DEMO_BY_ROOT"):
+        say("  (as root, or as the user tram: the sockets are theirs)", "  (với quyền root hoặc người dùng tram)")
+
+
+# ---------------------------------------------------------------- is all as it should be?
+
+def judge_agents(demo, tallies):
+    """One line for each thing that is not as it should be."""
+    held = sum(t.outcomes["held"] for t in tallies.values())
+    refused = sum(t.outcomes["refused"] for t in tallies.values())
+    if refused:
+        yield text(f"{refused} figures were refused; none should be", f"{refused} số liệu bị từ chối; đáng lẽ không có")
+    if held != 1 or tallies[CENTRE_AGENT].outcomes["held"] != 1:
+        yield text(f"{held} figures are held; it should be one, of the centre", f"{held} số liệu bị giữ; đáng lẽ chỉ một, của trung ương")
+
+
+def judge_claims(demo):
+    """79 equal and one held; with provinces missing, whatever they report must say so by its coverage."""
+    claims = demo.tram("claims", "check", parse=True, allow=(0, 1))
+    all_report = len(demo.provinces) == 63
+    states = Counter(claim["state"] for claim in claims)
+    if len(claims) != 80:
+        yield text(f"{len(claims)} published figures, not 80", f"{len(claims)} số đã công bố, không phải 80")
+    for claim in claims:
+        of_provinces = claim["areas_expected"] > 1
+        if claim["indicator"] == HELD_FIGURE:
+            wanted = claim["state"] == "held"
+        elif of_provinces and not all_report:
+            wanted = claim["finality"] == "provisional" and claim["areas_reporting"] == len(demo.provinces)
+        else:
+            wanted = claim["state"] == "equal"
+        if not wanted:
+            yield text("figure {figure_no}, {indicator} {time_period}: {state}", "số {figure_no}, {indicator} {time_period}: {state}").format(**claim)
+    say(f"{states['equal']} equal, {states['held']} held, {len(claims) - states['equal'] - states['held']} other",
+        f"{states['equal']} bằng, {states['held']} giữ lại, {len(claims) - states['equal'] - states['held']} khác")
+
+
+def stay(demo):
+    say("Ctrl-C stops everything that was started.", "Ctrl-C dừng tất cả những gì đã chạy.")
+    while True:
+        demo.children.check()
+        time.sleep(1)
+
+
+def run_demo(demo, once):
+    demo.prepare()
+    demo.start_store()
+    demo.make_keys()
+    demo.start_centre()
+    demo.start_agents()
+    demo.hand_in()
+    demo.wait_for_verdicts()
+    tallies = {agent: Tally(demo.tram("verdicts", agent=agent, parse=True)) for agent in demo.agents}
+    show_agents(demo, tallies)
+    show_figures(demo)
+    show_real(demo)
+    problems = [*judge_agents(demo, tallies), *judge_claims(demo)]
+    for problem in problems:
+        print(f"  ! {problem}")
+    if once:
+        return EXIT_NOT_AS_IT_SHOULD_BE if problems else 0
+    show_what_next(demo)
+    stay(demo)
+    return 0
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--agents", type=int, default=63)
+    parser.add_argument("--once", action="store_true")
+    arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    demo = Demo(arguments.directory, arguments.agents)
+    status = EXIT_SOFTWARE
+    try:
+        status = run_demo(demo, arguments.once)
+    except KeyboardInterrupt:
+        print()
+        status = 130 if arguments.once else 0
+    except Failure as failure:
+        print(f"\ndemo: {failure}", file=sys.stderr)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # stopping is not to be interrupted
+        if demo.children.started:
+            say("Stopping ...", "Đang dừng ...")
+        demo.children.stop()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

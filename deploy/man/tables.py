@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Fills the manual pages with what the code's tables say, so that no setting, rule, event, counter or column is missing.
+
+    tables.py           writes the parts between  .\\" begin NAME  and  .\\" end NAME  anew
+    tables.py --check   changes nothing; fails when a page is not what it would write
+"""
+
+import pathlib
+import re
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+TOKEN = re.compile(r'"((?:\\.|[^"\\])*)"|/\*.*?\*/|([(),])|([^\s"(),]+)', re.S)
+ESCAPES = {"n": "\n", "t": "\t"}
+
+
+class Raw(str):
+    """An argument that is not a text: a name, a number."""
+
+
+def tokens(source):
+    for match in TOKEN.finditer(source):
+        text, mark, word = match.groups()
+        if text is not None:
+            yield "text", re.sub(r"\\(.)", lambda m: ESCAPES.get(m[1], m[1]), text, flags=re.S)
+        elif mark or word:
+            yield "mark" if mark else "word", mark or word
+
+
+def rows(path, macro):
+    """The arguments of every MACRO(...) in a .def file; texts joined, N_() taken off."""
+    if not (ROOT / path).exists():
+        return []
+    source = re.sub(r"/\*.*?\*/|^#.*$", "", (ROOT / path).read_text(encoding="utf-8"), flags=re.S | re.M)
+    found = []
+    for match in re.finditer(rf"^{macro}\(", source, flags=re.M):
+        found.append(arguments(tokens(source[match.end():])))
+    return found
+
+
+def arguments(stream):
+    done, current, depth = [], [], 0
+    for kind, value in stream:
+        if (kind, value) == ("mark", ")") and depth == 0:
+            break
+        if (kind, value) == ("mark", ",") and depth == 0:
+            done.append(joined(current))
+            current = []
+            continue
+        depth += {"(": 1, ")": -1}.get(value, 0) if kind == "mark" else 0
+        current.append((kind, value))
+    return done + [joined(current)]
+
+
+def joined(parts):
+    texts = [value for kind, value in parts if kind == "text"]
+    return "".join(texts) if texts else Raw(" ".join(value for kind, value in parts if value not in ("(", ")", "N_")))
+
+
+# ---------------------------------------------------------------- as mdoc
+
+def plain(text):
+    """Text that mdoc takes as it is."""
+    text = re.sub(r"(?<=[.!?]) +(?=[A-ZĐ])", "\n", text.replace("\\", "\\e").strip())
+    return "\n".join("\\&" + line if line[:1] in ".'" else line for line in text.splitlines())
+
+
+def item(head, *paragraphs):
+    return ".It " + head + "\n" + "\n".join(plain(p) for p in paragraphs if p)
+
+
+def tagged(items):
+    return ".Bl -tag -width Ds\n" + "\n".join(items) + "\n.El"
+
+
+UNITS = {"TEXT": "text", "PATH": "path", "COUNT": "number", "BYTES": "bytes: 64KiB, 2MiB, 1GiB",
+         "DURATION": "duration: 500ms, 30s, 5min, 12h, 30d", "FLAG": "yes or no", "CHOICE": "word"}
+
+
+def events():
+    for identifier, name, severity, level, fields, text in rows("proto/event.def", "EVENT"):
+        yield item(f"Ic {name}", text, f"Fields: {fields}." if fields else "")
+
+
+def counters():
+    for identifier, family, cause, text in rows("ingest/gate/counter.def", "COUNTER"):
+        yield item(f"Va {family}" + (f" {cause}" if cause and not isinstance(cause, Raw) else ""),
+                   text if not isinstance(text, Raw) else "")
+    for row in rows("ingest/gate/refusal.def", "REFUSAL"):
+        yield item(f"Va refusals {row[1]}", row[-1])
+
+
+def settings(path):
+    for name, kind, default, low, high, choices, reloadable, text in rows(path, "SETTING"):
+        notes = []
+        if isinstance(default, Raw):
+            notes.append("Must be given.")
+        elif default:
+            notes.append(f"Default: {default}.")
+        if not isinstance(choices, Raw):
+            notes.append(f"One of: {choices.replace('|', ', ')}.")
+        if reloadable == "true":
+            notes.append("Taken up on SIGHUP.")
+        yield item(f"Va {name} No ({UNITS[kind]})", f"{text[:1].upper()}{text[1:]}.", " ".join(notes))
+
+
+def columns():
+    for row in rows("ingest/cli/fields.def", "FIELD"):
+        identifier, column, sdmx, member = row[:4]
+        yield item(f"Va {column or '-'}", f"SDMX-CSV: {sdmx or '-'}; JSON and protobuf: {member}.")
+
+
+TABLES = {"settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
+          "settings-agent": lambda: settings("ingest/agent/settings.def"), "events": events, "counters": counters, "columns": columns}
+
+
+def filled(page):
+    def fill(match):
+        name = match[1]
+        return f'.\\" begin {name}\n{tagged(list(TABLES[name]()))}\n.\\" end {name}'
+    return re.sub(r'^\.\\" begin (\S+)$.*?^\.\\" end \1$', fill, page, flags=re.S | re.M)
+
+
+def main(words):
+    stale = []
+    for path in sorted(HERE.glob("*.[1-8]")):
+        page = path.read_text(encoding="utf-8")
+        if filled(page) != page:
+            stale.append(path.name)
+            if words != ["--check"]:
+                path.write_text(filled(page), encoding="utf-8")
+    if words == ["--check"] and stale:
+        print(f"not up to date: {', '.join(stale)}; run deploy/man/tables.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

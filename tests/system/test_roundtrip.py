@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A report on its whole way: ticket, verdict, rows, roll-up, tail."""
+
+import json
+import subprocess
+
+import pytest
+
+from tramtest import BIN, POPULATION, REPORT, csv_text, wait_until
+
+
+def test_ticket_verdict_and_rows(agent, centre):
+    done = agent.submit(csv_text(POPULATION))
+    assert "agent-63-46/" in done.stdout  # the ticket
+    (verdict,) = agent.wait_for_verdicts(1)
+    assert (verdict["accepted"], verdict["held"], verdict["refused"]) == (1, 0, 0)
+    rows = centre.sql("SELECT area, indicator, time_period, value FROM tram.observation_current")
+    assert [(a, i, p, int(v)) for a, i, p, v in rows] == [("63/46", "population", "2024", 1178600)]
+    (stream,) = centre.sql("SELECT agent, seq FROM tram.stream")
+    assert stream == ("agent-63-46", 1)
+
+
+def test_the_bytes_are_kept_as_handed_in(agent, centre):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    (row,) = agent.outbox()
+    assert centre.value("SELECT encode(digest, 'hex') FROM tram.report") == row["digest"]
+    assert centre.value("SELECT octet_length(signature) FROM tram.batch") == 64
+
+
+def test_the_same_again_is_a_duplicate(agent, centre):
+    agent.submit(csv_text(POPULATION))
+    agent.submit(csv_text(POPULATION))
+    verdicts = agent.wait_for_verdicts(2)
+    assert sorted((v["accepted"], v["duplicate"]) for v in verdicts) == [(0, 1), (1, 0)]
+    assert centre.value("SELECT count(*) FROM tram.observation") == 1
+
+
+def test_another_value_must_say_that_it_revises(agent, centre):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    agent.submit(csv_text(POPULATION | {"value": "1178601"}))
+    refused = agent.wait_for_verdicts(2)[-1]
+    assert refused["refused"] == 1 and "SACH-02" in json.dumps(refused)
+    agent.submit(csv_text(POPULATION | {"value": "1178602"}), "--revise", "Đính chính số liệu")
+    accepted = agent.wait_for_verdicts(3)[-1]
+    assert accepted["accepted"] + accepted["warned"] == 1
+    assert centre.value("SELECT value FROM tram.observation_current") == 1178602
+    assert centre.value("SELECT count(*) FROM tram.observation_history") == 2
+
+
+def test_national_figure_says_how_much_of_the_country_it_covers(agent, centre):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    (row,) = centre.sql("SELECT value, areas_reporting, areas_expected, finality FROM tram.national_rollup"
+                        " WHERE indicator = 'population'")
+    assert row[:3] == (1178600, 1, 63)
+    assert row[3] == "provisional"
+
+
+def test_rollup_command(agent, centre):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    shown = centre.tram("rollup", "population", "--period", "2024").stdout
+    assert "1178600" in shown.replace(",", "").replace(".", "") and "1/63" in shown
+
+
+def test_check_stores_nothing(agent, centre):
+    done = agent.tram("check", agent.file(csv_text(POPULATION | {"value": "-1"})), check=False)
+    assert done.returncode == 65 and "DUNG-04" in done.stdout + done.stderr
+    assert agent.outbox() == []
+    assert centre.value("SELECT count(*) FROM tram.report") == 0
+
+
+def test_dry_run_is_the_same_as_check(agent):
+    agent.submit(csv_text(POPULATION), "--dry-run")
+    assert agent.outbox() == []
+
+
+@pytest.mark.parametrize("language, word", [("vi", "đúng"), ("en", "correct")])
+def test_verdicts_are_read_in_both_languages(agent, language, word):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    assert word in agent.tram("verdicts", language=language).stdout.lower()
+
+
+class Tail:
+    def __init__(self, centre, *options):
+        self.process = subprocess.Popen([BIN / "tram", "tail", "--format", "json", *options], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env={"TRAM_CENTRE": str(centre.conf), "TRAM_LANG": "en", "TRAM_ALLOW_ROOT": "yes"})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def until(self, name):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event.get("event", event.get("name")) == name:
+                return event
+        raise AssertionError(self.process.stderr.read())
+
+
+def test_tail_shows_a_report_as_it_is_committed(fleet):
+    centre = fleet.centre()
+    with Tail(centre) as tail:
+        agent = fleet.agent(centre)
+        tail.until("agent.connected")
+        agent.submit(csv_text(POPULATION))
+        event = tail.until("report.committed")
+    assert event["agent"] == "agent-63-46"
+
+
+def test_tail_of_one_province(fleet):
+    centre = fleet.centre()
+    with Tail(centre, "--province", "63/48") as tail:
+        here, there = fleet.agent(centre), fleet.agent(centre, "agent-63-48")
+        here.submit(csv_text(POPULATION))
+        here.wait_for_verdicts(1)
+        there.submit(csv_text(POPULATION | {"ref_area": "63/48"}, provider="P63-48"))
+        there.wait_for_verdicts(1)
+        event = tail.until("report.committed")
+    assert event["agent"] == "agent-63-48"
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "sdmx-csv", "protobuf"])
+def test_all_formats_say_the_same(agent, centre, form, tmp_path):
+    agent.submit(in_form(form, tmp_path), "--from", form, name=f"report.{form}")
+    (verdict,) = agent.wait_for_verdicts(1)
+    assert verdict["accepted"] + verdict["warned"] == 1, verdict
+    assert centre.value("SELECT value FROM tram.observation_current") == 1178600
+
+
+def in_form(form, tmp_path):
+    if form == "csv":
+        return csv_text(POPULATION)
+    header = {key: value for key, value in REPORT.items() if key != "purpose"}
+    if form == "json":
+        observation = {"indicator": "population", "refArea": "63/46", "value": {"mantissa": "1178600"},
+                       "obsStatus": "OBSERVATION_STATUS_NORMAL", "qualifier": "QUALIFIER_EXACT", "unit": "person"}
+        camel = {"provider": "provider", "dataflow": "dataflow", "time_period": "timePeriod",
+                 "reference_date": "referenceDate", "reason": "reason", "prepared_by": "preparedBy",
+                 "prepared_at": "preparedAt", "approved_by": "approvedBy", "approved_at": "approvedAt"}
+        return json.dumps({camel[key]: value for key, value in header.items()}
+                          | {"purpose": "PURPOSE_BACKFILL", "observations": [observation]})
+    if form == "sdmx-csv":
+        columns = {"STRUCTURE": "dataflow", "STRUCTURE_ID": "VN:province_statistics(1.0)", "ACTION": "I", "FREQ": "A",
+                   "REF_AREA": "63/46", "INDICATOR": "population", "TIME_PERIOD": "2024", "OBS_VALUE": "1178600",
+                   "UNIT_MEASURE": "person", "OBS_STATUS": "A", "QUALIFIER": "exact", "DATA_PROVIDER": "P63-46",
+                   "REFERENCE_DATE": "2024-12-31", "PURPOSE": "backfill", "REASON": REPORT["reason"],
+                   "PREPARED_BY": "A", "PREPARED_AT": REPORT["prepared_at"], "APPROVED_BY": "B",
+                   "APPROVED_AT": REPORT["approved_at"]}
+        return ",".join(columns) + "\n" + ",".join(columns.values()) + "\n"
+    messages = messages_of(tmp_path)
+    observation = messages.Observation(indicator="population", ref_area="63/46", value=messages.Decimal(mantissa=1178600),
+                                       obs_status=65, qualifier=1, unit="person")
+    return messages.Report(purpose=2, observations=[observation], **header).SerializeToString()
+
+
+def messages_of(folder):
+    """tram.proto as Python, made by protoc here and now."""
+    import importlib
+    import sys
+    from tramtest import ROOT
+    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={folder}", "tram.proto"], check=True)
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module("tram_pb2")
+    finally:
+        sys.path.remove(str(folder))
