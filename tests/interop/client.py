@@ -27,7 +27,7 @@ from roadbook import Keys, ack_bytes, batch_bytes, chain_0, chain_next, is_signe
 
 pb = messages()
 
-HELLO_PATIENCE_S = 10
+HELLO_PATIENCE_S, STALLED_S = 10, 30
 BATCH_BYTES, BATCH_REPORTS = 256 << 10, 500
 ANSWERS_CHECK, ANSWERS_CODEBOOK = 17, 19
 
@@ -212,6 +212,8 @@ class Client:
                     chain=chain, codec=pb.CODEC_PLAIN, payload=payload, signature=self.keys.sign(signed),
                     key_id=self.keys.key_id)):
                 return
+            if not self.under_way:
+                self.moved_at = time.monotonic()
             self.under_way.append((last, len(payload)))
             self.next_seq = last + 1
 
@@ -244,7 +246,8 @@ class Client:
         self.credit = m.credit
 
     def settle(self, committed):
-        self.committed = max(self.committed, committed)
+        if committed > self.committed:
+            self.committed, self.moved_at = committed, time.monotonic()
         self.under_way = [(last, size) for last, size in self.under_way if last > self.committed]
 
     def on_verdicts(self, m):
@@ -300,6 +303,9 @@ class Client:
             return
         if now - self.heard_at > 3 * self.limits.heartbeat_ms / 1000:
             self.connect()
+            return
+        if self.under_way and self.credit.batches and now - self.moved_at > STALLED_S:
+            self.leave_session(0)
             return
         if now >= self.heartbeat_at:
             self.say_heartbeat()

@@ -54,6 +54,7 @@ class LittleCentre:
         self.heard = []      # (body name, body)
         self.mute = set()    # bodies not to be sent: "ack", "verdicts" ...
         self.refuse_next = {}  # body name: code, once
+        self.lose = set()    # body names: the next of each is not heard
         self.spoil = False   # acknowledgements are signed wrongly
 
     def close(self):
@@ -217,6 +218,9 @@ class LittleCentre:
         envelope = pb.Envelope.FromString(data)
         kind = envelope.WhichOneof("body")
         body = getattr(envelope, kind)
+        if kind in self.lose:
+            self.lose.remove(kind)
+            return
         self.heard.append((kind, body))
         number = next(f.number for f in pb.Envelope.DESCRIPTOR.fields if f.name == kind)
         session = 0 if kind == "hello" else body.session

@@ -206,6 +206,14 @@ def test_silent_centre_gets_a_new_connection(pair):
     pair.client.go_until(lambda: pair.client.session)
 
 
+def test_lost_publish_is_found_out(pair, monkeypatch):
+    monkeypatch.setattr("client.STALLED_S", 1)
+    pair.centre.lose = {"publish"}
+    pair.client.submit(report())
+    pair.client.go_until(lambda: not pair.centre.lose, "a publish that is lost")
+    pair.client.verdict(1)
+
+
 def test_unknown_body_is_ignored(pair):
     pair.client.go_until(lambda: pair.client.session)
     peer = pair.centre.sessions[AGENT][1]
