@@ -36,11 +36,13 @@ static inline void encode_int64(uint8_t *out, int64_t value)
 	memcpy(out, &big, sizeof big);
 }
 
-/* PostgreSQL counts from 2000-01-01, we from 1970-01-01. */
+/* PostgreSQL counts from 2000-01-01, we from 1970-01-01. What is before all its time stays so, for it to refuse. */
 #define ENCODE_EPOCH_DAYS 10957
 static inline int64_t encode_timestamp(int64_t us)
 {
-	return us - ENCODE_EPOCH_DAYS * INT64_C(86400000000);
+	int64_t shifted;
+
+	return __builtin_sub_overflow(us, ENCODE_EPOCH_DAYS * INT64_C(86400000000), &shifted) ? INT64_MIN + 1 : shifted;
 }
 static inline int32_t encode_date(int32_t days)
 {

@@ -204,8 +204,9 @@ static enum store_result ask_verdicts(struct store *s, const char *agent, uint64
 	return result;
 }
 
-enum store_result store_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, struct arena *a,
-				 Tram__V1__Verdict ***ret, size_t *ret_n, struct err *err)
+/* Reads up to max and makes what fits into the arena; *ret_n 0 with *ret_more: there are some, but none fits. */
+static enum store_result try_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, struct arena *a,
+				      Tram__V1__Verdict ***ret, size_t *ret_n, bool *ret_more, struct err *err)
 {
 	PGresult *r;
 	enum store_result result = ask_verdicts(s, agent, after, max, &r, err);
@@ -213,8 +214,8 @@ enum store_result store_verdicts(struct store *s, const char *agent, uint64_t af
 	struct reading *readings = arena_calloc(a, n, sizeof *readings);
 	bool fits;
 
-	*ret = NULL;
 	*ret_n = 0;
+	*ret_more = n > 0;
 	while (readings && read < n && read_verdict(r, (int)read, a, &readings[read])) {
 		read++;
 	}
@@ -225,6 +226,22 @@ enum store_result store_verdicts(struct store *s, const char *agent, uint64_t af
 	result = read_findings(s, agent, a, readings, read, &fits, err);
 	if (result == STORE_OK && fits) {
 		make_all(a, readings, read, ret, ret_n);
+	}
+	return result;
+}
+
+enum store_result store_verdicts(struct store *s, const char *agent, uint64_t after, size_t max, struct arena *a,
+				 Tram__V1__Verdict ***ret, size_t *ret_n, struct err *err)
+{
+	struct arena_mark mark = arena_mark(a);
+	enum store_result result = STORE_OK;
+	bool more = true;
+
+	*ret = NULL;
+	*ret_n = 0;
+	for (; result == STORE_OK && *ret_n == 0 && more && max > 0; max /= 2) {
+		arena_rewind(a, mark);
+		result = try_verdicts(s, agent, after, max, a, ret, ret_n, &more, err);
 	}
 	return result;
 }

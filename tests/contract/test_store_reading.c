@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the aggregator asks: the past of a figure, verdicts anew, numbers, the roster, the catalogue. */
+#include "contract.h"
+#include "mem.h"
+#include "verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct store *writer;
+static struct arena *arena;
+
+static int open_writer(void **state)
+{
+	(void)state;
+	writer = contract_writer();
+	arena = arena_new(16 << 20);
+	return 0;
+}
+
+static int close_writer(void **state)
+{
+	(void)state;
+	store_close(&writer);
+	arena_free(&arena);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- numbers */
+
+static void test_an_area_has_its_number_for_ever(void **state)
+{
+	struct store *second = contract_writer();
+	int32_t first, again, none;
+
+	(void)state;
+	assert_result(STORE_OK, store_area_no(writer, "63/46", &first, &contract_err));
+	assert_result(STORE_OK, store_area_no(second, "63/46", &again, &contract_err));
+	assert_result(STORE_OK, store_area_no(writer, "63/00", &none, &contract_err));
+	assert_true(first > 0);
+	assert_int_equal(first, again);
+	assert_int_equal(none, 0);
+	store_close(&second);
+}
+
+/* One made by somebody else after we connected is found. */
+static void test_an_area_that_is_new_is_found(void **state)
+{
+	int32_t number;
+
+	(void)state;
+	assert_result(STORE_OK, store_area_no(writer, "99/01", &number, &contract_err));
+	assert_int_equal(number, 0);
+	contract_ask("INSERT INTO tram.area_number (area) VALUES ('99/01')");
+	assert_result(STORE_OK, store_area_no(writer, "99/01", &number, &contract_err));
+	assert_true(number > 0);
+}
+
+static void test_a_series_is_made_once(void **state)
+{
+	struct store *second = contract_writer();
+	int32_t plain, broken_down, again;
+
+	(void)state;
+	assert_result(STORE_OK, store_series_no(writer, "population", "", &plain, &contract_err));
+	assert_result(STORE_OK, store_series_no(writer, "population", "SEX=F", &broken_down, &contract_err));
+	assert_result(STORE_OK, store_series_no(second, "population", "SEX=F", &again, &contract_err));
+	assert_int_not_equal(plain, broken_down);
+	assert_int_equal(broken_down, again);
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.series WHERE dimensions = 'SEX=F'"), "1");
+	store_close(&second);
+}
+
+/* ---------------------------------------------------------------- the past */
+
+static int64_t key_of(const char *indicator, const char *period, uint32_t revision)
+{
+	struct period p;
+	int32_t series_no;
+
+	assert_true(period_parse(period, &p));
+	assert_result(STORE_OK, store_series_no(writer, indicator, "", &series_no, &contract_err));
+	return store_key(series_no, period_pack(&p), revision);
+}
+
+static void put_revision(int64_t key, int outcome, int flags, const char *value)
+{
+	contract_ask(
+	    "INSERT INTO tram.observation SELECT %jd, 1, now(), area_no, 1, 193, %d, 3, 0, %d, 'E', %s, 3, 4.50,"
+	    " NULL FROM tram.area_number WHERE area = '63/46'",
+	    (intmax_t)key, outcome, flags, value);
+}
+
+static void decide(int64_t key, const char *decision)
+{
+	contract_ask("INSERT INTO tram.decision (area_no, key, decision, decided_by, reason) SELECT area_no, %jd, '%s',"
+		     " 'test', '' FROM tram.area_number WHERE area = '63/46'",
+		     (intmax_t)key, decision);
+}
+
+static struct past ask_past(int64_t key)
+{
+	struct past_question question = {.key = key};
+
+	assert_result(STORE_OK, store_area_no(writer, "63/46", &question.area_no, &contract_err));
+	assert_result(STORE_OK, store_past(writer, &question, 1, &contract_err));
+	return question.answer;
+}
+
+static void test_the_past_is_the_latest_revision(void **state)
+{
+	int64_t key = key_of("land_area", "1990", 0);
+	struct past past;
+	char text[DECIMAL_TEXT];
+
+	(void)state;
+	assert_false(ask_past(key).exists);
+	put_revision(key, 1, 0, "-12.340");
+	put_revision(key + 1, 3, 0, "99");
+	past = ask_past(key);
+	assert_true(past.exists && !past.current && !past.withdrawn && !past.has_weight);
+	assert_int_equal(past.revision, 1);
+	put_revision(key + 2, 2, 1, "-12.340");
+	past = ask_past(key);
+	assert_true(past.current && past.withdrawn && past.has_value && past.has_numerator && past.has_denominator);
+	assert_int_equal(past.revision, 2);
+	assert_string_equal(decimal_text(past.value, text), "-12.340");
+	assert_string_equal(decimal_text(past.denominator, text), "4.50");
+	assert_int_equal(past.rank_out_of, 193);
+	assert_int_equal(past.qualifier, 3);
+	assert_int_equal(past.obs_status, 'E');
+}
+
+/* Whether it stands follows the latest decision. */
+static void test_the_past_heeds_decisions(void **state)
+{
+	int64_t key = key_of("land_area", "1991", 0);
+
+	(void)state;
+	put_revision(key, 3, 0, "1");
+	assert_false(ask_past(key).current);
+	decide(key, "released");
+	assert_true(ask_past(key).current);
+	decide(key, "refused");
+	assert_false(ask_past(key).current);
+}
+
+/* Neighbours in the key are not taken for the figure: another period, another series, another area. */
+static void test_the_past_of_many_is_each_ones_own(void **state)
+{
+	enum { N = 3000 };
+	struct past_question *questions = xcalloc(N, sizeof *questions);
+	int32_t area_no, other_no;
+	int64_t first = key_of("population", "1992-01-01", 0);
+
+	(void)state;
+	assert_result(STORE_OK, store_area_no(writer, "63/46", &area_no, &contract_err));
+	assert_result(STORE_OK, store_area_no(writer, "63/01", &other_no, &contract_err));
+	for (int i = 0; i < N; i += 3) { /* the days after 1992-01-01, every third */
+		put_revision(first + ((int64_t)i << (10 + KEY_REVISION_BITS)) + i % 7, 1, 0, "7");
+	}
+	for (int i = 0; i < N; i++) {
+		questions[i].area_no = i % 2 ? other_no : area_no;
+		questions[i].key = first + ((int64_t)i << (10 + KEY_REVISION_BITS));
+	}
+	assert_result(STORE_OK, store_past(writer, questions, N, &contract_err));
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(questions[i].answer.exists, i % 3 == 0 && i % 2 == 0);
+		assert_int_equal(questions[i].answer.revision, i % 3 == 0 && i % 2 == 0 ? i % 7 : 0);
+	}
+	free(questions);
+}
+
+static void test_reports_of_a_period_are_known(void **state)
+{
+	struct period p;
+	struct period_question questions[] = {{.provider = "P63-46", .dataflow = "province_statistics"},
+					      {.provider = "P63-46", .dataflow = "governance_province"},
+					      {.provider = "P63-01", .dataflow = "province_statistics"},
+					      {.provider = "P63-46", .dataflow = "province_statistics", .period = 77}};
+
+	(void)state;
+	assert_true(period_parse("1993", &p));
+	for (size_t i = 0; i < 3; i++) {
+		questions[i].period = period_pack(&p);
+	}
+	contract_ask("INSERT INTO tram.report SELECT 5, now(), now(), now(), 1, 1, %d, NULL, NULL, NULL, 1, 'R', false,"
+		     " '', 'P63-46', 'province_statistics', '1993', '', '', NULL, '', NULL, '', ''",
+		     period_pack(&p));
+	assert_result(STORE_OK, store_has_reports(writer, questions, 4, &contract_err));
+	assert_true(questions[0].answer && !questions[1].answer && !questions[2].answer && !questions[3].answer);
+}
+
+/* ---------------------------------------------------------------- verdicts */
+
+/* A verdict read from the store is, byte for byte, the one that was made when the report was judged. */
+static void assert_same_verdict(Tram__V1__Verdict *a, Tram__V1__Verdict *b)
+{
+	size_t n = tram__v1__verdict__get_packed_size(a);
+	uint8_t *x = xmalloc(n), *y;
+
+	assert_int_equal(tram__v1__verdict__get_packed_size(b), n);
+	y = xmalloc(n);
+	tram__v1__verdict__pack(a, x);
+	tram__v1__verdict__pack(b, y);
+	assert_memory_equal(x, y, n);
+	free(x);
+	free(y);
+}
+
+struct judged {
+	struct watermark w;
+	struct digest digest;
+	enum outcome outcomes[3];
+	enum word_state words[8];
+	struct finding findings[2];
+	struct judgement judgement;
+	struct verdict_row row;
+	struct finding_row finding_rows[2];
+	struct poison_row poison;
+	struct watermark_move move;
+	struct group group;
+};
+
+static void make_judged(struct judged *j, const struct watermark *w)
+{
+	uint64_t report_no = store_report_no(w->stream_no, w->seq + 1);
+
+	*j = (struct judged){.w = *w, .outcomes = {OUTCOME_ACCEPTED, OUTCOME_REFUSED, OUTCOME_DUPLICATE}};
+	memset(j->digest.bytes, 5, DIGEST_SIZE);
+	for (size_t i = 0; i < n_words; i++) {
+		j->words[i] = (enum word_state)(WORD_PASS + i % 4);
+	}
+	j->findings[0] = (struct finding){rule_by_code("DUNG-01"), SEVERITY_BLOCK, 0, "time_period", "2024-13", "2024"};
+	j->findings[1] = (struct finding){rule_by_code("SACH-01"), SEVERITY_INFORM, 3, "unit", "Người", "person"};
+	j->judgement = (struct judgement){
+	    .outcomes = j->outcomes, .n = 3, .words = j->words, .findings = j->findings, .n_findings = 2};
+	j->row = (struct verdict_row){.agent_no = w->agent_no,
+				      .verdict_seq = w->verdict_seq + 1,
+				      .report_no = report_no,
+				      .catalogue_version = 1,
+				      .words = j->words,
+				      .outcomes = j->outcomes,
+				      .n_outcomes = 3,
+				      .cause = "received"};
+	for (size_t i = 0; i < 2; i++) {
+		j->finding_rows[i] = (struct finding_row){.agent_no = w->agent_no,
+							  .report_no = report_no,
+							  .finding_no = (uint32_t)i + 1,
+							  .finding = &j->findings[i],
+							  .indicator = "",
+							  .ref_area = ""};
+	}
+	j->poison = (struct poison_row){
+	    .stream_no = w->stream_no, .agent_no = w->agent_no, .seq = w->seq + 1, .digest = j->digest, .cause = ""};
+	j->move = (struct watermark_move){.stream_no = w->stream_no,
+					  .agent_no = w->agent_no,
+					  .seq_from = w->seq,
+					  .seq_to = w->seq + 1,
+					  .verdict_from = w->verdict_seq,
+					  .verdict_to = w->verdict_seq + 1};
+	j->group = (struct group){.known_at_us = INT64_C(1721350800123456),
+				  .poisons = &j->poison,
+				  .n_poisons = 1,
+				  .findings = j->finding_rows,
+				  .n_findings = 2,
+				  .verdicts = &j->row,
+				  .n_verdicts = 1,
+				  .moves = &j->move,
+				  .n_moves = 1};
+}
+
+static struct watermark open_stream(const char *agent, uint8_t letter)
+{
+	struct epoch epoch;
+	struct digest first = {{1}};
+	struct watermark w;
+
+	memset(epoch.bytes, letter, sizeof epoch.bytes);
+	assert_result(STORE_OK, store_watermark(writer, agent, &epoch, &first, NULL, &w, &contract_err));
+	return w;
+}
+
+static Tram__V1__Verdict *made_first(const struct judged *j)
+{
+	const struct verdict_head head = {.verdict_seq = j->row.verdict_seq,
+					  .epoch = &j->w.epoch,
+					  .seq = j->w.seq + 1,
+					  .digest = &j->digest,
+					  .known_at_us = j->group.known_at_us,
+					  .catalogue_version = 1,
+					  .cause = "received"};
+
+	return verdict_make(arena, &head, &j->judgement);
+}
+
+static void test_a_verdict_is_made_again(void **state)
+{
+	enum { N = 3 };
+	struct judged judged[N];
+	Tram__V1__Verdict **again;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		struct watermark w = open_stream(AGENT_TWO, 0x77);
+
+		make_judged(&judged[i], &w);
+		judged[i].group.n_findings = i < 2 ? 2 - i : 0;
+		judged[i].judgement.n_findings = judged[i].group.n_findings;
+		assert_result(STORE_OK, store_commit(writer, &judged[i].group, &contract_err));
+	}
+	assert_result(STORE_OK, store_verdicts(writer, AGENT_TWO, 0, 100, arena, &again, &n, &contract_err));
+	assert_int_equal(n, N);
+	for (size_t i = 0; i < N; i++) {
+		assert_same_verdict(made_first(&judged[i]), again[i]);
+	}
+	assert_result(STORE_OK, store_verdicts(writer, AGENT_TWO, 1, 1, arena, &again, &n, &contract_err));
+	assert_int_equal(n, 1);
+	assert_int_equal(again[0]->verdict_seq, 2);
+	assert_result(STORE_OK, store_verdicts(writer, AGENT_TWO, N, 100, arena, &again, &n, &contract_err));
+	assert_int_equal(n, 0);
+	assert_result(STORE_OK, store_verdicts(writer, AGENT_ONE, 0, 100, arena, &again, &n, &contract_err));
+	assert_int_equal(n, 0);
+}
+
+/* What does not fit is left for the next time; what is given has no gap. */
+static void test_verdicts_stop_where_the_memory_ends(void **state)
+{
+	struct watermark w = open_stream(AGENT_ONE, 0x78);
+	struct judged judged;
+	Tram__V1__Verdict **again;
+	size_t n;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		make_judged(&judged, &w);
+		assert_result(STORE_OK, store_commit(writer, &judged.group, &contract_err));
+		w = open_stream(AGENT_ONE, 0x78);
+	}
+	arena_cap(arena, 12000);
+	assert_result(STORE_OK, store_verdicts(writer, AGENT_ONE, 0, 100, arena, &again, &n, &contract_err));
+	assert_true(n > 0 && n < 20);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(again[i]->verdict_seq, i + 1);
+		assert_int_equal(again[i]->n_findings, 2);
+	}
+}
+
+/* A rule that a later program no longer has is still named, with what was found. */
+static void test_a_finding_of_a_rule_that_is_gone(void **state)
+{
+	struct watermark w = open_stream(AGENT_ONE, 0x79);
+	struct judged judged;
+	Tram__V1__Verdict **again;
+	size_t n;
+
+	(void)state;
+	make_judged(&judged, &w);
+	assert_result(STORE_OK, store_commit(writer, &judged.group, &contract_err));
+	contract_ask("UPDATE tram.report_finding SET rule = 'OLD-99' WHERE report_no = %jd AND finding_no = 1",
+		     (intmax_t)judged.row.report_no);
+	assert_result(STORE_OK, store_verdicts(writer, AGENT_ONE, w.verdict_seq, 1, arena, &again, &n, &contract_err));
+	assert_int_equal(n, 1);
+	assert_string_equal(again[0]->findings[0]->rule, "OLD-99");
+	assert_string_equal(again[0]->findings[0]->found, "2024-13");
+}
+
+/* ---------------------------------------------------------------- the roster and the catalogue */
+
+static const struct roster_entry *find_entry(const struct roster_entry *entries, size_t n, const char *agent)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(entries[i].agent, agent) == 0) {
+			return &entries[i];
+		}
+	}
+	return NULL;
+}
+
+static void assert_state(const char *agent, int expected)
+{
+	struct roster_entry *entries;
+	size_t n;
+	const struct roster_entry *entry;
+
+	assert_result(STORE_OK, store_roster(writer, arena, &entries, &n, &contract_err));
+	entry = find_entry(entries, n, agent);
+	assert_non_null(entry);
+	assert_int_equal(entry->state, expected);
+	assert_int_equal(entry->curve_public[0], '3');
+	assert_int_equal(strlen(entry->curve_public), 40);
+	assert_int_equal(entry->signing_public[31], '3');
+}
+
+static void test_the_roster_has_the_latest_state(void **state)
+{
+	static const char curve[] = "3333333333333333333333333333333333333333";
+	struct store *admin;
+	uint8_t signing[SIGN_PUBLIC_SIZE];
+	bool changed;
+
+	(void)state;
+	memset(signing, '3', sizeof signing);
+	assert_result(STORE_OK, store_open_admin(contract_conninfo("tram_admin"), &admin, &contract_err));
+	assert_result(STORE_OK, store_agent_accept(admin, "agent-3", curve, signing, "", &changed, &contract_err));
+	assert_true(changed);
+	assert_state("agent-3", AGENT_ACTIVE);
+	assert_result(STORE_OK, store_agent_accept(admin, "agent-3", curve, signing, "", &changed, &contract_err));
+	assert_false(changed);
+	assert_result(STORE_OK, store_agent_set_state(admin, "agent-3", "suspended", "lost", &changed, &contract_err));
+	assert_true(changed);
+	assert_state("agent-3", AGENT_SUSPENDED);
+	assert_result(STORE_OK, store_agent_accept(admin, "agent-3", curve, signing, "", &changed, &contract_err));
+	assert_state("agent-3", AGENT_ACTIVE);
+	assert_result(STORE_OK, store_agent_set_state(admin, "agent-3", "revoked", "stolen", &changed, &contract_err));
+	assert_state("agent-3", AGENT_REVOKED);
+	assert_result(STORE_POISON, store_agent_accept(admin, "agent-3", curve, signing, "", &changed, &contract_err));
+	assert_result(STORE_POISON, store_agent_set_state(admin, "agent-3", "suspended", "", &changed, &contract_err));
+	assert_state("agent-3", AGENT_REVOKED);
+	assert_result(STORE_POISON, store_agent_accept(admin, "agent-4", curve, signing, "", &changed, &contract_err));
+	assert_non_null(strstr(contract_err.text, "agent-3"));
+	assert_result(STORE_BROKEN, store_agent_set_state(admin, "agent-9", "revoked", "", &changed, &contract_err));
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.agent WHERE agent IN ('agent-4', 'agent-9')"), "0");
+	store_close(&admin);
+}
+
+static void test_the_catalogue_comes_back_as_it_went_in(void **state)
+{
+	struct catalogue_file *files;
+	struct catalogue_mistake *mistakes;
+	size_t n, n_mistakes;
+	uint32_t version;
+	struct catalogue *c;
+
+	(void)state;
+	assert_result(STORE_OK, store_catalogue(writer, 0, arena, &files, &n, &version, &contract_err));
+	assert_int_equal(version, 1);
+	c = catalogue_new(files, n, version, &mistakes, &n_mistakes);
+	assert_non_null(c);
+	assert_non_null(catalogue_area_on(c, "63/46", date_from_civil(2024, 1, 1)));
+	catalogue_unref(&c);
+	assert_result(STORE_OK, store_catalogue(writer, 1, arena, &files, &n, &version, &contract_err));
+	assert_true(n > 5);
+	assert_result(STORE_OK, store_catalogue(writer, 77, arena, &files, &n, &version, &contract_err));
+	assert_int_equal(n, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_writer, close_writer)
+	    TEST(test_an_area_has_its_number_for_ever),
+	    TEST(test_an_area_that_is_new_is_found),
+	    TEST(test_a_series_is_made_once),
+	    TEST(test_the_past_is_the_latest_revision),
+	    TEST(test_the_past_heeds_decisions),
+	    TEST(test_the_past_of_many_is_each_ones_own),
+	    TEST(test_reports_of_a_period_are_known),
+	    TEST(test_a_verdict_is_made_again),
+	    TEST(test_verdicts_stop_where_the_memory_ends),
+	    TEST(test_a_finding_of_a_rule_that_is_gone),
+	    TEST(test_the_roster_has_the_latest_state),
+	    TEST(test_the_catalogue_comes_back_as_it_went_in),
+	};
+
+	return cmocka_run_group_tests_name("store reading", tests, contract_open, contract_close);
+}
