@@ -18,10 +18,8 @@
 #define SOON_US          (SECOND / 5) /* a cursor that moved is told so soon, not at the next heartbeat */
 #define NO_LINK_US       (2 * MINUTE) /* libzmq reconnects by itself; after this long it gets a new socket all the same */
 #define CODEBOOK_US      (30 * SECOND) /* between two requests of the codebook */
-#define FORKED_US        (60 * MINUTE) /* between two looks whether the centre agrees again */
-#define REFUSED_US       (10 * MINUTE) /* a refusal that only a person can lift */
-#define RETRY_AFTER_MAX  (60 * MINUTE)
-#define ENVELOPE_ROOM    1024 /* of a PUBLISH or CHECK, beside payload or report */
+#define PERSON_US        (60 * MINUTE) /* what only a person can mend is looked at again so often, and no wait is longer */
+#define ENVELOPE_ROOM    1024          /* of a PUBLISH or CHECK, beside payload or report */
 #define HEARTBEAT_LEAST  (SECOND / 5)
 #define HEARTBEAT_MOST   (5 * MINUTE)
 #define HEARTBEATS_HEARD 3
@@ -259,12 +257,6 @@ static void rest(struct courier *c, struct turn *t)
 	tell_refused(c, t);
 }
 
-static void stop_forked(struct courier *c, struct turn *t)
-{
-	t->wait_us = FORKED_US;
-	rest(c, t);
-}
-
 /* ---------------------------------------------------------------- greeting */
 
 static void say_hello(struct courier *c, struct turn *t)
@@ -364,6 +356,17 @@ static void want_codebook(struct courier *c, uint32_t version, struct turn *t)
 	send_body(t, TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST, &request);
 }
 
+/* The centre's store was restored from a backup: what it judges anew takes the place of what is held here. */
+static void rewind_verdicts(struct courier *c, uint64_t cursor, struct turn *t)
+{
+	if (cursor >= c->verdict_cursor)
+		return;
+	struct courier_action *event = tell(t, EVENT_VERDICTS_REWOUND);
+	field_number(event, "from", c->verdict_cursor);
+	field_number(event, "to", cursor);
+	c->verdict_cursor = add(t->out, COURIER_REWIND_VERDICTS)->cursor = cursor;
+}
+
 static void start_stream(struct courier *c, struct turn *t)
 {
 	const Tram__V1__Subscribe *s = t->envelope->subscribe;
@@ -385,6 +388,7 @@ static void start_stream(struct courier *c, struct turn *t)
 	field_number(event, "resume_after", c->committed);
 	field_number(event, "acknowledged", c->acknowledged);
 	field_number(event, "last_appended", c->last_appended);
+	rewind_verdicts(c, s->verdict_cursor, t);
 	want_codebook(c, s->catalogue_version, t);
 }
 
@@ -641,11 +645,11 @@ static const struct {
     {ANY, NOT_STORED, TO(RESTING), rest, "what the centre said cannot be kept: ask again when there is room"},
 
     {HELLO | LIVE, SUBSCRIBED, TO(STREAMING), start_stream, "resume after what the centre has; its newest word holds"},
-    {HELLO | LIVE, SUBSCRIBED_FORKED, TO(FORKED), stop_forked, "the centre has other reports than we do"},
+    {HELLO | LIVE, SUBSCRIBED_FORKED, TO(FORKED), rest, "the centre has other reports than we do"},
     {HELLO | LIVE, SUBSCRIBED_TRIMMED, TO(RESTING), rest, "the centre wants what is no longer kept"},
     {LIVE, ACK_NEWS, STAY, settle, "committed: keep the proof, free the credit"},
     {LIVE, ACK_AGAIN, STAY, settle_again, "said again: only the credit may be new"},
-    {LIVE, ACK_FORKED, TO(FORKED), stop_forked, "signed by the centre, and not our chain"},
+    {LIVE, ACK_FORKED, TO(FORKED), rest, "signed by the centre, and not our chain"},
     {LIVE, ACK_UNVERIFIED, STAY, tell_unverified, "not signed by the centre we know: as if it had not been said"},
     {LIVE, VERDICTS_NEWS, STAY, store_verdicts, "keep those that are new"},
     {LIVE, VERDICTS_OLD, STAY, nothing, "kept already"},
@@ -655,7 +659,7 @@ static const struct {
     {LIVE, CHECKED, STAY, pass_check, "judged, and nothing stored"},
     {LIVE, CHECK_REFUSED, STAY, pass_check_refused, "not judged; the session goes on"},
     {HELLO | LIVE, REFUSED, TO(RESTING), rest, "the session is over; what to do is the refusal's"},
-    {HELLO | LIVE, REFUSED_FORKED, TO(FORKED), stop_forked, "the centre says that outbox and stream disagree"},
+    {HELLO | LIVE, REFUSED_FORKED, TO(FORKED), rest, "the centre says that outbox and stream disagree"},
 
     {ANY, STALE, STAY, count_stale, "of a session that is over"},
     {ANY, UNREADABLE, STAY, count_unreadable, "no message of this protocol"},
@@ -702,11 +706,11 @@ static enum happening classify_subscribe(struct courier *c, const Tram__V1__Subs
 	if (memcmp(at->epoch.data, c->settings.epoch.bytes, EPOCH_SIZE) != 0)
 		return STALE;
 	t->cause = CAUSE_FORKED;
+	t->wait_us = PERSON_US;
 	if (at->seq > c->last_appended)
 		return SUBSCRIBED_FORKED;
 	if (at->seq < c->source.trimmed(c->source.context)) {
 		t->cause = CAUSE_TRIMMED;
-		t->wait_us = REFUSED_US;
 		return SUBSCRIBED_TRIMMED;
 	}
 	if (!same_chain(c, at->seq, at->chain, &same))
@@ -741,6 +745,7 @@ static enum happening classify_ack(struct courier *c, const Tram__V1__Ack *ack, 
 	if (!is_signed(c, a))
 		return ACK_UNVERIFIED;
 	t->cause = CAUSE_FORKED;
+	t->wait_us = PERSON_US;
 	if (a->committed_through > c->last_appended)
 		return ACK_FORKED;
 	if (a->committed_through < c->committed)
@@ -765,39 +770,33 @@ static enum happening classify_verdicts(const struct courier *c, const Tram__V1_
 	return m->verdicts[m->n_verdicts - 1]->verdict_seq > c->verdict_cursor ? VERDICTS_NEWS : VERDICTS_OLD;
 }
 
-/* What a refusal of the session means: why, and how long to rest if the centre does not say (0: the retry's own wait). */
 static const struct {
 	Tram__V1__RefusalCode code;
 	enum cause_id cause;
-	int64_t wait_us;
 } refusals[] = {
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_SUPERSEDED, CAUSE_SUPERSEDED, MINUTE},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_UNKNOWN_AGENT, CAUSE_UNKNOWN_AGENT, MINUTE},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED, CAUSE_REVOKED, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_WRONG_AGENT, CAUSE_WRONG_AGENT, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED, CAUSE_FORKED, FORKED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_GAP, CAUSE_GAP, 0},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_SIGNATURE, CAUSE_BAD_SIGNATURE, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_CHAIN, CAUSE_BAD_CHAIN, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED, CAUSE_MALFORMED, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE, CAUSE_TOO_LARGE, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_SCHEMA, CAUSE_SCHEMA, REFUSED_US},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION, CAUSE_NO_SESSION, 0},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_BUSY, 5 * SECOND},
-    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_OVER_CREDIT, CAUSE_OVER_CREDIT, 0},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_SUPERSEDED, CAUSE_SUPERSEDED},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_UNKNOWN_AGENT, CAUSE_UNKNOWN_AGENT},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED, CAUSE_REVOKED},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_WRONG_AGENT, CAUSE_WRONG_AGENT},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED, CAUSE_FORKED},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_GAP, CAUSE_GAP},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_SIGNATURE, CAUSE_BAD_SIGNATURE},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_CHAIN, CAUSE_BAD_CHAIN},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED, CAUSE_MALFORMED},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE, CAUSE_TOO_LARGE},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_SCHEMA, CAUSE_SCHEMA},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION, CAUSE_NO_SESSION},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_BUSY},
+    {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_OVER_CREDIT, CAUSE_OVER_CREDIT},
 };
 
 static void look_up_refusal(const Tram__V1__Refusal *r, struct turn *t)
 {
 	t->cause = CAUSE_OTHER;
-	t->wait_us = REFUSED_US;
 	for (size_t i = 0; i < COUNT(refusals); i++)
-		if (refusals[i].code == r->code) {
+		if (refusals[i].code == r->code)
 			t->cause = refusals[i].cause;
-			t->wait_us = refusals[i].wait_us;
-		}
-	if (r->retry_after_ms)
-		t->wait_us = soonest(r->retry_after_ms * INT64_C(1000), RETRY_AFTER_MAX);
+	t->wait_us = r->retry_after_ms ? soonest(r->retry_after_ms * INT64_C(1000), PERSON_US) : PERSON_US;
 }
 
 /* A batch that was too large is cut smaller the next time, while it has more than one report. */
@@ -811,8 +810,11 @@ static void shrink_batches(struct courier *c, struct turn *t)
 
 static enum happening classify_refusal(struct courier *c, const Tram__V1__Refusal *r, struct turn *t)
 {
+	bool of_hello = r->session == 0 && r->answers == TRAM__V1__ENVELOPE__BODY_HELLO;
 	if (r->session != 0 && r->session != c->session)
 		return STALE;
+	if (of_hello && c->state == COURIER_STREAMING)
+		return STALE; /* another HELLO of ours was answered already */
 	look_up_refusal(r, t);
 	if (r->answers == TRAM__V1__ENVELOPE__BODY_CHECK)
 		return CHECK_REFUSED;
@@ -868,7 +870,7 @@ static void judge_too_large(struct courier *c, const struct batch_limits *limits
 	if (limits->payload_max < c->limits.message_bytes - ENVELOPE_ROOM)
 		return;
 	t->cause = CAUSE_TOO_LARGE;
-	t->wait_us = REFUSED_US;
+	t->wait_us = PERSON_US;
 	happen(c, BATCH_UNSENDABLE, t);
 }
 

@@ -118,11 +118,12 @@ struct courier {
 };
 
 enum courier_action_kind {
-	COURIER_SEND,           /* data: one Envelope. If a PUBLISH could not be sent, say courier_unsent() */
-	COURIER_STORE_ACK,      /* ack */
-	COURIER_STORE_VERDICTS, /* verdicts, n */
-	COURIER_STORE_CODEBOOK, /* data: a packed Codebook of that version */
-	COURIER_NEW_SOCKET,     /* close the socket and open a new one */
+	COURIER_SEND,            /* data: one Envelope. If a PUBLISH could not be sent, say courier_unsent() */
+	COURIER_STORE_ACK,       /* ack */
+	COURIER_STORE_VERDICTS,  /* verdicts, n */
+	COURIER_REWIND_VERDICTS, /* cursor: the next verdicts stored follow it, and replace those of the same numbers */
+	COURIER_STORE_CODEBOOK,  /* data: a packed Codebook of that version */
+	COURIER_NEW_SOCKET,      /* close the socket and open a new one */
 	COURIER_CHECKED, /* check_id; data: a packed Verdict, or NULL: cause, and the centre's words, say why not */
 	COURIER_TELL,    /* event */
 };
@@ -148,6 +149,7 @@ struct courier_action {
 	struct acknowledgement ack;
 	struct courier_verdict *verdicts;
 	size_t n;
+	uint64_t cursor;
 	uint32_t version;
 	uint64_t check_id;
 	enum cause_id cause;

@@ -34,6 +34,7 @@ static const char *const migrations[] = {
     " created_at INTEGER NOT NULL,"
     " boot BLOB NOT NULL CHECK (length(boot) = 16),"
     " boots INTEGER NOT NULL,"
+    " verdict_cursor INTEGER NOT NULL,"
     " trimmed INTEGER NOT NULL,"
     " trimmed_chain BLOB NOT NULL CHECK (length(trimmed_chain) = 32)"
     ") STRICT;"
@@ -117,6 +118,8 @@ enum statement {
 	SQL_PUT_ACK,
 	SQL_GET_ACK,
 	SQL_PUT_VERDICT,
+	SQL_SET_CURSOR,
+	SQL_DROP_VERDICTS,
 	SQL_VERDICTS,
 	SQL_VERDICTS_OF,
 	SQL_JUDGED,
@@ -146,13 +149,14 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_PAGES] = "SELECT (page_count - freelist_count) * page_size "
 		  "FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
     [SQL_META] = "SELECT agent, epoch, previous_epoch, previous_chain, created_at, trimmed, trimmed_chain FROM meta",
-    [SQL_MAKE_META] = "INSERT INTO meta (id, agent, epoch, created_at, boot, boots, trimmed, trimmed_chain) "
-		      "VALUES (1, ?1, ?2, ?3, zeroblob(16), 0, 0, ?4)",
+    [SQL_MAKE_META] =
+	"INSERT INTO meta (id, agent, epoch, created_at, boot, boots, verdict_cursor, trimmed, trimmed_chain)"
+	" VALUES (1, ?1, ?2, ?3, zeroblob(16), 0, 0, 0, ?4)",
     [SQL_BOOT] = "UPDATE meta SET boot = ?1, boots = boots + 1",
     [SQL_LAST] = "SELECT seq, chain FROM report ORDER BY seq DESC LIMIT 1",
     [SQL_GAPS] = "SELECT count(*), coalesce(min(seq), 0) FROM report",
     [SQL_CURSORS] = "SELECT (SELECT coalesce(max(committed_through), 0) FROM acknowledgement),"
-		    " (SELECT coalesce(max(verdict_seq), 0) FROM verdict),"
+		    " (SELECT verdict_cursor FROM meta),"
 		    " (SELECT coalesce(max(version), 0) FROM codebook)",
     [SQL_PUT_TICKET] =
 	"INSERT INTO ticket (first_seq, last_seq, file_name, at, observations) VALUES (?1, ?1, ?2, ?3, 0)",
@@ -175,6 +179,8 @@ static const char *const sql[SQL_STATEMENTS] = {
 	"INSERT INTO verdict (verdict_seq, epoch, seq, stored_at, body, took) VALUES (?1, ?2, ?3, ?4, ?5,"
 	" (SELECT ?4 - r.handed_in_at FROM report r, meta m WHERE r.seq = ?3 AND m.epoch = ?2 AND NOT EXISTS"
 	" (SELECT 1 FROM verdict v WHERE v.epoch = ?2 AND v.seq = ?3)))",
+    [SQL_SET_CURSOR] = "UPDATE meta SET verdict_cursor = ?1",
+    [SQL_DROP_VERDICTS] = "DELETE FROM verdict WHERE verdict_seq > ?1",
     [SQL_VERDICTS] = "SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 ORDER BY v.verdict_seq LIMIT ?3",
     [SQL_VERDICTS_OF] =
 	"SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 AND v.epoch = ?1 AND v.seq BETWEEN ?4 AND ?5"
@@ -185,7 +191,7 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_GET_CODEBOOK] = "SELECT body FROM codebook",
     [SQL_OLD_ENOUGH] = "SELECT coalesce(max(committed_through), 0) FROM acknowledgement WHERE stored_at < ?1",
     [SQL_TRIM_REPORTS] = "DELETE FROM report WHERE seq <= ?1",
-    [SQL_TRIM_VERDICTS] = "DELETE FROM verdict WHERE epoch = ?1 AND seq <= ?2 AND stored_at < ?3 AND verdict_seq <> ?4",
+    [SQL_TRIM_VERDICTS] = "DELETE FROM verdict WHERE epoch = ?1 AND seq <= ?2 AND stored_at < ?3",
     [SQL_TRIM_TICKETS] = "DELETE FROM ticket WHERE last_seq <= ?1",
     [SQL_TRIM_ACKS] = "DELETE FROM acknowledgement WHERE committed_through <= ?1 AND committed_through <>"
 		      " (SELECT max(committed_through) FROM acknowledgement)",
@@ -313,6 +319,16 @@ static bool run_plain(struct outbox *ob, enum statement which, struct err *err)
 {
 	sqlite3_stmt *s = use(ob, which, err);
 	return s && run(ob, s, err);
+}
+
+/* Runs a statement that takes one number. */
+static bool run_number(struct outbox *ob, enum statement which, uint64_t number, struct err *err)
+{
+	sqlite3_stmt *s = use(ob, which, err);
+	if (!s)
+		return false;
+	bind_int(s, 1, (int64_t)number);
+	return run(ob, s, err);
 }
 
 /* The next row: true and *ret_row; the caller calls done() after the last. */
@@ -959,9 +975,22 @@ bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdict
 		assert(verdicts[i].verdict_seq == ob->state.verdict_cursor + 1 + i);
 		fine = put_verdict(ob, &verdicts[i], now_us, err);
 	}
+	fine = fine && run_number(ob, SQL_SET_CURSOR, ob->state.verdict_cursor + n, err);
 	if (!end(ob, fine, err))
 		return false;
 	ob->state.verdict_cursor += n;
+	return true;
+}
+
+bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err)
+{
+	assert(cursor <= ob->state.verdict_cursor);
+	if (!run_plain(ob, SQL_BEGIN, err))
+		return false;
+	bool fine = run_number(ob, SQL_DROP_VERDICTS, cursor, err) && run_number(ob, SQL_SET_CURSOR, cursor, err);
+	if (!end(ob, fine, err))
+		return false;
+	ob->state.verdict_cursor = cursor;
 	return true;
 }
 
@@ -1102,15 +1131,6 @@ static bool old_enough(struct outbox *ob, int64_t before_us, uint64_t *ret, stru
 	return fine;
 }
 
-static bool run_up_to(struct outbox *ob, enum statement which, uint64_t seq, struct err *err)
-{
-	sqlite3_stmt *s = use(ob, which, err);
-	if (!s)
-		return false;
-	bind_int(s, 1, (int64_t)seq);
-	return run(ob, s, err);
-}
-
 static bool trim_verdicts(struct outbox *ob, uint64_t through, int64_t before_us, struct err *err)
 {
 	sqlite3_stmt *s = use(ob, SQL_TRIM_VERDICTS, err);
@@ -1119,7 +1139,6 @@ static bool trim_verdicts(struct outbox *ob, uint64_t through, int64_t before_us
 	bind_blob(s, 1, ob->state.epoch.bytes, EPOCH_SIZE);
 	bind_int(s, 2, (int64_t)through);
 	bind_int(s, 3, before_us);
-	bind_int(s, 4, (int64_t)ob->state.verdict_cursor); /* the cursor is the last row: it stays */
 	return run(ob, s, err);
 }
 
@@ -1138,8 +1157,8 @@ static bool trim_through(struct outbox *ob, uint64_t through, int64_t before_us,
 	struct digest chain;
 	if (!outbox_chain(ob, through, &chain, err) || !run_plain(ob, SQL_BEGIN, err))
 		return false;
-	bool fine = run_up_to(ob, SQL_TRIM_REPORTS, through, err) && run_up_to(ob, SQL_TRIM_TICKETS, through, err) &&
-		    run_up_to(ob, SQL_TRIM_ACKS, through, err) && trim_verdicts(ob, through, before_us, err) &&
+	bool fine = run_number(ob, SQL_TRIM_REPORTS, through, err) && run_number(ob, SQL_TRIM_TICKETS, through, err) &&
+		    run_number(ob, SQL_TRIM_ACKS, through, err) && trim_verdicts(ob, through, before_us, err) &&
 		    trim_meta(ob, through, &chain, err);
 	if (!end(ob, fine, err))
 		return false;

@@ -159,6 +159,9 @@ struct outbox_verdict {
 bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdicts, size_t n, int64_t now_us,
 			 struct err *err) MUST_CHECK;
 
+/* Forgets the verdicts after the cursor: the centre was restored from a backup, and its new ones follow there. */
+bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err) MUST_CHECK;
+
 /* Up to max verdicts after `after`, in order; first_seq 0: of all reports, else of that range. Texts live for the call. */
 typedef void outbox_verdict_fn(void *context, const struct outbox_verdict *row);
 bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, uint32_t max,

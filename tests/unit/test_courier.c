@@ -30,13 +30,14 @@ enum step_kind {
 	LINK,      /* a: enum road_event */
 	WAIT,      /* a ms pass, with a tick whenever one is due */
 	SUBSCRIBE, /* session a, resume after b */
+	JUDGED,    /* from now on SUBSCRIBE says that the centre has a verdicts */
 	LIMIT,     /* the next SUBSCRIBE states: batch_reports a, message_bytes b; 0: the default */
 	CREDIT,    /* from now on every credit is a bytes, b batches */
 	ACK,       /* session a, committed through b */
 	ACK_FALSE, /* the same, not signed by the centre */
 	ACK_OTHER, /* the same, signed, with another chain */
 	BEAT,      /* HEARTBEAT session a, catalogue b */
-	REFUSE,    /* session a, code b */
+	REFUSE,    /* session a, code b; c: what it answers */
 	RETRY,     /* the next refusals state retry_after_ms a */
 	VERDICTS,  /* session a, b .. c */
 	BOOK,      /* codebook of version a */
@@ -55,6 +56,7 @@ enum step_kind {
 	PUBLISH_ACKD,  /* a .. b, each with its first acknowledgement */
 	KEEP_ACK,      /* a */
 	KEEP_VERDICTS, /* a .. b */
+	REWIND,        /* verdicts: to a */
 	KEEP_BOOK,     /* version a */
 	HEARTBEAT,     /* verdict_cursor a, committed b */
 	ASK_BOOK,
@@ -89,7 +91,7 @@ struct world {
 	uint64_t appended, trimmed, acknowledged;
 	struct acknowledgement acks[REPORTS_MAX + 1]; /* by committed_through; 0 in it: none */
 	/* the centre */
-	uint64_t credit_bytes, limit_batch_reports, limit_message_bytes, fork_at, retry_ms;
+	uint64_t judged, credit_bytes, limit_batch_reports, limit_message_bytes, fork_at, retry_ms;
 	uint32_t credit_batches;
 	uint64_t sent_bytes[REPORTS_MAX + 1]; /* payload under way, by last seq; of this session */
 	uint64_t session, committed;
@@ -175,6 +177,7 @@ static struct world *world_new(void)
 	chain_start(AGENT, &w->epoch, NULL, &w->chains[0]);
 	w->work = arena_new(64 << 20);
 	w->decode = arena_new(64 << 20);
+	w->judged = 1000;
 	w->credit_bytes = 1 << 20;
 	w->credit_batches = 8;
 	w->now = (struct courier_time){.monotonic_us = 1000000, .wall_us = INT64_C(1700000000000000)};
@@ -268,6 +271,7 @@ static void say_subscribe(struct world *w, uint64_t session, uint64_t after)
 	s.credit = &credit;
 	s.limits = &limits;
 	s.at_us = w->now.wall_us + 7;
+	s.verdict_cursor = w->judged;
 	memset(w->sent_bytes, 0, sizeof w->sent_bytes);
 	w->session = session;
 	w->committed = after;
@@ -313,7 +317,7 @@ static void say_heartbeat(struct world *w, uint64_t session, uint64_t catalogue)
 	say(w, TRAM__V1__ENVELOPE__BODY_HEARTBEAT, &h);
 }
 
-static void say_refusal(struct world *w, uint64_t session, uint64_t code)
+static void say_refusal(struct world *w, uint64_t session, uint64_t code, uint64_t answers)
 {
 	Tram__V1__Refusal r = TRAM__V1__REFUSAL__INIT;
 	char vi[] = "lời của trung tâm", en[] = "the centre's words";
@@ -322,6 +326,8 @@ static void say_refusal(struct world *w, uint64_t session, uint64_t code)
 	r.message_vi = vi;
 	r.message_en = en;
 	r.retry_after_ms = (uint32_t)w->retry_ms;
+	r.answers = (uint32_t)answers;
+	r.check_id = 6;
 	say(w, TRAM__V1__ENVELOPE__BODY_REFUSAL, &r);
 }
 
@@ -375,8 +381,8 @@ static void pass(struct world *w, uint64_t ms)
 
 static const char *describe(struct world *w, const struct courier_action *action, char *buf, size_t size)
 {
-	static const char *const kinds[] = {"SEND",    "STORE_ACK", "STORE_VERDICTS", "STORE_CODEBOOK", "NEW_SOCKET",
-					    "CHECKED", "TELL"};
+	static const char *const kinds[] = {"SEND",           "STORE_ACK",  "STORE_VERDICTS", "REWIND_VERDICTS",
+					    "STORE_CODEBOOK", "NEW_SOCKET", "CHECKED",        "TELL"};
 	struct err err;
 	Tram__V1__Envelope *e =
 	    action->kind == COURIER_SEND ? codec_envelope(w->decode, action->data, action->len, &err) : NULL;
@@ -547,6 +553,7 @@ static void play_input(struct world *w, const struct step *s)
 	case LINK: courier_link(&w->c, (enum road_event)s->a, w->now, &w->actions); break;
 	case WAIT: pass(w, s->a); break;
 	case SUBSCRIBE: say_subscribe(w, s->a, s->b); break;
+	case JUDGED: w->judged = s->a; break;
 	case LIMIT:
 		w->limit_batch_reports = s->a;
 		w->limit_message_bytes = s->b;
@@ -559,7 +566,7 @@ static void play_input(struct world *w, const struct step *s)
 	case ACK_FALSE: say_ack(w, s->a, s->b, false, false); break;
 	case ACK_OTHER: say_ack(w, s->a, s->b, true, true); break;
 	case BEAT: say_heartbeat(w, s->a, s->b); break;
-	case REFUSE: say_refusal(w, s->a, s->b); break;
+	case REFUSE: say_refusal(w, s->a, s->b, s->c); break;
 	case RETRY: w->retry_ms = s->a; break;
 	case VERDICTS: say_verdicts(w, s->a, s->b, s->c); break;
 	case BOOK:
@@ -588,6 +595,7 @@ static void play_outcome(struct world *w, const struct step *s)
 	case PUBLISH_ACKD: expect_publish(w, s->a, s->b, true); break;
 	case KEEP_ACK: expect_kept_ack(w, s->a); break;
 	case KEEP_VERDICTS: expect_kept_verdicts(w, s->a, s->b); break;
+	case REWIND: assert_int_equal(expect(w, COURIER_REWIND_VERDICTS)->cursor, s->a); break;
 	case KEEP_BOOK: assert_int_equal(expect(w, COURIER_STORE_CODEBOOK)->version, s->a); break;
 	case HEARTBEAT: expect_heartbeat(w, s->a, s->b); break;
 	case ASK_BOOK: expect_message(w, TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST); break;
@@ -682,7 +690,7 @@ CONVERSATION(a_report_over_what_credit_is_left_waits, {CREDIT, 50 * KiB, 9}, {AP
 	     {PUBLISH, 1, 1})
 
 CONVERSATION(a_report_over_the_centres_limit, {LIMIT, 0, 50 * KiB}, {APPEND, 1, 100 * KiB}, UP, {HELLO, 1, 0},
-	     {SUBSCRIBE, 7, 0}, IS(RESTING, TOO_LARGE), {WAIT, 9 * 60 * SECOND}, {QUIET})
+	     {SUBSCRIBE, 7, 0}, IS(RESTING, TOO_LARGE), {WAIT, 59 * 60 * SECOND}, {QUIET})
 
 CONVERSATION(resumed_where_the_centre_stands, {APPEND, 10, 10}, UP, {HELLO, 10, 0}, {SUBSCRIBE, 7, 6}, {PUBLISH, 7, 10})
 
@@ -732,7 +740,7 @@ CONVERSATION(told_that_it_forked, {APPEND, 5, 10}, UP, {HELLO, 5, 0}, {REFUSE, 0
 	     {WAIT, 59 * 60 * SECOND}, {QUIET}, {TRY_NOW}, {WAIT, 0}, {HELLO, 5, 0})
 
 CONVERSATION(the_centre_wants_what_is_trimmed, {APPEND, 9, 10}, {TRIM, 5}, UP, {HELLO, 9, 0}, {SUBSCRIBE, 7, 4},
-	     IS(RESTING, TRIMMED), {WAIT, 9 * 60 * SECOND}, {QUIET}, {TRY_NOW}, {WAIT, 0}, {HELLO, 9, 0},
+	     IS(RESTING, TRIMMED), {WAIT, 59 * 60 * SECOND}, {QUIET}, {TRY_NOW}, {WAIT, 0}, {HELLO, 9, 0},
 	     {SUBSCRIBE, 8, 5}, {PUBLISH, 6, 9})
 
 CONVERSATION(all_is_trimmed, {APPEND, 5, 10}, {TRIM, 5}, UP, {HELLO, 5, 0}, {SUBSCRIBE, 7, 5}, {APPEND, 1, 10},
@@ -744,6 +752,10 @@ CONVERSATION(verdicts_once_each_and_in_order, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 
 
 CONVERSATION(verdicts_survive_a_new_session, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {VERDICTS, 7, 1, 2},
 	     {KEEP_VERDICTS, 1, 2}, DOWN, UP, {HELLO, 0, 2})
+
+CONVERSATION(verdicts_of_a_restored_centre_take_the_place, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {VERDICTS, 7, 1, 5},
+	     {KEEP_VERDICTS, 1, 5}, {JUDGED, 3}, DOWN, UP, {HELLO, 0, 5}, {SUBSCRIBE, 8, 0}, {REWIND, 3},
+	     {VERDICTS, 8, 4, 6}, {KEEP_VERDICTS, 4, 6})
 
 CONVERSATION(hello_is_repeated_then_the_socket_made_anew, UP, {HELLO, 0, 0}, {WAIT, 12 * SECOND}, {HELLO, 0, 0},
 	     {WAIT, 12 * SECOND}, {HELLO, 0, 0}, {WAIT, 12 * SECOND}, {NEW_SOCKET}, IS(OFFLINE, NO_ANSWER))
@@ -779,17 +791,25 @@ CONVERSATION(superseded_keeps_quiet, {APPEND, 1, 10}, UP, {HELLO, 1, 0}, {SUBSCR
 CONVERSATION(busy_is_asked_again_when_it_said, UP, {HELLO, 0, 0}, {RETRY, 5000}, {REFUSE, 0, CODE(BUSY)},
 	     IS(RESTING, BUSY), {WAIT, 4900}, {QUIET}, {WAIT, 1200}, {HELLO, 0, 0}, {SUBSCRIBE, 9, 0})
 
-CONVERSATION(a_gap_is_mended_soon, {APPEND, 5, 10}, UP, {HELLO, 5, 0}, {SUBSCRIBE, 7, 0}, {PUBLISH, 1, 5},
-	     {REFUSE, 7, CODE(GAP)}, IS(RESTING, GAP), {WAIT, 700}, {HELLO, 5, 0}, {SUBSCRIBE, 8, 2}, {PUBLISH, 3, 5})
+CONVERSATION(a_gap_is_mended_soon, {APPEND, 5, 10}, UP, {HELLO, 5, 0}, {SUBSCRIBE, 7, 0}, {PUBLISH, 1, 5}, {RETRY, 200},
+	     {RETRY, 200}, {REFUSE, 7, CODE(GAP)}, IS(RESTING, GAP), {WAIT, 700}, {HELLO, 5, 0}, {SUBSCRIBE, 8, 2},
+	     {PUBLISH, 3, 5})
 
 CONVERSATION(too_large_is_cut_smaller, {APPEND, 4, 10}, UP, {HELLO, 4, 0}, {SUBSCRIBE, 7, 0}, {PUBLISH, 1, 4},
 	     {REFUSE, 7, CODE(TOO_LARGE)}, {WAIT, 700}, {HELLO, 4, 0}, {SUBSCRIBE, 8, 0}, {PUBLISH, 1, 2}, {WAIT, 0},
 	     {PUBLISH, 3, 4}, {REFUSE, 8, CODE(TOO_LARGE)}, {WAIT, 2 * SECOND}, {HELLO, 4, 0}, {SUBSCRIBE, 9, 2},
-	     {PUBLISH, 3, 3}, {REFUSE, 9, CODE(TOO_LARGE)}, IS(RESTING, TOO_LARGE), {WAIT, 9 * 60 * SECOND}, {QUIET})
+	     {PUBLISH, 3, 3}, {REFUSE, 9, CODE(TOO_LARGE)}, IS(RESTING, TOO_LARGE), {WAIT, 59 * 60 * SECOND}, {QUIET})
 
 CONVERSATION(checked, UP, {HELLO, 0, 0}, {CHECK, 5}, {CHECK_ANSWER, 5, 0, CAUSE_STARTING}, {SUBSCRIBE, 7, 0},
 	     {CHECK, 6}, {ASK_CHECK, 6}, {CHECKED, 6, 6}, {QUIET}, {CHECKED, 7, 6}, {CHECK_ANSWER, 6, 1, CAUSE_NONE},
 	     DOWN, {CHECK, 8}, {CHECK_ANSWER, 8, 0, CAUSE_DISCONNECTED})
+
+CONVERSATION(a_refused_hello_disturbs_no_session, UP, {HELLO, 0, 0}, {WAIT, 12 * SECOND}, {HELLO, 0, 0},
+	     {SUBSCRIBE, 7, 0}, {REFUSE, 0, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_HELLO}, {QUIET}, IS(STREAMING, NONE))
+
+CONVERSATION(a_check_that_is_not_to_be_had, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {CHECK, 6}, {ASK_CHECK, 6},
+	     {REFUSE, 7, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_CHECK}, {CHECK_ANSWER, 6, 0, CAUSE_BUSY},
+	     {REFUSE, 7, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST}, {QUIET}, IS(STREAMING, NONE))
 
 CONVERSATION(the_codebook_is_fetched_once, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {BEAT, 7, 3}, {ASK_BOOK}, {BEAT, 7, 3},
 	     {QUIET}, {BOOK, 3}, {KEEP_BOOK, 3}, {BEAT, 7, 3}, {QUIET}, {BEAT, 7, 4}, {QUIET}, {WAIT, 14 * SECOND},
@@ -817,7 +837,7 @@ static void every_refusal(void **state)
 		courier_link(&w->c, ROAD_EVENT_READY, w->now, &w->actions);
 		say_subscribe(w, 7, 0);
 		courier_actions_clear(&w->actions);
-		say_refusal(w, 7, code);
+		say_refusal(w, 7, code, 0);
 		bool forked = code == CODE(FORKED);
 		if (w->c.state != (forked ? COURIER_FORKED : COURIER_RESTING) || w->c.cause == CAUSE_NONE)
 			fail_msg("%s", codes->values[i].name);
@@ -829,7 +849,7 @@ static void every_refusal(void **state)
 		for (size_t a = 0; a < w->actions.n; a++)
 			assert_int_equal(w->actions.items[a].kind, COURIER_TELL);
 		assert_true(courier_deadline(&w->c) > w->now.monotonic_us);
-		assert_true(courier_deadline(&w->c) <= w->now.monotonic_us + INT64_C(90) * 60 * 1000000);
+		assert_true(courier_deadline(&w->c) <= w->now.monotonic_us + INT64_C(72) * 60 * 1000000);
 		world_free(w);
 	}
 }
@@ -841,10 +861,11 @@ static void refusals_back_off(void **state)
 	int64_t longest = 0;
 	(void)state;
 	append(w, 1, 10);
+	w->retry_ms = 1;
 	courier_link(&w->c, ROAD_EVENT_READY, w->now, &w->actions);
 	for (uint64_t i = 1; i <= 30; i++) {
 		say_subscribe(w, i, 0);
-		say_refusal(w, i, CODE(OVER_CREDIT));
+		say_refusal(w, i, CODE(OVER_CREDIT), 0);
 		int64_t wait = courier_deadline(&w->c) - w->now.monotonic_us;
 		longest = wait > longest ? wait : longest;
 		w->now.monotonic_us += wait;
@@ -854,7 +875,7 @@ static void refusals_back_off(void **state)
 	assert_true(longest > 5000000);
 	say_subscribe(w, 99, 0);
 	say_ack(w, 99, 1, true, false);
-	say_refusal(w, 99, CODE(OVER_CREDIT));
+	say_refusal(w, 99, CODE(OVER_CREDIT), 0);
 	assert_true(courier_deadline(&w->c) - w->now.monotonic_us <= 600000);
 	world_free(w);
 }
@@ -926,7 +947,7 @@ static void every_input_in_every_state(void **state)
 		if (i % 4 > 1)
 			say_subscribe(w, 1, 0);
 		if (i % 4 > 2)
-			say_refusal(w, 1, CODE(REVOKED));
+			say_refusal(w, 1, CODE(REVOKED), 0);
 		play_input(w, &inputs[i / 4 % N]);
 		play_input(w, &inputs[i / 4 / N]);
 		assert_true(w->c.state < COURIER_STATES);
@@ -970,6 +991,8 @@ int main(void)
 	    cmocka_unit_test(all_is_trimmed),
 	    cmocka_unit_test(verdicts_once_each_and_in_order),
 	    cmocka_unit_test(verdicts_survive_a_new_session),
+	    cmocka_unit_test(verdicts_of_a_restored_centre_take_the_place),
+	    cmocka_unit_test(a_refused_hello_disturbs_no_session),
 	    cmocka_unit_test(hello_is_repeated_then_the_socket_made_anew),
 	    cmocka_unit_test(silence_makes_a_new_socket),
 	    cmocka_unit_test(anything_heard_breaks_the_silence),
@@ -981,6 +1004,7 @@ int main(void)
 	    cmocka_unit_test(a_gap_is_mended_soon),
 	    cmocka_unit_test(too_large_is_cut_smaller),
 	    cmocka_unit_test(checked),
+	    cmocka_unit_test(a_check_that_is_not_to_be_had),
 	    cmocka_unit_test(the_codebook_is_fetched_once),
 	    cmocka_unit_test(what_the_socket_did_not_take),
 	    cmocka_unit_test(a_full_disk_takes_nothing_in),

@@ -453,6 +453,24 @@ static void test_verdicts(void **state)
 	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 11);
 }
 
+static void test_rewound(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct seen seen = {.n = 0};
+	OR_FAIL(p, hand_in(p, 10, 100, NOW, &ticket));
+	for (unsigned i = 1; i <= 5; i++)
+		judge(p, i, i, NOW);
+	OR_FAIL(p, outbox_rewind_verdicts(p->ob, 3, &p->err));
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 3);
+	judge(p, 4, 9, NOW);
+	OR_FAIL(p, outbox_verdicts(p->ob, 0, 0, 0, 64, see_verdict, &seen, &p->err));
+	assert_int_equal(seen.n, 4);
+	assert_int_equal(seen.seqs[3], 4);
+	assert_true(strncmp(seen.first, "9 ", 2) == 0);
+}
+
 /* Verdicts of an epoch that this file never had (the outbox before): kept, and nobody's report. */
 static void test_verdict_of_another_epoch(void **state)
 {
@@ -643,6 +661,7 @@ int main(void)
 	    TEST(test_full_in_the_middle),
 	    TEST(test_lists),
 	    TEST(test_verdicts),
+	    TEST(test_rewound),
 	    TEST(test_verdict_of_another_epoch),
 	    TEST(test_acknowledgements),
 	    TEST(test_trim),
