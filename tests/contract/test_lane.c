@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A lane, from the bytes of an envelope to committed rows: nothing lost, nothing twice, every report answered. */
+#include "contract.h"
+#include "lane.h"
+#include "mem.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORTS_MAX 12
+#define PATIENCE_MS 20000
+
+/* An agent as the lane sees it: keys, a stream of reports and its chain; chain[n] is at seq n. */
+struct province {
+	const char *agent, *provider, *area;
+	uint8_t public_key[SIGN_PUBLIC_SIZE], secret[SIGN_SECRET_SIZE];
+	struct epoch epoch;
+	uint8_t *reports[REPORTS_MAX + 1];
+	size_t lens[REPORTS_MAX + 1];
+	struct digest chain[REPORTS_MAX + 1];
+	uint64_t last;
+};
+
+/* A running lane with its two queues. */
+struct bench {
+	struct handoff *jobs, *results;
+	struct lane *lane;
+};
+
+static struct province hue = {.agent = AGENT_ONE, .provider = "P63-46", .area = "63/46"};
+
+static int open_all(void **state)
+{
+	assert_true(sodium_init() >= 0);
+	return contract_open(state);
+}
+
+/* ---------------------------------------------------------------- a lane */
+
+static struct bench bench_open(void)
+{
+	const struct lane_settings settings = {.number = 1,
+					       .database = contract_conninfo("tram_writer"),
+					       .group_rows = 1000,
+					       .report_bytes = LIMIT_REPORT_BYTES,
+					       .batch_bytes = LIMIT_BATCH_BYTES,
+					       .arena_bytes = (size_t)64 << 20,
+					       .observations = LIMIT_OBSERVATIONS,
+					       .judge = true};
+	struct bench b = {.jobs = handoff_new(64), .results = handoff_new(64)};
+
+	b.lane = lane_start(&settings, shipped, b.jobs, b.results);
+	return b;
+}
+
+/* The next result that is not about the store's coming and going. */
+static struct result *next_result(struct bench *b)
+{
+	for (;;) {
+		struct result *r = handoff_take(b->results, PATIENCE_MS);
+
+		if (!r) {
+			fail_msg("the lane does not answer");
+		}
+		if (r->kind != RESULT_STORE) {
+			return r;
+		}
+		result_free(&r);
+	}
+}
+
+static void bench_close(struct bench *b)
+{
+	struct job *stop = xcalloc(1, sizeof *stop);
+
+	stop->kind = JOB_STOP;
+	handoff_put(b->jobs, stop);
+	for (enum result_kind kind = RESULT_SUBSCRIBE; kind != RESULT_STOPPED;) {
+		struct result *r = next_result(b);
+
+		kind = r->kind;
+		result_free(&r);
+	}
+	lane_join(&b->lane);
+	handoff_free(&b->jobs);
+	handoff_free(&b->results);
+}
+
+static struct job *new_job(const struct province *p, enum job_kind kind, Tram__V1__Envelope__BodyCase type, void *body)
+{
+	struct job *job = xcalloc(1, sizeof *job);
+
+	job->kind = kind;
+	snprintf(job->agent, sizeof job->agent, "%s", p->agent);
+	job->session = 7;
+	job->received_at_us = INT64_C(1763770000000000); /* 2025-11-22 */
+	memcpy(job->signing_public, p->public_key, SIGN_PUBLIC_SIZE);
+	job->data = codec_pack_envelope(type, body, &job->len);
+	return job;
+}
+
+/* ---------------------------------------------------------------- a province */
+
+/* A new outbox: another epoch, no reports. */
+static void province_start(struct province *p)
+{
+	uint64_t halves[2] = {contract_random(), contract_random()};
+
+	for (uint64_t i = 1; i <= p->last; i++) {
+		free(p->reports[i]);
+	}
+	p->last = 0;
+	memcpy(p->epoch.bytes, halves, EPOCH_SIZE);
+	crypto_sign_keypair(p->public_key, p->secret);
+	chain_start(p->agent, &p->epoch, NULL, &p->chain[0]);
+}
+
+/* Takes bytes into the stream; they are the province's from now on. */
+static void append(struct province *p, uint8_t *bytes, size_t len)
+{
+	struct digest digest;
+
+	assert_true(++p->last <= REPORTS_MAX);
+	p->reports[p->last] = bytes;
+	p->lens[p->last] = len;
+	digest_report(bytes, len, &digest);
+	chain_next(&p->chain[p->last - 1], &digest, &p->chain[p->last]);
+}
+
+/* A report of one figure: the area's population in a year. */
+static void append_report(struct province *p, const char *year, int64_t population, const char *comment)
+{
+	Tram__V1__Report report = TRAM__V1__REPORT__INIT;
+	Tram__V1__Observation observation = TRAM__V1__OBSERVATION__INIT, *rows[] = {&observation};
+	Tram__V1__Decimal value = TRAM__V1__DECIMAL__INIT;
+	char *text = xstrdup(comment), *day = xasprintf("%s-12-31", year), *period = xstrdup(year);
+	size_t len;
+
+	value.mantissa = population;
+	observation.value = &value;
+	observation.indicator = (char *)(uintptr_t) "population";
+	observation.ref_area = (char *)(uintptr_t)p->area;
+	observation.qualifier = TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
+	observation.obs_status = TRAM__V1__OBSERVATION_STATUS__OBSERVATION_STATUS_NORMAL;
+	report.provider = (char *)(uintptr_t)p->provider;
+	report.dataflow = (char *)(uintptr_t) "province_statistics";
+	report.time_period = period;
+	report.reference_date = day;
+	report.purpose = TRAM__V1__PURPOSE__PURPOSE_BACKFILL;
+	report.reason = (char *)(uintptr_t) "Nạp số liệu";
+	report.prepared_by = report.approved_by = (char *)(uintptr_t) "Nguyễn Văn An";
+	report.prepared_at = report.approved_at = (char *)(uintptr_t) "2025-11-01T08:00:00+07:00";
+	report.software = (char *)(uintptr_t) "test";
+	report.comment = text;
+	report.observations = rows;
+	report.n_observations = 1;
+	append(p, codec_pack(&report.base, &len), protobuf_c_message_get_packed_size(&report.base));
+	free(text);
+	free(day);
+	free(period);
+}
+
+static void say_hello(struct bench *b, struct province *p)
+{
+	Tram__V1__Hello hello = TRAM__V1__HELLO__INIT;
+
+	hello.agent = (char *)(uintptr_t)p->agent;
+	hello.epoch = (ProtobufCBinaryData){EPOCH_SIZE, p->epoch.bytes};
+	hello.last_appended = p->last;
+	hello.last_chain = (ProtobufCBinaryData){DIGEST_SIZE, p->chain[p->last].bytes};
+	handoff_put(b->jobs, new_job(p, JOB_HELLO, TRAM__V1__ENVELOPE__BODY_HELLO, &hello));
+}
+
+static void publish(struct bench *b, struct province *p, uint64_t first, uint64_t last)
+{
+	Tram__V1__Publish m = TRAM__V1__PUBLISH__INIT;
+	Tram__V1__Batch batch = TRAM__V1__BATCH__INIT;
+	Tram__V1__Entry entries[REPORTS_MAX], *rows[REPORTS_MAX];
+	uint8_t signature[SIGNATURE_SIZE], id[KEY_ID_SIZE];
+	struct batch_header header = {.agent = p->agent,
+				      .epoch = p->epoch,
+				      .first_seq = first,
+				      .last_seq = last,
+				      .prev_chain = p->chain[first - 1],
+				      .chain = p->chain[last]};
+	size_t len;
+
+	for (uint64_t seq = first; seq <= last; seq++) {
+		Tram__V1__Entry *e = &entries[seq - first];
+
+		tram__v1__entry__init(e);
+		e->report = (ProtobufCBinaryData){p->lens[seq], p->reports[seq]};
+		rows[seq - first] = e;
+	}
+	batch.entries = rows;
+	batch.n_entries = (size_t)(last - first + 1);
+	uint8_t *payload = codec_pack(&batch.base, &len);
+	batch_sign(&header, p->secret, signature);
+	key_id(p->public_key, id);
+	m.session = 7;
+	m.epoch = (ProtobufCBinaryData){EPOCH_SIZE, p->epoch.bytes};
+	m.first_seq = first;
+	m.count = (uint32_t)batch.n_entries;
+	m.prev_chain = (ProtobufCBinaryData){DIGEST_SIZE, p->chain[first - 1].bytes};
+	m.chain = (ProtobufCBinaryData){DIGEST_SIZE, p->chain[last].bytes};
+	m.payload = (ProtobufCBinaryData){len, payload};
+	m.signature = (ProtobufCBinaryData){SIGNATURE_SIZE, signature};
+	m.key_id = (ProtobufCBinaryData){KEY_ID_SIZE, id};
+	handoff_put(b->jobs, new_job(p, JOB_PUBLISH, TRAM__V1__ENVELOPE__BODY_PUBLISH, &m));
+	free(payload);
+}
+
+/* ---------------------------------------------------------------- what is expected */
+
+static uint64_t subscribed_at(struct bench *b)
+{
+	struct result *r = next_result(b);
+	uint64_t seq = r->seq;
+
+	assert_int_equal(r->kind, RESULT_SUBSCRIBE);
+	result_free(&r);
+	return seq;
+}
+
+/* Takes COMMITTED results until the stream stands at seq; collects the verdicts' first outcomes ('-' for none). */
+static void committed_through(struct bench *b, const struct province *p, uint64_t seq, const char *outcomes)
+{
+	char seen[REPORTS_MAX + 1] = "";
+	size_t n = 0;
+
+	for (uint64_t at = 0; at < seq;) {
+		struct result *r = next_result(b);
+
+		assert_int_equal(r->kind, RESULT_COMMITTED);
+		assert_memory_equal(r->chain.bytes, p->chain[r->seq].bytes, DIGEST_SIZE);
+		for (size_t i = 0; i < r->n_verdicts; i++) {
+			const Tram__V1__Verdict *v = r->verdicts[i];
+
+			assert_int_equal(v->seq, ++n + (seq - strlen(outcomes)));
+			seen[n - 1] = v->n_outcomes ? (char)('0' + v->outcomes[0]) : '-';
+		}
+		at = r->seq;
+		result_free(&r);
+	}
+	assert_string_equal(seen, outcomes);
+}
+
+static void assert_stored(const struct province *p, const char *reports, const char *observations, const char *poison)
+{
+	char epoch[2 * EPOCH_SIZE + 1];
+
+	sodium_bin2hex(epoch, sizeof epoch, p->epoch.bytes, EPOCH_SIZE);
+#define IN_STREAM "report_no >> 40 = (SELECT stream_no FROM tram.stream WHERE epoch = '%s')"
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.report WHERE " IN_STREAM, epoch), reports);
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.observation WHERE " IN_STREAM, epoch),
+			    observations);
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.poison WHERE " IN_STREAM, epoch), poison);
+	assert_string_equal(
+	    contract_ask(
+		"SELECT count(DISTINCT report_no) = count(*) AND count(*) = (SELECT seq FROM tram.stream WHERE "
+		"epoch = '%s') FROM tram.verdict WHERE " IN_STREAM,
+		epoch, epoch),
+	    "t");
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void commits_each_report_once(void **state)
+{
+	struct bench b = bench_open();
+
+	(void)state;
+	province_start(&hue);
+	append_report(&hue, "2021", 1100000, "");
+	append_report(&hue, "2022", 1110000, "");
+	append_report(&hue, "2023", 1120000, "");
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 2);
+	committed_through(&b, &hue, 2, "11");
+	publish(&b, &hue, 1, 2); /* again, as after a lost ACK */
+	committed_through(&b, &hue, 2, "");
+	publish(&b, &hue, 2, 3); /* cut anew */
+	committed_through(&b, &hue, 3, "1");
+	assert_stored(&hue, "3", "3", "0");
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 3);
+	bench_close(&b);
+}
+
+static void keeps_poison_and_goes_on(void **state)
+{
+	struct bench b = bench_open();
+
+	(void)state;
+	province_start(&hue);
+	append_report(&hue, "2015", 1050000, "");
+	append(&hue, (uint8_t *)xstrdup("\xff\xff not a report"), 15);
+	append_report(&hue, "2016", 1060000, "");
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 3);
+	committed_through(&b, &hue, 3, "4-4"); /* the catalogue begins in 2021 */
+	assert_stored(&hue, "2", "0", "1");
+	bench_close(&b);
+}
+
+/* The store refuses one report of many: the others are committed, that one is poison, nothing is tried for ever. */
+static void narrows_down_what_the_store_refuses(void **state)
+{
+	struct bench b = bench_open();
+
+	(void)state;
+	contract_ask("ALTER TABLE tram.report ADD CONSTRAINT for_this_test CHECK (comment <> 'thorn')");
+	province_start(&hue);
+	for (int i = 0; i < 7; i++) {
+		append_report(&hue, "2024", 1178600, i == 4 ? "thorn" : "");
+	}
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 7);
+	committed_through(&b, &hue, 7, "1555-55");
+	contract_ask("ALTER TABLE tram.report DROP CONSTRAINT for_this_test");
+	assert_stored(&hue, "6", "1", "1");
+	bench_close(&b);
+}
+
+/* A figure that is there though its provider never reported the period: the key collides, and the past is asked for. */
+static void asks_for_the_past_on_a_conflict(void **state)
+{
+	struct province ha_noi = {.agent = AGENT_TWO, .provider = "P63-01", .area = "63/01"};
+	struct bench b = bench_open();
+
+	(void)state;
+	contract_ask("INSERT INTO tram.observation SELECT (s.series_no::bigint << 44) | "
+		     "(tram.period_pack('2023')::bigint << 14), 1, now(), a.area_no, 1, 0, 1, 1, 0, 0, 'A', 8500000 "
+		     "FROM tram.series s, tram.area_number a "
+		     "WHERE s.indicator = 'population' AND s.dimensions = '' AND a.area = '63/01'");
+	province_start(&ha_noi);
+	append_report(&ha_noi, "2023", 8600000, "");
+	append_report(&ha_noi, "2023", 8500000, "");
+	say_hello(&b, &ha_noi);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &ha_noi, 1, 2);
+	committed_through(&b, &ha_noi, 2, "45"); /* it does not say that it revises; it is there already */
+	bench_close(&b);
+}
+
+static void survives_a_lost_connection(void **state)
+{
+	struct bench b = bench_open();
+
+	(void)state;
+	province_start(&hue);
+	for (int i = 0; i < 10; i++) {
+		append_report(&hue, "2024", 1178600, "");
+	}
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	for (uint64_t seq = 1; seq <= 10; seq++) {
+		contract_ask(
+		    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'tram_writer'");
+		publish(&b, &hue, seq, seq);
+		committed_through(&b, &hue, seq, "5");
+	}
+	assert_stored(&hue, "10", "0", "0");
+	bench_close(&b);
+}
+
+/* Two lanes write one stream, as two aggregators might: each report once, whoever was first. */
+static void is_fenced_by_the_watermark(void **state)
+{
+	struct bench one = bench_open(), two = bench_open();
+
+	(void)state;
+	province_start(&hue);
+	for (int i = 0; i < 6; i++) {
+		append_report(&hue, "2024", 1178600, "");
+	}
+	say_hello(&one, &hue);
+	say_hello(&two, &hue);
+	assert_int_equal(subscribed_at(&one), 0);
+	assert_int_equal(subscribed_at(&two), 0);
+	publish(&one, &hue, 1, 2);
+	committed_through(&one, &hue, 2, "55");
+	publish(&two, &hue, 1, 4); /* it still believes in 0 */
+	committed_through(&two, &hue, 4, "55");
+	publish(&one, &hue, 3, 6);
+	committed_through(&one, &hue, 6, "55");
+	assert_stored(&hue, "6", "0", "0");
+	bench_close(&one);
+	bench_close(&two);
+}
+
+static void names_a_fork(void **state)
+{
+	struct bench b = bench_open();
+	struct result *r;
+
+	(void)state;
+	province_start(&hue);
+	append_report(&hue, "2024", 1178600, "");
+	append_report(&hue, "2024", 1178600, "");
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 2);
+	committed_through(&b, &hue, 2, "55");
+	hue.last = 1; /* the outbox was restored from a copy */
+	say_hello(&b, &hue);
+	r = next_result(&b);
+	assert_int_equal(r->kind, RESULT_REFUSE);
+	assert_int_equal(r->refusal, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED);
+	assert_int_equal(r->seq, 2);
+	result_free(&r);
+	hue.last = 2;
+	bench_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(commits_each_report_once),
+	    cmocka_unit_test(keeps_poison_and_goes_on),
+	    cmocka_unit_test(narrows_down_what_the_store_refuses),
+	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
+	    cmocka_unit_test(survives_a_lost_connection),
+	    cmocka_unit_test(is_fenced_by_the_watermark),
+	    cmocka_unit_test(names_a_fork),
+	};
+
+	return cmocka_run_group_tests(tests, open_all, contract_close);
+}
