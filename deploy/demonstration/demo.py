@@ -13,6 +13,7 @@ All that is started is a child of this process, and dies with it. Python's stand
 
 import argparse
 import csv
+import datetime
 import json
 import os
 import pathlib
@@ -233,6 +234,8 @@ class Demo:
 
     def tram(self, *words, agent=None, parse=False, allow=(0,)):
         environment = dict(os.environ, TRAM_CENTRE=str(self.settings))
+        if parse:
+            environment["TRAM_LANG"] = "en"  # words in JSON are for this program
         if agent:
             environment["TRAM_AGENT_SOCKET"] = str(self.agent_socket(agent))
         if parse:
@@ -288,7 +291,7 @@ class Demo:
         wanted = [(name, path) for name, path in wanted if not path.exists()]
         with Step("Keys", "Khóa", len(wanted)) as step:
             for name, path in wanted:
-                self.tram("keys", "make", name, str(path))
+                self.tram("keys", "make", name, "--out", str(path))
                 if name != "centre":
                     self.tram("agents", "accept", str(path.with_suffix(".pub")))
                 step.advance()
@@ -321,11 +324,11 @@ class Demo:
     # -------- hand in
 
     def outbox(self, agent):
-        return self.tram("outbox", "list", agent=agent, parse=True)
+        return self.tram("outbox", "list", "--limit", "0", agent=agent, parse=True)
 
     def hand_in(self):
         files = [(agent, path) for agent in self.agents for path in sorted((self.directory / "handin" / agent).glob("*.csv"))]
-        known = {agent: {row["file_name"] for row in self.outbox(agent)} for agent in self.agents}
+        known = {agent: {row["file"] for row in self.outbox(agent)} for agent in self.agents}
         fresh = [(agent, path) for agent, path in files if path.name not in known[agent]]
         with Step("Files handed in", "Tệp đã nộp", len(fresh)) as step:
             for agent, path in fresh:
@@ -343,11 +346,15 @@ class Demo:
                 def judged():
                     self.children.check()
                     rows = self.outbox(agent)
-                    return rows if all(row["verdict_seq"] for row in rows) else None
+                    return rows if all(row["state"] == "judged" for row in rows) else None
                 step.advance(len(wait_until(judged, f"{agent}")))
 
 
 # ---------------------------------------------------------------- what is shown
+
+def moment(rfc3339):
+    return datetime.datetime.fromisoformat(rfc3339.replace("Z", "+00:00"))
+
 
 def percentile(values, share):
     ordered = sorted(values)
@@ -364,7 +371,7 @@ class Tally:
         for verdict in verdicts:
             for name in ("accepted", "warned", "held", "refused", "duplicate"):
                 self.outcomes[name] += verdict[name]
-            self.seconds.append((verdict["stored_at_us"] - verdict["handed_in_at_us"]) / 1e6)
+            self.seconds.append((moment(verdict["stored_at"]) - moment(verdict["handed_in_at"])).total_seconds())
 
     def line(self):
         good = self.outcomes["accepted"] + self.outcomes["warned"]

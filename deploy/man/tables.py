@@ -35,7 +35,7 @@ def rows(path, macro):
     """The arguments of every MACRO(...) in a .def file; texts joined, N_() taken off."""
     if not (ROOT / path).exists():
         return []
-    source = re.sub(r"/\*.*?\*/|^#.*$", "", (ROOT / path).read_text(encoding="utf-8"), flags=re.S | re.M)
+    source = re.sub(r"/\*.*?\*/|^#[^\n]*$", "", (ROOT / path).read_text(encoding="utf-8"), flags=re.S | re.M)
     found = []
     for match in re.finditer(rf"^{macro}\(", source, flags=re.M):
         found.append(arguments(tokens(source[match.end():])))
@@ -114,8 +114,16 @@ def columns():
         yield item(f"Va {column or '-'}", f"SDMX-CSV: {sdmx or '-'}; JSON and protobuf: {member}.")
 
 
-TABLES = {"settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
-          "settings-agent": lambda: settings("ingest/agent/settings.def"), "events": events, "counters": counters, "columns": columns}
+def commands(section):
+    for identifier, name, where, text, function in rows("ingest/cli/commands.def", "COMMAND"):
+        if where == section:
+            yield item(f"Cm {name}", f"{text[:1].upper()}{text[1:]}.")
+
+
+TABLES = {"commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
+          "commands-centre": lambda: commands("CENTRE"),
+          "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
+          "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns}
 
 
 def filled(page):

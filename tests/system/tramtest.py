@@ -209,7 +209,7 @@ class Centre:
         self.write_settings()
         self.daemon = Daemon(folder, "aggregator", [BIN / "tram-aggregator", self.conf])
         if not self.key.exists():
-            self.tram("keys", "make", "centre", self.key)
+            self.tram("keys", "make", "centre", "--out", self.key)
 
     def write_settings(self, **changed):
         self.settings |= changed
@@ -255,11 +255,12 @@ class Agent:
         self.settings = {
             "agent": name, "directory": folder, "key_file": self.key, "centre": f"tcp://127.0.0.1:{port or centre.port}",
             "centre_key_file": centre.key.with_suffix(".pub"), "control": self.control,
+            "reconnect": "20ms", "reconnect_max": "200ms",
         } | settings
         self.write_settings()
         self.daemon = Daemon(folder, name, [BIN / "tram-agent", self.conf])
         if not self.key.exists():
-            self.tram("keys", "make", name, self.key)
+            self.tram("keys", "make", name, "--out", self.key)
             if known:
                 centre.tram("agents", "accept", self.key.with_suffix(".pub"))
 
@@ -293,7 +294,7 @@ class Agent:
         return self.tram("submit", self.file(content, name), *options, check=check, language=language)
 
     def outbox(self):
-        return self.json("outbox", "list")
+        return self.json("outbox", "list", "--limit", "0")
 
     def verdicts(self):
         return self.json("verdicts")
@@ -303,7 +304,7 @@ class Agent:
         def judged():
             rows = self.outbox()
             enough = reports is None and rows or reports is not None and len(rows) >= reports
-            return enough and all(row["verdict_seq"] for row in rows)
+            return enough and all(row["state"] == "judged" for row in rows)
         wait_until(judged, f"the verdicts of {self.name}")
         return self.verdicts()
 
