@@ -3,6 +3,7 @@
 
 #include "mem.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 struct gate {
@@ -82,4 +83,12 @@ void gate_send(struct gate *g, struct session_core *c, const struct session_acti
 		session_peer_gone(c, action->agent, action->peer, now);
 		break;
 	}
+}
+
+uint64_t gate_random(void *unused)
+{
+	uint64_t n;
+	(void)unused;
+	randombytes_buf(&n, sizeof(n));
+	return n;
 }

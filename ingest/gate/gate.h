@@ -27,4 +27,7 @@ bool gate_receive(struct gate *g, struct session_core *c, struct session_time no
 /* Carries out a SESSION_SEND. */
 void gate_send(struct gate *g, struct session_core *c, const struct session_action *action, struct session_time now);
 
+/* 64 random bits, as session_settings.random wants them. */
+uint64_t gate_random(void *unused);
+
 #endif

@@ -116,7 +116,7 @@ void take_hello(struct session_core *c, struct agent *a, const struct session_me
 	enum refusal_id why = judge(c, a, m);
 	if (why != REFUSAL_NONE) {
 		refuse(c, a->id, m->peer, 0, why, &hello);
-		tell_refused(c, a, why, m->envelope->hello->agent, now);
+		tell_refused(c, a, why, m->envelope->hello->agent, NULL, now);
 		return;
 	}
 	struct opening o = opening_of(m);
@@ -268,7 +268,7 @@ void hello_done(struct session_core *c, struct agent *a, const struct session_re
 	if (why != REFUSAL_NONE) {
 		struct refusal_of of = {.answers = hello.answers, .at = r->kind == SESSION_REFUSED ? r : NULL};
 		refuse(c, a->id, o.peer, 0, why, &of);
-		tell_refused(c, a, why, a->id, now);
+		tell_refused(c, a, why, a->id, of.at, now);
 	} else if (!a->waiting.is) {
 		open_session(c, a, &o, r, now);
 	} else if (a->waiting.peer != o.peer) {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "roster.h"
 
+#include "fsx.h"
 #include "lang.h"
 #include "mem.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +67,52 @@ void roster_free(struct roster **rp)
 	free(r->by_key);
 	free(r);
 	*rp = NULL;
+}
+
+static bool ends_in_pub(const char *name)
+{
+	size_t len = strlen(name);
+	return len > 4 && strcmp(name + len - 4, ".pub") == 0;
+}
+
+/* Appends the key file's row; the names of the files do not matter. */
+static bool read_row(const char *dir, const char *name, struct roster_row **rows, size_t *n, struct err *err)
+{
+	struct keys keys;
+	char *path = fsx_join(dir, name);
+	bool fine = keys_load_public(path, &keys, err);
+	free(path);
+	if (!fine)
+		return false;
+	*rows = xreallocarray(*rows, *n + 1, sizeof(**rows));
+	struct roster_row *row = &(*rows)[(*n)++];
+	*row = (struct roster_row){.state = ROSTER_ACTIVE};
+	snprintf(row->agent, sizeof(row->agent), "%s", keys.name);
+	memcpy(row->curve_public, keys.curve_public, sizeof(row->curve_public));
+	memcpy(row->signing_public, keys.sign_public, sizeof(row->signing_public));
+	return true;
+}
+
+struct roster *roster_read_folder(const char *dir, struct err *err)
+{
+	struct roster_row *rows = NULL;
+	struct roster *roster = NULL;
+	size_t n = 0;
+	bool fine = true;
+	DIR *folder = dir[0] ? opendir(dir) : NULL;
+	if (dir[0] && !folder) {
+		err_set_errno(err, ERR_NOINPUT, _("cannot read the folder of keys %s"), dir);
+		return NULL;
+	}
+	for (struct dirent *entry; fine && folder && (entry = readdir(folder));)
+		if (ends_in_pub(entry->d_name))
+			fine = read_row(dir, entry->d_name, &rows, &n, err);
+	if (folder)
+		closedir(folder);
+	if (fine)
+		roster = roster_new(rows, n, err);
+	free(rows);
+	return roster;
 }
 
 static int key_of(const void *key, const void *element)

@@ -30,6 +30,9 @@ struct roster;
 struct roster *roster_new(const struct roster_row *rows, size_t n, struct err *err) MUST_CHECK;
 void roster_free(struct roster **rp);
 
+/* A roster of every public key file (.pub) in a folder, all active, by the names in them. "": nobody. */
+struct roster *roster_read_folder(const char *dir, struct err *err) MUST_CHECK;
+
 /* The row of a CURVE public key (Z85) or of an agent; NULL when there is none. Lives as long as the roster. */
 const struct roster_row *roster_by_key(const struct roster *r, const char *curve_public);
 const struct roster_row *roster_by_agent(const struct roster *r, const char *agent);

@@ -138,7 +138,7 @@ static const bool is_told[] = {
 };
 
 void tell_refused(struct session_core *c, struct agent *a, enum refusal_id why, const char *claimed,
-		  struct session_time now)
+		  const struct session_result *at, struct session_time now)
 {
 	int64_t last = a->told_us[why];
 	if (!is_told[why] || (last && now.monotonic_us - last < TELL_INTERVAL_US))
@@ -148,14 +148,15 @@ void tell_refused(struct session_core *c, struct agent *a, enum refusal_id why, 
 	field_text(e, "cause", counter_table[COUNTER_REFUSED_SUPERSEDED + why].cause);
 	field_number(e, "session", a->session);
 	field_text(e, "claimed", claimed);
-	field_number(e, "seq", a->committed);
+	field_number(e, "seq", at ? at->seq : a->committed);
+	field_text(e, "detail", at && at->detail ? at->detail : "");
 }
 
 void end_refused(struct session_core *c, struct agent *a, enum refusal_id why, const struct refusal_of *of,
 		 struct session_time now)
 {
 	refuse(c, a->id, a->peer, a->session, why, of);
-	tell_refused(c, a, why, a->id, now);
+	tell_refused(c, a, why, a->id, of->at, now);
 	end_session(c, a, COUNTER_SESSIONS_REFUSED);
 }
 
@@ -242,7 +243,7 @@ static bool may_speak(struct session_core *c, const struct session_message *m, s
 	struct agent *a = agent_find(c, m->user);
 	refuse(c, m->user, m->peer, a && a->peer == m->peer ? a->session : 0, why, &(struct refusal_of){0});
 	if (a) {
-		tell_refused(c, a, why, a->id, now);
+		tell_refused(c, a, why, a->id, NULL, now);
 		end_session(c, a, COUNTER_SESSIONS_REFUSED);
 	}
 	return false;
@@ -269,7 +270,7 @@ void session_take_message(struct session_core *c, const struct session_message *
 		end_refused(c, a, why, &(struct refusal_of){0}, now);
 	} else if (why != REFUSAL_NONE) {
 		refuse(c, a->id, m->peer, 0, why, &(struct refusal_of){0});
-		tell_refused(c, a, why, a->id, now);
+		tell_refused(c, a, why, a->id, NULL, now);
 	} else if (m->envelope->body_case == TRAM__V1__ENVELOPE__BODY_HELLO) {
 		take_hello(c, a, m, now);
 	} else {

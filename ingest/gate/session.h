@@ -71,6 +71,7 @@ struct session_result {
 	struct credit done;
 	enum session_job refused;
 	Tram__V1__RefusalCode refusal;
+	const char *detail; /* REFUSED: what was found, for the event; NULL is "" */
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
 	uint64_t check_id;

@@ -100,7 +100,7 @@ struct session_core {
 struct refusal_of {
 	Tram__V1__Envelope__BodyCase answers; /* 0: the session */
 	uint64_t check_id;
-	const struct session_result *at; /* NULL: no position */
+	const struct session_result *at; /* NULL: no position and no detail */
 };
 void refuse(struct session_core *c, const char *agent, uint64_t peer, uint64_t session, enum refusal_id why,
 	    const struct refusal_of *of);
@@ -131,7 +131,7 @@ void end_refused(struct session_core *c, struct agent *a, enum refusal_id why, c
 		 struct session_time now);
 /* Tells the event agent.refused, if this refusal is one that is told and was not told a moment ago. */
 void tell_refused(struct session_core *c, struct agent *a, enum refusal_id why, const char *claimed,
-		  struct session_time now);
+		  const struct session_result *at, struct session_time now);
 enum refusal_id judge_state(const struct session_core *c, const struct roster_row *row);
 bool lane_is_up(const struct session_core *c, const struct agent *a);
 struct credit tell_credit(struct session_core *c, struct agent *a, struct session_time now);

@@ -16,8 +16,8 @@
 #define TEXT_MAX    255
 #define TOLD_MAX    64 /* keys told of in ZAP_TELL_US; who comes with a new key each time must not fill the journal */
 
-/* The frames of a request, in order. */
-enum { VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, CREDENTIALS, FRAMES };
+/* The frames of a request, in order: what ROUTER puts before it, then ZAP's own. */
+enum { PEER, EMPTY, VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, CREDENTIALS, FRAMES };
 
 struct frame {
 	size_t len;
@@ -35,8 +35,15 @@ struct told {
 	int64_t at_us;
 };
 
+struct held {
+	struct request request;
+	int64_t since_us;
+};
+
 struct zap {
 	void *socket;
+	struct held held[ZAP_HELD_MAX];
+	size_t n_held;
 	struct counters *counters;
 	struct told told[TOLD_MAX];
 	size_t next_told;
@@ -46,7 +53,7 @@ struct zap *zap_open(void *context, struct counters *counters, struct err *err)
 {
 	struct zap *z = xcalloc(1, sizeof(*z));
 	z->counters = counters;
-	z->socket = zmq_socket(context, ZMQ_REP);
+	z->socket = zmq_socket(context, ZMQ_ROUTER);
 	if (!z->socket || zmq_bind(z->socket, ENDPOINT) != 0) {
 		err_set(err, ERR_OS, _("the door of the road cannot be opened: %s"), zmq_strerror(errno));
 		zap_close(&z);
@@ -137,8 +144,7 @@ static enum counter_id judge_state(const struct roster_row *row)
 	return row ? causes[row->state] : COUNTER_DOOR_UNKNOWN;
 }
 
-static enum counter_id judge(const struct request *r, const struct roster *agents, const struct roster *operators,
-			     const struct roster_row **ret_row)
+static enum counter_id judge(const struct request *r, const struct zap_book *book, const struct roster_row **ret_row)
 {
 	const struct frame *domain = &r->frames[DOMAIN];
 	*ret_row = NULL;
@@ -148,7 +154,7 @@ static enum counter_id judge(const struct request *r, const struct roster *agent
 		return COUNTER_DOOR_DOMAIN;
 	if (!r->key[0])
 		return COUNTER_DOOR_NO_KEY;
-	*ret_row = find(is(domain, ROAD_ZAP_DOMAIN) ? agents : operators, r->key);
+	*ret_row = find(is(domain, ROAD_ZAP_DOMAIN) ? book->agents : book->operators, r->key);
 	return judge_state(*ret_row);
 }
 
@@ -173,6 +179,8 @@ static void send_frame(void *socket, const void *data, size_t len, int flags)
 static void answer(struct zap *z, const struct request *r, enum counter_id verdict, const struct roster_row *row)
 {
 	const char *user = verdict == COUNTER_DOOR_OPENED ? row->agent : "";
+	send_frame(z->socket, r->frames[PEER].data, r->frames[PEER].len, ZMQ_SNDMORE);
+	send_frame(z->socket, "", 0, ZMQ_SNDMORE);
 	send_frame(z->socket, "1.0", 3, ZMQ_SNDMORE);
 	send_frame(z->socket, r->frames[REQUEST].data, r->frames[REQUEST].len, ZMQ_SNDMORE);
 	send_frame(z->socket, status(verdict), 3, ZMQ_SNDMORE);
@@ -202,21 +210,54 @@ static bool is_news(struct zap *z, const char *key, int64_t now_us)
 	return true;
 }
 
-void zap_serve(struct zap *z, const struct roster *agents, const struct roster *operators, int64_t now_us,
-	       void (*refused)(void *context, const struct zap_refusal *refusal), void *context)
+static void settle(struct zap *z, const struct zap_book *book, const struct request *r, int64_t now_us)
+{
+	const struct roster_row *row;
+	enum counter_id verdict = judge(r, book, &row);
+	answer(z, r, verdict, row);
+	count(z->counters, verdict);
+	if (verdict == COUNTER_DOOR_OPENED || !book->refused || !is_news(z, r->key, now_us))
+		return;
+	book->refused(book->context, &(struct zap_refusal){.cause = verdict,
+							   .domain = (const char *)r->frames[DOMAIN].data,
+							   .address = (const char *)r->frames[ADDRESS].data,
+							   .key = r->key,
+							   .agent = row ? row->agent : ""});
+}
+
+/* Whether a newer roster may think better of it. */
+static bool may_come_right(const struct request *r, const struct zap_book *book)
+{
+	const struct roster_row *row;
+	enum counter_id verdict = judge(r, book, &row);
+	return strcmp(status(verdict), "300") == 0 && is(&r->frames[DOMAIN], ROAD_ZAP_DOMAIN);
+}
+
+void zap_serve(struct zap *z, const struct zap_book *book, int64_t now_us)
 {
 	struct request r;
 	while (read_request(z, &r)) {
-		const struct roster_row *row;
-		enum counter_id verdict = judge(&r, agents, operators, &row);
-		answer(z, &r, verdict, row);
-		count(z->counters, verdict);
-		if (verdict == COUNTER_DOOR_OPENED || !refused || !is_news(z, r.key, now_us))
-			continue;
-		refused(context, &(struct zap_refusal){.cause = verdict,
-						       .domain = (const char *)r.frames[DOMAIN].data,
-						       .address = (const char *)r.frames[ADDRESS].data,
-						       .key = r.key,
-						       .agent = row ? row->agent : ""});
+		if (z->n_held < ZAP_HELD_MAX && may_come_right(&r, book))
+			z->held[z->n_held++] = (struct held){.request = r, .since_us = now_us};
+		else
+			settle(z, book, &r, now_us);
 	}
+}
+
+size_t zap_held(const struct zap *z)
+{
+	return z->n_held;
+}
+
+void zap_settle(struct zap *z, const struct zap_book *book, int64_t before_us, int64_t now_us)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < z->n_held; i++) {
+		struct held *h = &z->held[i];
+		if (h->since_us < before_us || now_us - h->since_us >= ZAP_HOLD_US)
+			settle(z, book, &h->request, now_us);
+		else if (kept++ != i)
+			z->held[kept - 1] = *h;
+	}
+	z->n_held = kept;
 }

@@ -6,6 +6,9 @@
  * (User-Id); on the feed an operator's key as the operator's name. Whoever is not (yet) known, suspended or revoked gets
  * 300, never 400 or 500, because those make the peer's libzmq stop for ever; a peer without CURVE gets 400, as it can
  * never come right. ZAP asks only at the handshake: who is let in is judged again at every message (session).
+ *
+ * A key of the road that would be turned away is held for a moment, until the roster has been read anew: an agent that
+ * was accepted a second ago comes in at its first knock. At most ZAP_HELD_MAX are held, none longer than ZAP_HOLD_US.
  */
 #ifndef TRAM_ZAP_H
 #define TRAM_ZAP_H
@@ -30,12 +33,25 @@ void zap_close(struct zap **zp);
 /* The socket, to poll for reading. */
 void *zap_socket(struct zap *z);
 
-/*
- * Answers every question that waits. agents: of the road; operators: of the feed; both may be NULL (nobody). refused is
- * told of each refusal, but of the same key only every ZAP_TELL_US, and of 64 keys at most in that time; all are counted.
- */
-#define ZAP_TELL_US INT64_C(600000000)
-void zap_serve(struct zap *z, const struct roster *agents, const struct roster *operators, int64_t now_us,
-	       void (*refused)(void *context, const struct zap_refusal *refusal), void *context);
+/* What the door knows, and who is told of refusals. */
+struct zap_book {
+	const struct roster *agents;    /* of the road; NULL: nobody */
+	const struct roster *operators; /* of the feed; NULL: nobody */
+	/* Told of each refusal, but of the same key only every ZAP_TELL_US, and of 64 keys at most in that time; all count. */
+	void (*refused)(void *context, const struct zap_refusal *refusal);
+	void *context;
+};
+#define ZAP_TELL_US  INT64_C(600000000)
+#define ZAP_HELD_MAX 64
+#define ZAP_HOLD_US  INT64_C(2000000)
+
+/* Answers every question that waits, or holds it. */
+void zap_serve(struct zap *z, const struct zap_book *book, int64_t now_us);
+
+/* How many are held. */
+size_t zap_held(const struct zap *z);
+
+/* Answers those that were held before a moment, when the roster was asked for, or for too long. */
+void zap_settle(struct zap *z, const struct zap_book *book, int64_t before_us, int64_t now_us);
 
 #endif

@@ -83,6 +83,14 @@ static void note(void *context, const struct zap_refusal *refusal)
 	snprintf(s->told_agent, sizeof(s->told_agent), "%s", refusal->agent);
 }
 
+/* Serves and settles at once, as if the roster had just been read. */
+static void serve(struct stage *s, int64_t now_us)
+{
+	const struct zap_book book = {.agents = s->agents, .operators = s->operators, .refused = note, .context = s};
+	zap_serve(s->zap, &book, now_us);
+	zap_settle(s->zap, &book, now_us + 1, now_us);
+}
+
 /* One turn of the loop: the door first, then what came through it. True when a message came. */
 static bool turn(struct stage *s, struct road_message *m)
 {
@@ -91,7 +99,7 @@ static bool turn(struct stage *s, struct road_message *m)
 	    {.socket = s->centre, .events = ZMQ_POLLIN},
 	};
 	zmq_poll(items, 2, 10);
-	zap_serve(s->zap, s->agents, s->operators, 1, note, s);
+	serve(s, 1);
 	(void)road_send(s->agent, "hello", 5);
 	return road_receive_from(s->centre, m) == ROAD_OK;
 }
@@ -210,7 +218,7 @@ static void every_question_has_its_answer(void **state)
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
 		uint64_t before = s->counters.at[questions[i].counter];
 		ask(socket, &questions[i]);
-		zap_serve(s->zap, s->agents, s->operators, 1, note, s);
+		serve(s, 1);
 		expect_answer(socket, "17", questions[i].status, questions[i].user);
 		assert_int_equal(s->counters.at[questions[i].counter], before + 1);
 	}
@@ -225,13 +233,13 @@ static void what_is_no_question_is_answered_all_the_same(void **state)
 	void *socket = zmq_socket(s->context, ZMQ_REQ);
 	assert_int_equal(zmq_connect(socket, "inproc://zeromq.zap.01"), 0);
 	put_frame(socket, "1.0", 3, false);
-	zap_serve(s->zap, NULL, NULL, 1, note, s);
+	serve(s, 1);
 	expect_answer(socket, "", "400", "");
 	put_frame(socket, "1.0", 3, true);
 	put_frame(socket, "1", 1, true);
 	put_frame(socket, wide, sizeof(wide), true);
 	put_frame(socket, "CURVE", 5, false);
-	zap_serve(s->zap, NULL, NULL, 1, note, s);
+	serve(s, 1);
 	expect_answer(socket, "1", "400", "");
 	assert_int_equal(s->counters.at[COUNTER_DOOR_MALFORMED], 2);
 	zmq_close(socket);
@@ -248,15 +256,45 @@ static void a_flood_of_keys_is_told_in_measure(void **state)
 		snprintf(keys.curve_public, sizeof(keys.curve_public), "%040d", i);
 		ask(socket,
 		    &(struct question){.version = "1.0", .domain = "tram.road", .mechanism = "CURVE", .keys = &keys});
-		zap_serve(s->zap, NULL, NULL, 1, note, s);
+		serve(s, 1);
 		expect_answer(socket, "17", "300", "");
 	}
 	assert_int_equal(s->told, 64);
 	assert_int_equal(s->counters.at[COUNTER_DOOR_UNKNOWN], 200);
 	ask(socket,
 	    &(struct question){.version = "1.0", .domain = "tram.road", .mechanism = "CURVE", .keys = &s->agent_keys});
-	zap_serve(s->zap, NULL, NULL, 1 + ZAP_TELL_US, note, s);
+	serve(s, 1 + ZAP_TELL_US);
 	assert_int_equal(s->told, 65);
+	zmq_close(socket);
+}
+
+/* A stranger waits for the roster that was asked for after its knock, and not for ever. */
+static void a_stranger_is_held_until_the_roster_is_read(void **state)
+{
+	struct stage *s = *state;
+	const struct question q = {
+	    .version = "1.0", .domain = "tram.road", .mechanism = "CURVE", .keys = &s->agent_keys};
+	struct zap_book book = {.refused = note, .context = s};
+	void *socket = zmq_socket(s->context, ZMQ_REQ);
+	char none[8];
+	assert_int_equal(zmq_connect(socket, "inproc://zeromq.zap.01"), 0);
+	ask(socket, &q);
+	zap_serve(s->zap, &book, 100);
+	zap_settle(s->zap, &book, 100, 101); /* asked for before the knock */
+	assert_int_equal(zap_held(s->zap), 1);
+	assert_int_equal(zmq_recv(socket, none, sizeof(none), ZMQ_DONTWAIT), -1);
+	set_agents(s, &s->agent_keys, ROSTER_ACTIVE);
+	book.agents = s->agents;
+	zap_settle(s->zap, &book, 101, 102);
+	expect_answer(socket, "17", "200", "agent-63-46");
+	assert_int_equal(s->told, 0);
+	book.agents = NULL;
+	ask(socket, &q);
+	zap_serve(s->zap, &book, 200);
+	zap_settle(s->zap, &book, 0, 200 + ZAP_HOLD_US - 1);
+	assert_int_equal(zap_held(s->zap), 1);
+	zap_settle(s->zap, &book, 0, 200 + ZAP_HOLD_US);
+	expect_answer(socket, "17", "300", "");
 	zmq_close(socket);
 }
 
@@ -267,6 +305,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_client_without_curve_gets_nothing_through, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_question_has_its_answer, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_no_question_is_answered_all_the_same, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_stranger_is_held_until_the_roster_is_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_flood_of_keys_is_told_in_measure, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

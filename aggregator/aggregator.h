@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * aggregator - the parts of the central service and what the main loop does with them. main.c has the loop.
+ *
+ * It waits until the store can be read (WAITING), then opens the road (SERVING); a stop finishes what lanes have begun
+ * (DRAINING) within a bounded time. One thread, beside the lanes' and the loader's.
+ */
+#ifndef TRAM_AGGREGATOR_H
+#define TRAM_AGGREGATOR_H
+
+#include "ctl.h"
+#include "feed.h"
+#include "gate.h"
+#include "lanes.h"
+#include "loader.h"
+#include "retry.h"
+#include "session.h"
+#include "settings.h"
+#include "zap.h"
+
+enum phase { WAITING, SERVING, DRAINING, ENDED };
+
+struct aggregator {
+	const char *settings_file;
+	struct settings settings;
+	struct keys keys;
+	struct counters counters;
+	enum phase phase;
+	struct err failure; /* kind not ERR_NONE: why it ends; said by main() */
+	int64_t started_us; /* wall */
+
+	int signals;
+	void *context;
+	struct ctl_server *control;
+	struct loader *loader;
+
+	/* since SERVING */
+	struct roster *roster, *operators;
+	struct catalogue *catalogue;
+	struct session_core *sessions;
+	struct lanes *lanes;
+	bool *store_is_up; /* by lane */
+	struct zap *zap;
+	struct gate *gate;
+	struct feed *feed;
+	struct arena *codebook;
+	bool more_waits; /* on the road: the next wait does not wait */
+
+	unsigned load_next; /* LOAD_…, once the loader is free */
+	bool load_failed, reloading;
+	struct retry load_retry;
+	/* monotonic: when the loader may be asked next, was asked last, was asked for what it last answered … */
+	int64_t load_at_us, asked_us, read_from_us, refresh_at_us;
+	int64_t told_waiting_us, drain_until_us, give_up_us;
+	char waiting_for[ERR_TEXT_MAX];
+};
+
+/* ---------------------------------------------------------------- from start to end (start.c) */
+
+/* Settings and keys are loaded; opens what does not need the store and asks for what does. */
+bool aggregator_start(struct aggregator *a, struct err *err) MUST_CHECK;
+/* Roster and catalogue are here: lanes, road, feed. Ownership of both goes to *a. */
+bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalogue *catalogue,
+		      struct err *err) MUST_CHECK;
+void aggregator_drain(struct aggregator *a, const char *reason);
+/* Closes everything. Lanes that have not stopped are left behind, for a process that ends. */
+void aggregator_close(struct aggregator *a);
+
+struct session_time aggregator_now(void);
+struct session_settings aggregator_session_settings(const struct aggregator *a);
+
+/* ---------------------------------------------------------------- the steps of a turn */
+
+void serve_signals(struct aggregator *a);       /* reload.c: reload, stop */
+void serve_loader(struct aggregator *a);        /* reload.c: roster and catalogue, read */
+void serve_door(struct aggregator *a);          /* traffic.c: handshakes */
+void serve_lanes(struct aggregator *a);         /* traffic.c: results: acknowledge, answer, publish */
+void serve_road(struct aggregator *a);          /* traffic.c: messages of agents */
+void serve_clock(struct aggregator *a);         /* traffic.c: heartbeats, silence, refresh, the end of a drain */
+void carry_out(struct aggregator *a);           /* traffic.c: what the sessions want done */
+extern const struct ctl_handler status_handler; /* status.c: the control socket */
+
+/* The level that log_level names. */
+enum log_level aggregator_log_level(const struct settings *s);
+
+/* catalogue.loaded, with what is in it. */
+void tell_catalogue(struct aggregator *a);
+
+/* An event of main's own; names and values by turns, closed by NULL. */
+void tell(struct aggregator *a, enum event_id id, ...) __attribute__((sentinel));
+
+#endif

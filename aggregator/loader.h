@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loader - reads roster and catalogue from the store, in a thread of its own, so that a PostgreSQL that does not answer
+ * never stops the main loop. It tries once each time it is asked; when to ask again is the caller's matter.
+ */
+#ifndef TRAM_LOADER_H
+#define TRAM_LOADER_H
+
+#include "catalogue.h"
+#include "roster.h"
+#include "store.h"
+
+enum { LOAD_ROSTER = 1, LOAD_CATALOGUE = 2 };
+
+/* What was read; belongs to whoever took it, freed with loaded_free(). */
+struct loaded {
+	unsigned asked;              /* what for */
+	enum store_result result;    /* STORE_OK: all of it is here */
+	struct err err;              /* otherwise: why not. ERR_DATA: what the store holds is not usable */
+	struct roster *roster;       /* NULL: not asked for, or failed */
+	struct catalogue *catalogue; /* the same */
+};
+void loaded_free(struct loaded **lp);
+
+struct loader;
+
+/* Starts the thread; it connects when first asked. Caller ends it with loader_stop(). */
+struct loader *loader_start(const char *database);
+
+/* Waits for what it is doing, at most for a few seconds; after that the thread is left behind, for a process that ends. */
+void loader_stop(struct loader **lp);
+
+/* Asks for LOAD_… ; false when it is still at an earlier question. */
+bool loader_ask(struct loader *l, unsigned what);
+
+/* Readable when an answer waits; and the answer, or NULL. */
+int loader_fd(const struct loader *l);
+struct loaded *loader_take(struct loader *l);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From start to end, in order. */
+#include "aggregator.h"
+
+#include "clock.h"
+#include "codebook.h"
+#include "daemon.h"
+#include "lang.h"
+#include "mem.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_SLACK   (64 << 10)         /* what a batch of one report has around it */
+#define FEED_MESSAGE   (1 << 20)          /* what a listener may say: subscriptions */
+#define LINGER_US      (1 * CLOCK_SECOND) /* last acknowledgements on their way out */
+#define CODEBOOK_ARENA ((size_t)16 << 20)
+#define FIELDS_MAX     8
+
+struct session_time aggregator_now(void)
+{
+	return (struct session_time){.wall_us = clock_wall_us(), .monotonic_us = clock_monotonic_us()};
+}
+
+/* ---------------------------------------------------------------- settings, as each part wants them */
+
+struct session_settings aggregator_session_settings(const struct aggregator *a)
+{
+	const struct settings *s = &a->settings;
+	return (struct session_settings){
+	    .credit = {.total_bytes = (uint64_t)s->credit_total,
+		       .most_bytes = (uint64_t)s->credit_agent,
+		       .least_bytes = (uint64_t)s->report_bytes + REPORT_SLACK,
+		       .most_batches = (uint32_t)s->credit_batches,
+		       .grace_us = 3 * s->heartbeat},
+	    .message_bytes = (uint64_t)s->message_bytes,
+	    .report_bytes = (uint64_t)s->report_bytes,
+	    .batch_bytes = (uint64_t)s->batch_bytes,
+	    .observations = (uint32_t)s->observations,
+	    .batch_reports = (uint32_t)s->batch_reports,
+	    .heartbeat_us = s->heartbeat,
+	    .ack_repeat_us = s->ack_repeat,
+	    .checks = (uint32_t)s->checks,
+	    .centre = &a->keys,
+	    .lanes = (unsigned)s->lanes,
+	    .random = gate_random,
+	};
+}
+
+static struct lane_settings lane_settings_of(const struct settings *s)
+{
+	return (struct lane_settings){
+	    .database = s->database,
+	    .group_rows = s->group_rows,
+	    .report_bytes = (uint64_t)s->report_bytes,
+	    .batch_bytes = (uint64_t)s->batch_bytes,
+	    .arena_bytes = (uint64_t)s->lane_arena,
+	    .observations = (uint32_t)s->observations,
+	    .judge = s->judge,
+	};
+}
+
+static struct road_settings road_settings_of(const struct settings *s)
+{
+	struct road_settings road;
+	road_settings_init(&road);
+	road.message_bytes = s->message_bytes + REPORT_SLACK;
+	road.high_water = s->high_water;
+	road.handshake_us = s->handshake;
+	road.ping_us = s->ping;
+	road.backlog = s->backlog;
+	road.linger_us = LINGER_US;
+	return road;
+}
+
+/* ---------------------------------------------------------------- telling */
+
+void tell(struct aggregator *a, enum event_id id, ...)
+{
+	struct log_field fields[FIELDS_MAX];
+	size_t n = 0;
+	va_list args;
+	va_start(args, id);
+	for (const char *name; (name = va_arg(args, const char *)); n++) {
+		assert(n < FIELDS_MAX);
+		fields[n] = (struct log_field){name, va_arg(args, const char *)};
+	}
+	va_end(args);
+	if (a->feed)
+		feed_tell(a->feed, id, "", "", clock_wall_us(), fields, n);
+	else
+		log_event(event_table[id].level, event_table[id].name, fields, n);
+}
+
+void tell_catalogue(struct aggregator *a)
+{
+	const struct indicator *indicators;
+	const struct dataflow *dataflows;
+	const struct provider *providers;
+	const struct area *areas;
+	const struct catalogue *c = a->catalogue;
+	tell(a, EVENT_CATALOGUE_LOADED, "version", log_num(catalogue_version(c)), "indicators",
+	     log_num((long long)catalogue_indicators(c, &indicators)), "dataflows",
+	     log_num((long long)catalogue_dataflows(c, &dataflows)), "providers",
+	     log_num((long long)catalogue_providers(c, &providers)), "areas",
+	     log_num((long long)catalogue_areas(c, &areas)), NULL);
+}
+
+enum log_level aggregator_log_level(const struct settings *s)
+{
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} levels[] = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING}, {"debug", LOG_LEVEL_DEBUG}};
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(s->log_level, levels[i].name) == 0)
+			return levels[i].level;
+	return LOG_LEVEL_INFO;
+}
+
+/* ---------------------------------------------------------------- starting */
+
+bool aggregator_start(struct aggregator *a, struct err *err)
+{
+	a->started_us = clock_wall_us();
+	a->load_retry = (struct retry){.base_us = CLOCK_SECOND / 5, .limit_us = 10 * CLOCK_SECOND};
+	a->operators = roster_read_folder(a->settings.feed_keys, err);
+	a->signals = a->operators ? daemon_signals(err) : -1;
+	if (a->signals < 0)
+		return false;
+	a->control = ctl_server_open(a->settings.control, &status_handler, a, err);
+	if (!a->control)
+		return false;
+	a->context = road_context_open();
+	a->loader = loader_start(a->settings.database);
+	a->load_next = LOAD_ROSTER | LOAD_CATALOGUE;
+	a->phase = WAITING;
+	return true;
+}
+
+static bool open_sockets(struct aggregator *a, struct err *err)
+{
+	const struct settings *s = &a->settings;
+	struct road_settings road = road_settings_of(s), feed = road;
+	bool feed_is_local = strncmp(s->feed, "ipc://", 6) == 0;
+	feed.message_bytes = FEED_MESSAGE;
+	feed.high_water = s->feed_high_water;
+	a->zap = zap_open(a->context, &a->counters, err);
+	if (a->zap)
+		a->feed = feed_open(a->context, s->feed, feed_is_local ? NULL : &a->keys, &feed, gate_random(NULL),
+				    &a->counters, err);
+	if (a->feed)
+		a->gate = gate_open(a->context, s->road, &a->keys, &road, &a->counters, err);
+	return a->gate != NULL;
+}
+
+static void tell_started(struct aggregator *a)
+{
+	char road[ROAD_ENDPOINT_MAX], feed[ROAD_ENDPOINT_MAX];
+	road_endpoint(gate_socket(a->gate), road);
+	road_endpoint(feed_socket(a->feed), feed);
+	tell(a, EVENT_AGGREGATOR_STARTED, "version", TRAM_VERSION, "lanes", log_num(lanes_count(a->lanes)), "road",
+	     road, "feed", feed, "catalogue", log_num(catalogue_version(a->catalogue)), "agents",
+	     log_num((long long)roster_count(a->roster, ROSTER_ACTIVE)), NULL);
+}
+
+bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalogue *catalogue, struct err *err)
+{
+	const struct lane_settings lane = lane_settings_of(&a->settings);
+	const struct session_settings session = aggregator_session_settings(a);
+	a->roster = roster;
+	a->catalogue = catalogue;
+	a->codebook = arena_new(CODEBOOK_ARENA);
+	a->store_is_up = xcalloc((size_t)a->settings.lanes, sizeof(*a->store_is_up));
+	for (int64_t i = 0; i < a->settings.lanes; i++)
+		a->store_is_up[i] = true;
+	a->sessions = session_core_new(&session, roster, catalogue_version(catalogue), &a->counters);
+	a->lanes = lanes_start(&lane, (unsigned)a->settings.lanes, (size_t)a->settings.lane_queue, catalogue);
+	if (!open_sockets(a, err))
+		return false;
+	a->phase = SERVING;
+	tell_catalogue(a);
+	tell_started(a);
+	daemon_ready(_("takes reports"));
+	return true;
+}
+
+/* ---------------------------------------------------------------- ending */
+
+void aggregator_drain(struct aggregator *a, const char *reason)
+{
+	if (a->phase == WAITING) {
+		a->phase = ENDED;
+		return;
+	}
+	if (a->phase == DRAINING) { /* asked twice: at once */
+		a->drain_until_us = clock_monotonic_us();
+		return;
+	}
+	daemon_stopping();
+	tell(a, EVENT_AGGREGATOR_STOPPING, "reason", reason, NULL);
+	a->phase = DRAINING;
+	a->drain_until_us = clock_monotonic_us() + a->settings.drain;
+	session_stop(a->sessions);
+	lanes_stop(a->lanes);
+}
+
+/* Lanes that were started and not drained: nothing of theirs is acknowledged yet. */
+static void end_lanes(struct aggregator *a)
+{
+	if (!a->lanes || lanes_have_stopped(a->lanes)) {
+		lanes_free(&a->lanes);
+		return;
+	}
+	for (unsigned i = 0; i < lanes_count(a->lanes); i++)
+		if (!lanes_has_stopped(a->lanes, i))
+			tell(a, EVENT_LANE_ABANDONED, "lane", log_num(i), NULL);
+}
+
+void aggregator_close(struct aggregator *a)
+{
+	end_lanes(a);
+	ctl_server_close(&a->control);
+	loader_stop(&a->loader);
+	gate_close(&a->gate);
+	feed_close(&a->feed);
+	zap_close(&a->zap);
+	road_context_close(&a->context);
+	session_core_free(&a->sessions);
+	roster_free(&a->roster);
+	roster_free(&a->operators);
+	catalogue_unref(&a->catalogue);
+	arena_free(&a->codebook);
+	free(a->store_is_up);
+	settings_clear(&a->settings);
+	keys_wipe(&a->keys);
+}
