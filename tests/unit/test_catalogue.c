@@ -346,6 +346,8 @@ static const struct change changes[] = {
     {"providers.csv", "P63-02,", "63/02", "63/01", "area '63/01' has a provider on an earlier line already", NULL},
     {"providers.csv", "P63-02,", "63/02", "VN", "area 'VN' is a nation; this kind of provider needs a province", NULL},
     {"providers.csv", "P63-02,", "P63-02", "P63-01", "'P63-01' stands on an earlier line already", NULL},
+    {"providers.csv", "P63-02,", "P63-02", "a123456789b123456789c123456789d123456789e123456789f123456789abcde",
+     "is no code", NULL},
     {"providers.csv", "P63-02,", "agent-63-02", "Agent-63-02", "agent 'Agent-63-02'", NULL},
     {"source_systems.csv", "egdi,", "egdi", "gii", "'gii' stands on an earlier line already", "source_systems.csv"},
     {"sources.csv", "dx-day-2022-10-10", "dx-day-2022-10-10", "dx-day",
@@ -405,6 +407,13 @@ static const struct change changes[] = {
     {"cross_rules.csv", NULL, NULL,
      "circle,DUNG-07,etransaction_law_affected_laws,=,etransaction_law_affected_documents,0,skip_any,J,vòng,circle",
      "directly or in a circle", "cross_rules.csv"},
+    {"cross_rules.csv", "digital_seaport_cost_range,", ",digital_seaport_cost_vs_foreign_high,",
+     ",digital_seaport_cost_vs_foreign_low,", "is compared with itself", NULL},
+    {"cross_rules.csv", "etransaction_documents_total,", "affected_laws +", "affected_laws + 1000001", "cannot be read",
+     NULL},
+    {"cross_rules.csv", "etransaction_documents_total,",
+     "etransaction_law_affected_laws + etransaction_law_affected_guidance", "nothing + nowhere",
+     "indicator 'nowhere' is not in", NULL},
     /* published figures */
     {"published_figures.csv", "1,psp_registered_accounts", "psp_registered_accounts", "psp_accounts",
      "indicator 'psp_accounts'", NULL},
@@ -413,6 +422,8 @@ static const struct change changes[] = {
     {"published_figures.csv", "1,psp_registered_accounts", "account,6", "person,6",
      "unit 'person' is not the indicator's", NULL},
     {"published_figures.csv", "1,psp_registered_accounts", "16.4", "", "there is no value", NULL},
+    {"published_figures.csv", "2,psp_online_procedures", ",6325,", ",,", "there is no value", NULL},
+    {"published_figures.csv", "2,psp_online_procedures", ",4543,", ",,", "there is no value", NULL},
     {"published_figures.csv", "1,psp_registered_accounts", "16.4", "1.6e7", "value: '1.6e7' is no figure", NULL},
     {"published_figures.csv", "3,project06", "3,project06", "1,project06", "figure_no 1 stands on an earlier line",
      NULL},
@@ -592,6 +603,156 @@ static void test_mistakes_are_all_told(void **state)
 	catalogue_mistakes_free(mistakes, n);
 }
 
+static void test_a_mistake_is_of_the_line_where_its_row_begins(void **state)
+{
+	static const char content[] = "source,date,event_vi,publisher\n"
+				      "\"a\nb\",2024-01-01,x,\n"
+				      "\n"
+				      "c,2024-01-01,\"x\n\ny\",\n"
+				      "d,today,x,\n";
+	struct catalogue_mistake *mistakes;
+	size_t n;
+
+	(void)state;
+	assert_null(with_content("sources.csv", content, &mistakes, &n));
+	assert_int_equal(mistakes[0].line, 2);
+	assert_non_null(strstr(mistakes[0].text, "is no code"));
+	assert_int_equal(mistakes[1].line, 8);
+	assert_non_null(strstr(mistakes[1].text, "'today'"));
+	catalogue_mistakes_free(mistakes, n);
+}
+
+/* ---------------------------------------------------------------- what is no mistake */
+
+static struct catalogue *fine_content(const char *file, const char *content)
+{
+	struct catalogue_mistake *mistakes;
+	struct catalogue *c;
+	size_t n;
+
+	c = with_content(file, content, &mistakes, &n);
+	print_mistakes(mistakes, n);
+	assert_non_null(c);
+	catalogue_mistakes_free(mistakes, n);
+	return c;
+}
+
+static struct catalogue *fine_change(const char *file, const char *line_with, const char *from, const char *to)
+{
+	int line;
+	char *content =
+	    change_content(shipped_file(file)->content, &(struct change){file, line_with, from, to, NULL, NULL}, &line);
+	struct catalogue *c = fine_content(file, content);
+
+	free(content);
+	return c;
+}
+
+static void test_values_at_their_bounds(void **state)
+{
+	static const struct {
+		const char *file, *line_with, *from, *to;
+	} fine[] = {
+	    {"calendars.csv", "decree_09_2019,M", ",15,", ",28,"},
+	    {"calendars.csv", "decree_09_2019,M", ",15,", ",0,"},
+	    {"indicators.csv", "population,", ",y,800,", ",y,36500,"},
+	    {"indicators.csv", "population,", ",y,800,", ",y,1,"},
+	    {"indicators.csv", "population,", ",y,0,,", ",y,4,4,"},
+	    {"indicators.csv", "population,", ",SEX,", ",,"},
+	    {"dataflows.csv", "governance,", "2021-01-01,", "2021-01-01,2021-01-01"},
+	    {"dataflows.csv", "governance,", "circular_02_2023", ""},
+	    {"areas.csv", "63/01,", "8717600", "0"},
+	    {"providers.csv", "P63-02,", "P63-02", "a123456789b123456789c123456789d123456789e123456789f123456789abcd"},
+	    {"cross_rules.csv", "etransaction_documents_total,", "affected_laws +", "affected_laws + 1000000"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+		struct catalogue *c = fine_change(fine[i].file, fine[i].line_with, fine[i].from, fine[i].to);
+
+		catalogue_unref(&c);
+	}
+}
+
+static void test_frequencies_have_their_own_days(void **state)
+{
+	struct catalogue *c = fine_change("calendars.csv", "decree_09_2019,A", "A,-1,15,0,14", "A,0,1,0,0");
+	const struct dataflow *d = catalogue_dataflow(c, "digital_economy_province");
+	struct period p;
+	int32_t from, to;
+
+	(void)state;
+	assert_true(period_parse("2024", &p) && catalogue_period_dates(d, &p, &from, &to));
+	assert_int_equal(from, day("2024-01-01"));
+	assert_true(period_parse("2024-S1", &p) && catalogue_period_dates(d, &p, &from, &to));
+	assert_int_equal(from, day("2023-12-15"));
+	catalogue_unref(&c);
+	c = fine_change("dataflows.csv", "governance,", "circular_02_2023", "");
+	assert_false(catalogue_due_date(catalogue_dataflow(c, "governance"), &p, &to));
+	catalogue_unref(&c);
+}
+
+/* The file with the line that begins so and the next one exchanged; caller frees. */
+static char *exchange_lines(const char *content, const char *with)
+{
+	const char *first = line_that_begins(content, with), *second = strchr(first, '\n') + 1,
+		   *rest = strchr(second, '\n') + 1;
+	char *ret;
+
+	assert_true(asprintf(&ret, "%.*s%.*s%.*s%s", (int)(first - content), content, (int)(rest - second), second,
+			     (int)(second - first), first, rest) > 0);
+	return ret;
+}
+
+static void test_rows_of_an_area_in_any_order(void **state)
+{
+	char *content = exchange_lines(shipped_file("areas.csv")->content, "63/46,");
+	struct catalogue *c = fine_content("areas.csv", content);
+	const struct area *rows[2];
+
+	(void)state;
+	assert_int_equal(catalogue_area_history(c, "63/46", rows, 2), 2);
+	assert_string_equal(rows[0]->short_name_vi, "Thừa Thiên Huế");
+	assert_string_equal(rows[1]->short_name_vi, "Huế");
+	catalogue_unref(&c);
+	free(content);
+}
+
+#define CROSS_HEAD "code,rule,left,operator,right,tolerance,missing,severity,note_vi,note_en\n"
+
+static void test_comparisons_in_any_order(void **state)
+{
+	struct catalogue *c = fine_content(
+	    "cross_rules.csv",
+	    CROSS_HEAD "a,DUNG-11,dx_pilot_provinces_target_low,<=,dx_pilot_provinces_target_high,0,skip_any,J,x,x\n"
+		       "b,DUNG-11,psp_new_accounts,<=,psp_registered_accounts,0,skip_any,J,x,x\n"
+		       "c,DUNG-11,dx_pilot_provinces_target_low,<=,dx_pilot_ministries_target_high,0,skip_any,J,x,x\n");
+	const struct indicator *low = catalogue_indicator(c, "dx_pilot_provinces_target_low");
+	const struct cross_rule *rules;
+
+	(void)state;
+	assert_int_equal(catalogue_cross_rules(c, &rules), 3);
+	assert_int_equal(low->n_cross_rules, 2);
+	assert_string_equal(low->cross_rules[0]->code, "a");
+	assert_string_equal(low->cross_rules[1]->code, "c");
+	catalogue_unref(&c);
+}
+
+/* Two sums may share a part. */
+static void test_a_diamond_is_no_circle(void **state)
+{
+	struct catalogue *c = fine_content(
+	    "cross_rules.csv", CROSS_HEAD
+	    "a,DUNG-07,etransaction_law_affected_documents,=,etransaction_law_affected_treaties + "
+	    "etransaction_law_affected_laws,0,"
+	    "skip_any,J,x,x\n"
+	    "b,DUNG-07,etransaction_law_affected_treaties,=,etransaction_law_affected_guidance,0,skip_any,J,x,x\n"
+	    "c,DUNG-07,etransaction_law_affected_laws,=,etransaction_law_affected_guidance,0,skip_any,J,x,x\n");
+
+	(void)state;
+	catalogue_unref(&c);
+}
+
 /* What a spreadsheet or an editor does to a file without harm: BOM, CRLF, columns in another order, no last newline. */
 static void test_forms_that_are_fine(void **state)
 {
@@ -630,6 +791,12 @@ int main(void)
 	    cmocka_unit_test(test_mistakes),
 	    cmocka_unit_test(test_mistakes_are_all_told),
 	    cmocka_unit_test(test_forms_that_are_fine),
+	    cmocka_unit_test(test_a_mistake_is_of_the_line_where_its_row_begins),
+	    cmocka_unit_test(test_values_at_their_bounds),
+	    cmocka_unit_test(test_frequencies_have_their_own_days),
+	    cmocka_unit_test(test_rows_of_an_area_in_any_order),
+	    cmocka_unit_test(test_comparisons_in_any_order),
+	    cmocka_unit_test(test_a_diamond_is_no_circle),
 	};
 
 	return cmocka_run_group_tests(tests, load_shipped, unload_shipped);

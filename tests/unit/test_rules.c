@@ -177,6 +177,13 @@ static const struct row rows[] = {
      'B', "value", "0.0002405 × 10^6"},
     {"DUNG-06", "ratio", "num=0.0000715; den=0.0001; value=0.000072; mult=6", 1, SILENT},
 
+    {"DUNG-06", "centre",
+     "dataflow=digital_platforms; indicator=digital_seaport_cost_vs_foreign_low; value=10; num=1; den=2", 1, 'B',
+     "value"},
+    {"DUNG-06", "centre",
+     "dataflow=digital_platforms; indicator=digital_seaport_cost_vs_foreign_low; value=10; num=1; den=10", 1, SILENT},
+    {"DUNG-06", "ratio", "num=; value=70", 1, SILENT},
+
     /* totals and parts, related indicators */
     {"DUNG-07", "centre",
      "indicator=etransaction_law_affected_documents; value=139; 2.indicator=etransaction_law_affected_treaties; "
@@ -237,6 +244,7 @@ static const struct row rows[] = {
     {"DU-01", "province", "prepared_by=", 0, 'B', "prepared_by"},
     {"DU-01", "province", "purpose=", 0, 'W', "purpose", ""},
     {"DU-01", "province", "purpose=9", 0, 'W', "purpose", "9"},
+    {"DU-01", "province", "purpose=correction; reason=kiểm tra lại", 0, SILENT},
     {"DU-01", "province", "from=2023-12-15; to=2024-06-14", 0, SILENT},
     {"DU-01", "province", "from=2024-01-01; to=2024-06-30", 0, 'W', "period_from", "2024-01-01 … 2024-06-30",
      "2023-12-15 … 2024-06-14"},
@@ -262,6 +270,9 @@ static const struct row rows[] = {
      SILENT},
     {"DU-03", "province", "num=1; den=2", 1, 'W', "numerator"},
 
+    {"DU-03", "province", "den=2", 1, 'W', "numerator"},
+    {"DU-03", "province", "num=1", 1, 'W', "numerator"},
+
     /* missing is not zero */
     {"DU-04", "province", "value=0", 1, SILENT},
     {"DU-04", "province", "value=", 1, 'B', "value"},
@@ -272,6 +283,9 @@ static const struct row rows[] = {
     {"DU-04", "province", "value=0; missing=late", 1, 'B', "missing_reason", "late"},
     {"DU-04", "province", "value=5; status=M", 1, 'B', "obs_status", "M"},
     {"DU-04", "province", "value=; missing=6", 1, 'B', "missing_reason", "6"},
+    {"DU-04", "province", "value=; missing=system_down", 1, SILENT},
+    {"DU-04", "province", "value=; den=5; missing=late", 1, 'B', "missing_reason", "late"},
+    {"DU-04", "province", "value=; num=5; missing=late", 1, 'B', "missing_reason", "late"},
     {"DU-04", "ratio", "value=; num=71; den=", 1, 'B', "value"},
     {"DU-04", "province", "value=; action=withdraw; p1.value=5; reason=nhầm tỉnh", 1, SILENT},
     {"DU-04", "province", "value=5; action=withdraw; p1.value=5; reason=nhầm tỉnh", 1, 'B', "action"},
@@ -290,6 +304,8 @@ static const struct row rows[] = {
     {"SACH-01", "province", "p1.value=190123; p1.withdrawn=1", 1, SILENT},
     {"SACH-01", "province", "p1.withdrawn=1; value=; action=withdraw; reason=nhầm tỉnh", 1, 'I', "value", "withdrawn"},
     {"SACH-01", "province", "p1.missing=late; value=; missing=late", 1, 'I', "value", "late"},
+    {"SACH-01", "province", "p1.value=190123; p1.status= ", 1, 'I'},
+    {"SACH-01", "province", "p1.missing=late; p1.status= ; value=; missing=late", 1, 'I'},
     {"SACH-01", "ratio", "p1.value=71; p1.num=71; p1.den=100", 1, 'I', "value", "71"},
     {"SACH-01", "ratio", "value=; p1.num=71; p1.den=100", 1, 'I', "value", "71/100"},
     {"SACH-01", "ratio", "p1.value=71; p1.num=710; p1.den=1000", 1, SILENT},
@@ -384,6 +400,10 @@ static const struct row rows[] = {
     {"SACH-06", "province", "approved_by=N/A", 0, 'B', "approved_by"},
     {"SACH-06", "province", "reason=09:303850", 0, 'B', "reason", "09:303850"},
     {"SACH-06", "province", "reason=09:30", 0, SILENT},
+    {"SACH-06", "province", "reason=a1:234567", 0, SILENT},
+    {"SACH-06", "province", "reason=1", 0, SILENT},
+    {"SACH-06", "centre", "dataflow=digital_infrastructure; indicator=fixed_broadband_speed_yoy_growth; value=-9", 1,
+     SILENT},
     {"SACH-06", "province", "", 0, SILENT},
 
     /* units */
@@ -525,6 +545,7 @@ static const struct {
     {"province", "value=; missing=not_applicable", "A", "PPPP"},
     {"province", "value=", "R", "PFPP"},
     {"ratio", "num=; den=", "R", "PFPP"},
+    {"province", "from=2024-06-14; to=2024-06-14", "A", "PWPP"},
     {"province", "observations=0", "", "PFPP"},
 };
 
@@ -779,6 +800,241 @@ static void test_published_figures(void **state)
 	}
 }
 
+static bool is_sound_text(const char *s)
+{
+	size_t at;
+
+	return s && *s && text_check(s, strlen(s), &at) == TEXT_FINE;
+}
+
+/* ---------------------------------------------------------------- what other catalogues would say */
+
+/* The shipped catalogue with the first `from` in one file changed, or (NULL) with all of that file's content changed. */
+static struct catalogue *changed_catalogue(const char *file, const char *from, const char *to)
+{
+	struct catalogue_mistake *mistakes;
+	struct catalogue_file *files;
+	struct catalogue *c;
+	size_t n_files, n;
+	char *content;
+	const char *kept = NULL, *at;
+
+	assert_true(catalogue_read_folder(TRAM_SOURCE_DIR "/deploy/catalogue", &files, &n_files, NULL));
+	for (size_t i = 0; i < n_files; i++) {
+		if (strcmp(files[i].name, file) != 0) {
+			continue;
+		}
+		kept = files[i].content;
+		at = from ? strstr(kept, from) : kept;
+		assert_non_null(at);
+		assert_true(asprintf(&content, "%.*s%s%s", (int)(at - kept), kept, to, from ? at + strlen(from) : "") >
+			    0);
+		files[i].content = content;
+		files[i].len = strlen(content);
+	}
+	assert_non_null(kept);
+	c = catalogue_new(files, n_files, 2, &mistakes, &n);
+	for (size_t i = 0; i < n; i++) {
+		print_error("%s:%d: %s\n", mistakes[i].file, mistakes[i].line, mistakes[i].text);
+	}
+	assert_non_null(c);
+	catalogue_mistakes_free(mistakes, n);
+	catalogue_files_free(files, n_files);
+	free((char *)(uintptr_t)kept);
+	return c;
+}
+
+static void expect_with(const char *file, const char *from, const char *to, const struct row *row)
+{
+	struct catalogue *c = changed_catalogue(file, from, to);
+	struct given g;
+
+	given_start(&g, row->kind);
+	given_set(&g, row->settings);
+	given_judge(&g, c);
+	if (!is_as_said(row, given_finding(&g, row->rule, row->line, row->field))) {
+		given_print(&g);
+		fail_msg("%s with %s, where %s has %s", row->rule, row->settings, file, to);
+	}
+	given_end(&g);
+	catalogue_unref(&c);
+}
+
+/* A file of one comparison; T, L and G stand for the documents' parts. Caller frees. */
+static char *comparison_file(const char *rule)
+{
+	char *file = calloc(1, 8192);
+
+	assert_non_null(file);
+	strcat(file, "code,rule,left,operator,right,tolerance,missing,severity,note_vi,note_en\n"
+		     "test,DUNG-07,etransaction_law_affected_documents,");
+	for (; *rule; rule++) {
+		const char *name = *rule == 'T'   ? "etransaction_law_affected_treaties"
+				   : *rule == 'L' ? "etransaction_law_affected_laws"
+				   : *rule == 'G' ? "etransaction_law_affected_guidance"
+						  : NULL;
+
+		strncat(file, name ? name : rule, name ? 64 : 1);
+	}
+	return strcat(file, ",ghi chú,note\n");
+}
+
+/* a OP b …: treaties 11, laws 26, guidance 113; the left is the number of documents. */
+static void test_comparisons_are_data(void **state)
+{
+	static const struct {
+		const char *rule, *settings;
+		char severity;
+		const char *expected;
+	} cases[] = {
+	    {"=,T + 2 L,0,skip_any,J", "value=63", SILENT, NULL},
+	    {"=,T + 2 L,0,skip_any,J", "value=64", 'J', "11 + 2 × 26 = 63"},
+	    {"=,G - L - 2 T,0,skip_any,W", "value=65", SILENT, NULL},
+	    {"=,G - L - 2 T,0,skip_any,W", "value=66", 'W', "113 − 26 − 2 × 11 = 65"},
+	    {"=,-T + G,0,skip_any,I", "value=1", 'I', "−11 + 113 = 102"},
+	    {"=,T + L,2,skip_any,B", "value=39", SILENT, NULL},
+	    {"=,T + L,2,skip_any,B", "value=35", SILENT, NULL},
+	    {"=,T + L,2,skip_any,B", "value=40", 'B', "11 + 26 = 37"},
+	    {"=,T + L,2,skip_any,B", "value=34", 'B', "11 + 26 = 37"},
+	    {"<=,T + L,2,skip_any,J", "value=39", SILENT, NULL},
+	    {"<=,T + L,2,skip_any,J", "value=40", 'J', "≤ 11 + 26 = 37"},
+	    {">=,T + L,2,skip_any,J", "value=35", SILENT, NULL},
+	    {">=,T + L,2,skip_any,J", "value=34", 'J', "≥ 11 + 26 = 37"},
+	    {">=,T,0,skip_any,J", "value=10", 'J', "≥ 11"},
+	    /* what is missing */
+	    {"=,T + L,0,skip_any,J", "value=5; 3.value=; 3.missing=late", SILENT, NULL},
+	    {"=,T + L,0,skip_all,J", "value=11; 3.value=; 3.missing=late", SILENT, NULL},
+	    {"=,T + L,0,skip_all,J", "value=5; 3.value=; 3.missing=late", 'J', "11 + 0 = 11"},
+	    {"=,T + L,0,skip_all,J", "value=5; 2.value=; 2.missing=late; 3.value=; 3.missing=late", SILENT, NULL},
+	    {"=,T + L,0,never_skip,J", "value=5; 2.value=; 2.missing=late; 3.value=; 3.missing=late", 'J', "0 + 0 = 0"},
+	    {"=,T + L,0,never_skip,J", "value=; missing=late", SILENT, NULL},
+	    /* a sum beyond 18 digits has no exact answer, and nothing is said */
+	    {"=,T + L,0,skip_any,J", "value=5; 2.value=999999999999999998; 3.value=999999999999999998", SILENT, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char settings[512], *file = comparison_file(cases[i].rule);
+
+		snprintf(settings, sizeof settings,
+			 "indicator=etransaction_law_affected_documents; "
+			 "2.indicator=etransaction_law_affected_treaties; 2.value=11; "
+			 "3.indicator=etransaction_law_affected_laws; 3.value=26; "
+			 "4.indicator=etransaction_law_affected_guidance; "
+			 "4.value=113; %s",
+			 cases[i].settings);
+		expect_with("cross_rules.csv", NULL, file,
+			    &(struct row){"DUNG-07", "centre", settings, 1, cases[i].severity, "value", NULL,
+					  cases[i].expected});
+		free(file);
+	}
+}
+
+/* The text of a long sum is cut between two characters. */
+static void test_a_long_sum(void **state)
+{
+	char rule[512] = "=,T", settings[256];
+	const struct finding *f;
+	struct catalogue *c;
+	struct given g;
+	char *file;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		strcat(rule, i % 2 ? " + 9 T" : " - 9 T");
+	}
+	file = comparison_file(strcat(rule, ",0,skip_any,J"));
+	c = changed_catalogue("cross_rules.csv", NULL, file);
+	for (int digits = 8; digits < 15; digits++) {
+		snprintf(settings, sizeof settings,
+			 "indicator=etransaction_law_affected_documents; "
+			 "2.indicator=etransaction_law_affected_treaties; 2.value=%.*s",
+			 digits, "123456789012345");
+		given_start(&g, "centre");
+		given_set(&g, settings);
+		given_judge(&g, c);
+		f = given_finding(&g, "DUNG-07", 1, NULL);
+		assert_non_null(f);
+		assert_true(is_sound_text(f->expected));
+		given_end(&g);
+	}
+	catalogue_unref(&c);
+	free(file);
+}
+
+static void test_other_definitions(void **state)
+{
+	static const struct {
+		const char *file, *from, *to;
+		struct row row;
+	} cases[] = {
+	    /* an upper bound of a ratio that is no part of a whole, and whose value is not stated */
+	    {"indicators.csv",
+	     "person_per_km2,người/km2,0,1,n,0,,",
+	     "person_per_km2,người/km2,0,1,n,0,50,",
+	     {"DUNG-04", "statistics", "indicator=population_density; value=; num=100; den=2", 1, SILENT}},
+	    {"indicators.csv",
+	     "person_per_km2,người/km2,0,1,n,0,,",
+	     "person_per_km2,người/km2,0,1,n,0,50,",
+	     {"DUNG-04", "statistics", "indicator=population_density; value=; num=100.1; den=2", 1, 'B', "numerator",
+	      "100.1", "0 … 50"}},
+	    {"indicators.csv",
+	     "person_per_km2,người/km2,0,1,n,0,,",
+	     "person_per_km2,người/km2,0,1,n,,50,",
+	     {"DUNG-04", "statistics", "indicator=population_density; value=51; num=102; den=2", 1, 'B', "value", "51",
+	      "≤ 50"}},
+	    /* the last day of a definition, and of a dataflow */
+	    {"indicators.csv",
+	     "population_db,2021-01-01,",
+	     "population_db,2021-01-01,2023-01-01",
+	     {"DUNG-03", "statistics", "", 1, SILENT}},
+	    {"indicators.csv",
+	     "population_db,2021-01-01,",
+	     "population_db,2021-01-01,2022-12-31",
+	     {"DUNG-03", "statistics", "", 1, 'B', "time_period", "2023", "2021-01-01 … 2022-12-31"}},
+	    {"dataflows.csv",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,2023-12-31",
+	     {"DUNG-03", "statistics", "", 0, SILENT}},
+	    {"dataflows.csv",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,2023-12-30",
+	     {"DUNG-03", "statistics", "", 0, 'B', "dataflow", "province_statistics @ 2023-12-31",
+	      "2021-01-01 … 2023-12-30"}},
+	    /* several dimensions, of which one's name begins with the other's */
+	    {"dimensions.csv",
+	     "SEX,F,Nữ,Female",
+	     "SEX,F,Nữ,Female\nSE,1,một,one",
+	     {"DUNG-03", "statistics", "dim=SE=1", 1, 'B', "dimensions"}},
+	    {"dimensions.csv",
+	     "SEX,F,Nữ,Female",
+	     "SEX,F,Nữ,Female\nEX,1,một,one",
+	     {"DUNG-03", "statistics", "dim=EX=1", 1, 'B', "dimensions"}},
+	    /* parameters */
+	    {"parameters.csv", "SACH-06.nines,3", "SACH-06.nines,4", {"SACH-06", "province", "value=999", 1, SILENT}},
+	    {"parameters.csv", "SACH-06.nines,3", "SACH-06.nines,4", {"SACH-06", "province", "value=9999", 1, 'J'}},
+	    {"parameters.csv",
+	     "seconds,300",
+	     "seconds,0",
+	     {"SONG-04", "province", "handed_in=2024-06-05T08:00:01+07:00", 0, 'W', "handed_in_at"}},
+	    {"parameters.csv", "seconds,300", "seconds,0", {"SONG-04", "province", "", 0, SILENT}},
+	    /* no bound below: nothing is too small to be true */
+	    {"indicators.csv",
+	     "count,account,tài khoản,6,1,y,0,",
+	     "count,account,tài khoản,6,1,y,,",
+	     {"SACH-06", "province", "value=-1", 1, SILENT}},
+	    {"indicators.csv",
+	     "count,account,tài khoản,6,1,y,0,",
+	     "count,account,tài khoản,6,1,y,-1,",
+	     {"SACH-06", "province", "value=-1", 1, SILENT}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
 /* ---------------------------------------------------------------- texts */
 
 static void test_messages(void **state)
@@ -810,13 +1066,6 @@ static void test_messages(void **state)
 	f = given_finding(&g, "SACH-06", 1, NULL);
 	assert_non_null(strstr(finding_remedy(f, true), "--justify")); /* of its case, not of the rule */
 	given_end(&g);
-}
-
-static bool is_sound_text(const char *s)
-{
-	size_t at;
-
-	return s && *s && text_check(s, strlen(s), &at) == TEXT_FINE;
 }
 
 static void test_texts_of_the_table(void **state)
@@ -908,6 +1157,12 @@ static void test_figures(void **state)
 	judge(&g, "province", "from=2024-01-01; to=2024-05-31");
 	assert_int_equal(g.j.period_from, date_from_civil(2024, 1, 1));
 	assert_int_equal(g.j.period_to, date_from_civil(2024, 5, 31));
+	given_end(&g);
+	judge(&g, "province", "unit=person");
+	assert_false(g.j.figures[0].unit_ok);
+	given_end(&g);
+	judge(&g, "province", "value=5; mult=18");
+	assert_false(g.j.figures[0].unit_ok || g.j.figures[0].has_value);
 	given_end(&g);
 	judge(&g, "province", "period=2024");
 	assert_false(g.j.readable);
@@ -1056,6 +1311,9 @@ int main(void)
 	    cmocka_unit_test(test_without_a_year),
 	    cmocka_unit_test(test_seven_codes_name_another_province),
 	    cmocka_unit_test(test_published_figures),
+	    cmocka_unit_test(test_comparisons_are_data),
+	    cmocka_unit_test(test_a_long_sum),
+	    cmocka_unit_test(test_other_definitions),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_texts_of_the_table),
 	    cmocka_unit_test(test_long_texts_are_cut),
