@@ -58,7 +58,8 @@ enum past_column {
 /* One step down the primary key a question, and one into the decisions: the same whatever the tables' size. */
 static const struct statement latest = {
     "latest",
-    "SELECT q.i, o.key & 16383, o.flags & 1 <> 0, tram.effective_outcome(o.outcome, d.decision) IN (1, 2), o.missing_reason,"
+    "SELECT q.i, o.key & 16383, o.flags & 1 <> 0, tram.effective_outcome(o.outcome, d.decision) IN (1, 2), "
+    "o.missing_reason,"
     "       o.qualifier, o.obs_status, o.rank_out_of, o.value, o.numerator, o.denominator, o.weight"
     " FROM unnest($1, $2) WITH ORDINALITY q(area_no, key, i)"
     " CROSS JOIN LATERAL (SELECT * FROM tram.observation o"

@@ -29,7 +29,8 @@ enum store_result store_has_indicator(struct store *s, const char *indicator, bo
 	" round(tram.shift(r.numerator, -" mult "), " decimals "),"                                                    \
 	" round(tram.shift(r.denominator, -" mult "), " decimals "),"                                                  \
 	" i.unit, i.unit_vi, " mult ", r.method, r.boundary, r.catalogue_version, r.areas_reporting,"                  \
-	" r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held"
+	" r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held,"        \
+	" i.kind = 'count_ratio', trunc(r.coverage_weight * 100, 1)"
 
 static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 {
@@ -54,6 +55,8 @@ static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 	    .qualifier = cell_text(r, row, at + 17),
 	    .demonstration = cell_bool(r, row, at + 18),
 	    .held = (int)cell_int(r, row, at + 19),
+	    .counts_parts = cell_bool(r, row, at + 20),
+	    .coverage_percent = cell_text_or_null(r, row, at + 21),
 	};
 
 	return f;
@@ -80,7 +83,7 @@ static const char rollup_sql[] =
 			      "tram.period_end(q.period))"
 			      "   LIMIT 1) a ON true"
 			      " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR r.held > 0"
-			      " ORDER BY q.indicator, q.period, r.area";
+			      " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area";
 
 static enum store_result ask_rollup(struct store *s, const struct rollup_question *q, PGresult **ret, struct err *err)
 {

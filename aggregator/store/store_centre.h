@@ -73,9 +73,11 @@ struct rollup_figure {
 	const char *shown, *shown_numerator, *shown_denominator; /* in the display unit, rounded to its decimals */
 	const char *unit, *unit_vi;
 	int display_unit_mult;
+	bool counts_parts; /* "so many of so many": the parts say more than their ratio */
 	const char *method, *boundary, *catalogue_version;
 	int areas_reporting, areas_expected;
-	const char *coverage_weight; /* 0 .. 1 */
+	const char *coverage_weight;  /* 0 .. 1 */
+	const char *coverage_percent; /* cut off, not rounded: 100 is all */
 	const char *finality, *obs_status, *qualifier;
 	bool demonstration;
 	int held;

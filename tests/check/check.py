@@ -31,8 +31,8 @@ ROOM_MAY_INCLUDE = {
     "aggregator/rules": ("ingest/base", "proto", "aggregator/catalogue"),
     "aggregator/verdict": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules"),
     "aggregator/store": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/verdict"),
-    "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "aggregator/settings", "aggregator/catalogue",
-                          "aggregator/rules", "aggregator/store"),
+    "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "ingest/cli", "aggregator/settings",
+                          "aggregator/catalogue", "aggregator/rules", "aggregator/store"),
     "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
                    "aggregator/rules", "aggregator/verdict", "aggregator/store"),
 }

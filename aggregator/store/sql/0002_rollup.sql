@@ -606,8 +606,8 @@ CREATE VIEW tram.claim AS
 SELECT f.figure_no, f.indicator, f.time_period, f.value AS published_value, f.numerator AS published_numerator,
        f.denominator AS published_denominator, f.unit AS published_unit, f.unit_mult AS published_unit_mult,
        f.qualifier AS published_qualifier, f.announced_on, f.source,
-       r.value, r.numerator, r.denominator, r.method, r.boundary, r.areas_reporting, r.areas_expected, r.coverage_weight,
-       r.finality, r.obs_status, r.qualifier, r.demonstration, r.held,
+       r.value, r.numerator, r.denominator, r.method, r.unit, r.boundary, r.catalogue_version, r.areas_reporting,
+       r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held,
        CASE
          WHEN coalesce(r.areas_reporting, 0) = 0 OR c.value IS NULL AND c.numerator IS NULL
            THEN CASE WHEN r.held > 0 THEN 'held' ELSE 'missing' END

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tram rollup: what the provinces' figures add up to. */
+#include "centre.h"
+
+#include "clock.h"
+#include "display.h"
+#include "figures.h"
+#include "lang.h"
+#include "period.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+struct rollup_options {
+	struct centre_options centre;
+	const char *period, *level, *boundary, *as_of;
+};
+
+static const struct option_row rollup_rows[] = {
+    {"period", "PERIOD", OPTION_TEXT, offsetof(struct rollup_options, period),
+     N_("2024, 2024-S1, 2024-Q2, 2024-06, …; all that were reported unless given")},
+    {"level", "LEVEL", OPTION_TEXT, offsetof(struct rollup_options, level), N_("nation, region or province (nation)")},
+    {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary),
+     N_("63 or 34 provinces, or a day (those in force at the period's end)")},
+    {"as-of", "TIME", OPTION_TEXT, offsetof(struct rollup_options, as_of),
+     N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
+    CENTRE_ROWS(rollup_options),
+};
+
+static const struct options rollup_spec = {
+    "rollup",
+    "[INDICATOR] [OPTION]...",
+    N_("What the provinces' figures add up to, by the method the catalogue gives each indicator, with how much of the\n"
+       "country it covers. Without an indicator: all of them. Figures are shown in the catalogue's display unit; json "
+       "and\n"
+       "csv have them exactly, in its base unit."),
+    false,
+    true,
+    rollup_rows,
+    sizeof rollup_rows / sizeof *rollup_rows,
+    0,
+    1};
+
+/* ---------------------------------------------------------------- what is asked */
+
+static bool check_level(const char *level, struct err *err)
+{
+	return strcmp(level, "nation") == 0 || strcmp(level, "region") == 0 || strcmp(level, "province") == 0 ||
+	       err_set(err, ERR_USAGE, _("--level %s: use nation, region or province"), level);
+}
+
+static bool check_period(const char *text, struct err *err)
+{
+	struct period p;
+
+	return period_parse(text, &p) ||
+	       err_set(
+		   err, ERR_USAGE,
+		   _("--period %s is no time period: write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or "
+		     "2018-01-01/P7Y"),
+		   text);
+}
+
+static bool read_question(const struct rollup_options *o, const char *indicator, struct rollup_question *ret,
+			  struct err *err)
+{
+	*ret = (struct rollup_question){.indicator = indicator,
+					.period = o->period,
+					.level = o->level ? o->level : "nation",
+					.boundary = o->boundary,
+					.as_of_us = INT64_MAX};
+	if (!check_level(ret->level, err) || (o->period && !check_period(o->period, err))) {
+		return false;
+	}
+	return !o->as_of || clock_parse(o->as_of, &ret->as_of_us) ||
+	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"),
+		       o->as_of);
+}
+
+static bool check_indicator(struct store *s, const char *indicator, struct err *err)
+{
+	bool known = true;
+
+	if (indicator && store_has_indicator(s, indicator, &known, err) != STORE_OK) {
+		return false;
+	}
+	return known ||
+	       err_set(err, ERR_DATA, _("the catalogue has no indicator %s: tram rollup lists those with figures"),
+		       indicator);
+}
+
+/* ---------------------------------------------------------------- what is shown */
+
+struct listing {
+	struct table *table;
+	bool for_people, of_nation;
+	size_t rows;
+};
+
+static void list_columns(struct listing *l)
+{
+	if (!l->for_people) {
+		static const char *const keys[] = {"area", "area_name", "indicator", "time_period"};
+
+		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+			table_column(l->table, keys[i], keys[i], TABLE_LEFT);
+		}
+		figures_columns(l->table);
+		return;
+	}
+	table_column(l->table, "indicator", _("Indicator"), TABLE_LEFT);
+	table_column(l->table, "time_period", _("Period"), TABLE_LEFT);
+	if (!l->of_nation) {
+		table_column(l->table, "area_name", _("Area"), TABLE_LEFT);
+	}
+	table_column(l->table, "shown", _("Figure"), TABLE_RIGHT);
+	table_column(l->table, "coverage", _("Coverage"), TABLE_RIGHT);
+	table_column(l->table, "remarks", _("Remarks"), TABLE_LEFT);
+}
+
+static void show_for_people(struct listing *l, const struct rollup_row *row, const char *area_name)
+{
+	const struct rollup_figure *f = &row->figure;
+	char *figure = display_rollup(f), *coverage = display_coverage(f), *remarks = display_remarks(f);
+
+	table_cell(l->table, lang_is_vi() ? row->name_vi : row->name_en);
+	table_cell(l->table, row->time_period);
+	if (!l->of_nation) {
+		table_cell(l->table, area_name);
+	}
+	table_cell_coloured(l->table, "bold", figure);
+	table_cell_coloured(l->table, f->areas_reporting == f->areas_expected ? "green" : "yellow", coverage);
+	table_cell_coloured(l->table, "dim", remarks);
+	free(figure);
+	free(coverage);
+	free(remarks);
+}
+
+static void show_row(void *context, const struct rollup_row *row)
+{
+	struct listing *l = context;
+	const char *area_name = lang_is_vi() ? row->area_name_vi : row->area_name_en;
+
+	l->rows++;
+	if (l->for_people) {
+		show_for_people(l, row, area_name);
+		return;
+	}
+	table_cell(l->table, row->area);
+	table_cell(l->table, area_name);
+	table_cell(l->table, row->indicator);
+	table_cell(l->table, row->time_period);
+	figures_cells(l->table, &row->figure);
+}
+
+static bool show(struct store *s, const struct rollup_question *q, enum table_format format, struct err *err)
+{
+	struct listing l = {.table = table_new(format, stdout),
+			    .for_people = format == TABLE_TEXT,
+			    .of_nation = strcmp(q->level, "nation") == 0};
+	bool ok;
+
+	list_columns(&l);
+	ok = store_rollup(s, q, show_row, &l, err) == STORE_OK;
+	if (ok && (l.rows > 0 || !l.for_people)) {
+		table_end(l.table);
+	} else if (ok) {
+		printf("%s\n", _("no figure yet"));
+	}
+	table_free(&l.table);
+	return ok;
+}
+
+int cmd_rollup(int argc, char **argv)
+{
+	struct rollup_options o = {0};
+	struct rollup_question question;
+	const char *indicator;
+	struct store *s;
+	struct err err;
+	int first, status;
+	bool ok;
+
+	if (!centre_parse(&rollup_spec, argc, argv, &o.centre.common, &first, &status)) {
+		return status;
+	}
+	indicator = first < argc ? argv[first] : NULL;
+	if (!read_question(&o, indicator, &question, &err) || !(s = centre_connect(&o.centre, CENTRE_READER, &err))) {
+		return centre_fail(&err);
+	}
+	ok = check_indicator(s, indicator, &err) && show(s, &question, o.centre.common.format, &err);
+	store_close(&s);
+	return ok ? EX_OK : centre_fail(&err);
+}

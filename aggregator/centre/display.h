@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * display - figures as people read them: digits in groups, the decimal sign of the language, million as triệu. Texts in
+ * are exact decimals ("16400000.5"), as PostgreSQL writes them; what comes out is the caller's to free. Pure.
+ */
+#ifndef TRAM_DISPLAY_H
+#define TRAM_DISPLAY_H
+
+#include "store_centre.h"
+
+/* "16400000.5" as "16.400.000,5" or "16,400,000.5"; "–" for NULL. Never NULL. */
+char *display_number(const char *digits);
+
+/* "4.543/6.325"; "–" when either is NULL. */
+char *display_parts(const char *numerator, const char *denominator);
+
+/* A number in units of 10^mult, with its qualifier and its unit: "hơn 45 triệu tài khoản", "more than 45 million account". */
+char *display_figure(const char *number, const char *qualifier, int mult, const char *unit, const char *unit_vi);
+
+/* The same around digits that are dressed already ("4.543/6.325"). */
+char *display_dressed(const char *text, const char *qualifier, int mult, const char *unit, const char *unit_vi);
+
+/* A roll-up: its value, or its two parts where the catalogue counts "so many of so many". "–" when there is none. */
+char *display_rollup(const struct rollup_figure *figure);
+
+/* "63/63", and the share of people that is: "61/63 (98,2 %)". */
+char *display_coverage(const struct rollup_figure *figure);
+
+/* What else must be said: provisional, estimated, so many held, demonstration. "" when there is nothing. */
+char *display_remarks(const struct rollup_figure *figure);
+
+#endif

@@ -1,0 +1,254 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The centre's commands on a real PostgreSQL, with the demonstration's figures put straight into the store: what is shown,
+in which language, and how each command ends.
+
+Run by: tests/contract/with-postgres tests/contract/test_centre.py FOLDER-OF-PROGRAMS
+"""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from decimal import Decimal
+
+import psycopg
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else ROOT / "build/dev/bin")
+HELD = "etransaction_law_affected_documents"
+MISSING = {"": 0, "not_applicable": 1, "not_collected": 2, "late": 3, "suppressed": 4, "system_down": 5}
+QUALIFIER = {"": 1, "exact": 1, "at_least": 2, "more_than": 3, "at_most": 4, "nearly": 5, "approx": 6}
+
+
+def conninfo(role):
+    return f"host={os.environ['PGHOST']} dbname=centre user={role}"
+
+
+def tram(*words, status=0, language="en"):
+    """The command's output; its errors too when it is to fail."""
+    done = subprocess.run([BIN / "tram-centre", *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False,
+                          env={"TRAM_CENTRE": str(SETTINGS), "TRAM_LANG": language, "PATH": os.environ["PATH"]})
+    assert done.returncode == status, f"{words}: status {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout if status in (0, 1) else done.stdout + done.stderr
+
+
+def table(*words, **kwargs):
+    return json.loads(tram(*words, "--format", "json", **kwargs))
+
+
+def demonstration(folder):
+    """Every observation of the demonstration's files, with its report's fields."""
+    subprocess.run([sys.executable, ROOT / "deploy/demonstration/split.py", ROOT / "deploy/catalogue", ROOT / "deploy/registry",
+                    folder, "--prepared-at", "2025-02-01T08:00:00+07:00"], check=True, stdout=subprocess.DEVNULL)
+    for path in sorted(folder.rglob("*.csv")):
+        with open(path, encoding="utf-8", newline="") as f:
+            yield from csv.DictReader(f)
+
+
+def scaled(text, mult):
+    return Decimal(text).scaleb(int(mult or 0)) if text else None
+
+
+def put_observations(db, rows):
+    """As if everything had been reported by one agent and accepted, but for the one that the rules hold."""
+    series = dict(db.execute("SELECT indicator, series_no FROM tram.series").fetchall())
+    areas = dict(db.execute("SELECT area, area_no FROM tram.area_number").fetchall())
+    reports = {}
+    with db.cursor().copy("COPY tram.observation (key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier,"
+                          " missing_reason, flags, obs_status, value, numerator, denominator, weight) FROM STDIN") as copy:
+        for line, row in enumerate(rows, 1):
+            report = (row["provider"], row["dataflow"], row["time_period"])
+            period = PERIODS[row["time_period"]]
+            report_no = 1 << 40 | reports.setdefault(report, len(reports) + 1)
+            mult = row["unit_mult"]
+            copy.write_row((series[row["indicator"]] << 44 | period << 14, report_no, "2025-02-01", areas[row["ref_area"]],
+                            line, int(row["rank_out_of"] or 0), 3 if row["indicator"] == HELD else 1,
+                            QUALIFIER[row["qualifier"]], MISSING[row["missing_reason"]],
+                            2 if row["demonstration"] == "yes" else 0, row["obs_status"] or "A",
+                            *(scaled(row[part], mult) for part in ("value", "numerator", "denominator")),
+                            scaled(row["weight"], 0)))
+    for (provider, dataflow, period), number in reports.items():
+        db.execute("INSERT INTO tram.report SELECT 1::bigint << 40 | %s, now(), now(), now(), agent_no, 1, %s, NULL, NULL,"
+                   " NULL, 1, 'B', false, '', %s, %s, %s, '', '', NULL, '', NULL, '', '' FROM tram.agent LIMIT 1",
+                   (number, PERIODS[period], provider, dataflow, period))
+
+
+class CentreTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        global SETTINGS, PERIODS
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-centre-"))
+        SETTINGS = cls.folder / "tram-aggregator.conf"
+        SETTINGS.write_text(f"reader_database = {conninfo('tram_reader')}\nadmin_database = {conninfo('tram_admin')}\n"
+                            f"database = {conninfo('tram_writer')}\n", encoding="utf-8")
+        with psycopg.connect(os.environ["TRAM_TEST_POSTGRES"], autocommit=True) as db:
+            db.execute("CREATE DATABASE centre TEMPLATE template0 ENCODING 'UTF8'")
+        assert [row["state"] for row in table("store", "migrate", "--status", "--database", conninfo("postgres"))] \
+            == ["missing"] * len(list((ROOT / "aggregator/store/sql").glob("*.sql")))
+        assert "schema is up to date" in tram("store", "migrate", "--database", conninfo("postgres"))
+        assert "version 1 loaded: 79 indicators" in tram("catalogue", "load", ROOT / "deploy", "--note", "shipped")
+        subprocess.run([BIN / "tram", "keys", "make", "agent-63-46", "--out", cls.folder / "agent-63-46.key"], check=True,
+                       stdout=subprocess.DEVNULL)
+        cls.accepted = tram("agents", "accept", cls.folder / "agent-63-46.pub")
+        cls.db = psycopg.connect(conninfo("postgres"), autocommit=True)
+        rows = list(demonstration(cls.folder / "split"))
+        PERIODS = {p: cls.db.execute("SELECT tram.period_pack(%s)", (p,)).fetchone()[0] for p in {r["time_period"] for r in rows}}
+        cls.db.execute("INSERT INTO tram.stream (agent, agent_no, epoch, chain, first_chain) SELECT agent, agent_no,"
+                       " repeat('0', 32), decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') FROM tram.agent")
+        put_observations(cls.db, rows)
+        cls.db.execute("ANALYZE")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.db.close()
+        shutil.rmtree(cls.folder)
+
+    # ------------------------------------------------------------ figures
+
+    def test_published_figures(self):
+        claims = table("claims", "check")
+        self.assertEqual(len(claims), 80)
+        other = {(c["figure_no"], c["indicator"], c["state"]) for c in claims if c["state"] != "equal"}
+        self.assertEqual(other, {(17, HELD, "held")})
+        for claim in claims:
+            if claim["state"] == "equal":
+                self.assertEqual((claim["finality"], claim["coverage_weight"]), ("final", 1), claim)
+                self.assertEqual(claim["areas_reporting"], claim["areas_expected"], claim)
+        self.assertEqual({c["areas_expected"] for c in claims}, {1, 63})
+
+    def test_published_figures_for_people(self):
+        english, vietnamese = tram("claims", "check"), tram("claims", "check", language="vi")
+        for shown in ("16.4 million account", "4,543/6,325 administrative procedure", "more than 45 million account",
+                      "117.3 billion USD", "14.96 %", "79 equal, 1 held, 0 different, 0 missing", "63/63", "forecast"):
+            self.assertIn(shown, english)
+        for shown in ("16,4", "4.543/6.325 thủ tục hành chính", "2,39", "tài khoản"):
+            self.assertIn(shown, vietnamese)
+
+    def test_a_province_that_is_missing_shows(self):
+        with psycopg.connect(conninfo("postgres")) as db:
+            db.execute("UPDATE tram.observation SET outcome = 4 WHERE area_no IN (SELECT area_no FROM tram.area_number"
+                       " WHERE area IN ('63/01', '63/79'))")
+            db.commit()
+            try:
+                claims = table("claims", "check", status=1)
+                figure = next(c for c in claims if c["figure_no"] == 1)
+                self.assertEqual((figure["state"], figure["areas_reporting"], figure["finality"]),
+                                 ("different", 61, "provisional"))
+                share = Decimal(str(figure["coverage_weight"]))
+                self.assertTrue(Decimal("0.7") < share < Decimal("0.9"), share)
+                self.assertRegex(tram("rollup", "psp_registered_accounts", "--period", "2024-S1"), r"61/63 \(8\d\.\d %\) +provisional")
+                nation = next(c for c in claims if c["figure_no"] == 2)
+                self.assertEqual(nation["state"], "equal")
+            finally:
+                db.execute("UPDATE tram.observation SET outcome = 1 WHERE outcome = 4")
+                db.commit()
+
+    def test_rollup(self):
+        rows = table("rollup", "psp_registered_accounts")
+        self.assertEqual([(r["time_period"], r["value"]) for r in rows], [("2023-S1", 7700000), ("2024-S1", 16400000)])
+        regions = table("rollup", "psp_registered_accounts", "--period", "2024-S1", "--level", "region")
+        self.assertEqual((len(regions), sum(r["value"] for r in regions)), (6, 16400000))
+        provinces = table("rollup", "population", "--period", "2024", "--level", "province")
+        self.assertEqual((len(provinces), next(r["value"] for r in provinces if r["area"] == "63/46")), (63, 1178600))
+        merged = table("rollup", "population", "--period", "2024", "--level", "province", "--boundary", "34")
+        self.assertEqual((len(merged), sum(r["value"] for r in merged)), (34, sum(r["value"] for r in provinces)))
+        self.assertEqual([r["value"] for r in table("rollup", "population", "--period", "2024", "--as-of", "2025-01-31")], [None])
+        self.assertGreater(len(table("rollup")), 80)
+
+    def test_rollup_for_people(self):
+        self.assertIn("305.9 person per km2", tram("rollup", "population_density", "--period", "2024"))
+        self.assertRegex(tram("rollup", "land_area", "--period", "2024", "--level", "region"), r"Southeast +[\d,]+\.\d km2 +\d+/\d+")
+        self.assertIn("Đông Nam Bộ", tram("rollup", "land_area", "--level", "region", language="vi"))
+        self.assertIn("demonstration", tram("rollup", "psp_registered_accounts"))
+        self.assertNotIn("demonstration", tram("rollup", "population"))
+        self.assertIn("no figure yet", tram("rollup", "--period", "1999"))
+
+    def test_rollup_refuses(self):
+        for words, status, said in ((("no_such",), 65, "no_such"), (("population", "--period", "2024-13"), 64, "2024-13"),
+                                    (("population", "--level", "county"), 64, "county"),
+                                    (("population", "--as-of", "yesterday"), 64, "yesterday"),
+                                    (("population", "--period", "2024", "--boundary", "99"), 65, "99"),
+                                    (("population", "extra"), 64, "rollup"), (("--nation",), 64, "--nation")):
+            with self.subTest(words=words):
+                self.assertIn(said, tram("rollup", *words, status=status))
+
+    def test_quarantine(self):
+        (row,) = table("quarantine", "list")
+        self.assertEqual((row["indicator"], row["area"], row["value"], row["provider"]), (HELD, "VN", 139, "C-MIC"))
+        self.assertIn("139", tram("quarantine", "list"))
+
+    def test_csv_has_the_same_columns(self):
+        rows = list(csv.DictReader(tram("claims", "check", "--format", "csv").splitlines()))
+        self.assertEqual(list(rows[0]), list(table("claims", "check")[0]))
+
+    # ------------------------------------------------------------ roster, catalogue, rules
+
+    def test_roster(self):
+        self.assertIn("agent-63-46 accepted", self.accepted)
+        self.assertIn("on the roster already", tram("agents", "accept", self.folder / "agent-63-46.pub"))
+        self.assertIn("--reason", tram("agents", "suspend", "agent-63-46", status=64))
+        tram("agents", "suspend", "agent-63-46", "--reason", "máy hỏng")
+        (row,) = table("agents", "list")
+        self.assertEqual((row["agent"], row["state"], row["reason"], row["providers"]),
+                         ("agent-63-46", "suspended", "máy hỏng", "P63-46"))
+        self.assertIn(row["fingerprint"], tram("agents", "accept", self.folder / "agent-63-46.pub"))
+        self.assertEqual(table("agents", "list")[0]["state"], "active")
+        self.assertIn("agent-99", tram("agents", "revoke", "agent-99", "--reason", "x", status=65))
+
+    def test_the_centres_keys_are_nobodys(self):
+        subprocess.run([BIN / "tram", "keys", "make", "centre", "--out", self.folder / "centre.key"], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.assertIn("centre", tram("agents", "accept", self.folder / "centre.pub", status=65))
+
+    def test_catalogue(self):
+        copy = self.folder / "copy"
+        shutil.copytree(ROOT / "deploy/catalogue", copy / "catalogue")
+        shutil.copytree(ROOT / "deploy/registry", copy / "registry")
+        self.assertIn("no mistake", tram("catalogue", "check", copy))
+        self.assertIn("no difference", tram("catalogue", "diff", copy))
+        self.assertIn("version 1 already", tram("catalogue", "load", copy))
+        figures = copy / "catalogue/published_figures.csv"
+        figures.write_text(figures.read_text(encoding="utf-8").replace(",117.3,", ",117.4,", 1), encoding="utf-8")
+        changes = table("catalogue", "diff", copy, status=1)
+        self.assertEqual([(c["file"], c["change"]) for c in changes], [("published_figures.csv", sign) for sign in "-+"])
+        indicators = copy / "catalogue/indicators.csv"
+        indicators.write_text(indicators.read_text(encoding="utf-8").replace("ratio_of_sums", "ratio_of_some"), encoding="utf-8")
+        said = tram("catalogue", "load", copy, status=65)
+        self.assertRegex(said, r"indicators\.csv:8: .*ratio_of_some")
+        self.assertEqual(self.db.execute("SELECT max(version) FROM tram.catalogue").fetchone(), (1,))
+        self.assertIn("indicators.csv", [m["file"] for m in json.loads(
+            tram("catalogue", "check", copy, "--format", "json", status=65).rpartition("tram:")[0])])
+
+    def test_rules(self):
+        rules = {row["rule"]: row for row in table("rules", "list")}
+        self.assertEqual(rules["DUNG-07"]["severity"], "J")
+        self.assertIn("DUNG-07", tram("rules", "list", language="vi"))
+
+    # ------------------------------------------------------------ what goes wrong
+
+    def test_the_database_is_away(self):
+        said = tram("rollup", "--database", "host=/nonexistent", status=69)
+        self.assertIn("/nonexistent", said)
+
+    def test_no_settings(self):
+        self.assertIn("/no/such/file", tram("claims", "check", "--centre", "/no/such/file", status=66))
+
+    def test_commands_are_explained(self):
+        for words in (("rollup",), ("claims", "check"), ("quarantine", "list"), ("agents", "list"), ("agents", "accept"),
+                      ("agents", "suspend"), ("agents", "revoke"), ("rules", "list"), ("catalogue", "check"),
+                      ("catalogue", "load"), ("catalogue", "diff"), ("store", "migrate")):
+            self.assertIn(f"Usage: tram {' '.join(words)}", tram(*words, "--help"))
+        self.assertIn("agents revoke", tram("agents", "--help"))
+        self.assertIn("rollup", tram("rolup", status=64))
+
+
+if __name__ == "__main__":
+    unittest.main()
