@@ -150,8 +150,8 @@ static const char *const sql[SQL_STATEMENTS] = {
 		  "FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
     [SQL_META] = "SELECT agent, epoch, previous_epoch, previous_chain, created_at, trimmed, trimmed_chain FROM meta",
     [SQL_MAKE_META] =
-	"INSERT INTO meta (id, agent, epoch, created_at, boot, boots, verdict_cursor, trimmed, trimmed_chain)"
-	" VALUES (1, ?1, ?2, ?3, zeroblob(16), 0, 0, 0, ?4)",
+	"INSERT INTO meta (id, agent, epoch, created_at, boot, boots, verdict_cursor, trimmed, trimmed_chain,"
+	" previous_epoch, previous_chain) VALUES (1, ?1, ?2, ?3, zeroblob(16), 0, 0, 0, ?4, ?5, ?6)",
     [SQL_BOOT] = "UPDATE meta SET boot = ?1, boots = boots + 1",
     [SQL_LAST] = "SELECT seq, chain FROM report ORDER BY seq DESC LIMIT 1",
     [SQL_GAPS] = "SELECT count(*), coalesce(min(seq), 0) FROM report",
@@ -444,19 +444,30 @@ static bool migrate(struct outbox *ob, struct err *err)
 	return true;
 }
 
-static bool make_meta(struct outbox *ob, const char *agent, int64_t now_us, struct err *err)
+/* What a new file begins with. */
+struct birth {
+	const char *agent;
+	const struct epoch *previous; /* NULL: not known */
+	const struct digest *previous_chain;
+};
+
+static bool make_meta(struct outbox *ob, const struct birth *birth, struct err *err)
 {
 	struct epoch epoch;
 	struct digest start;
 	randombytes_buf(&epoch, sizeof epoch);
-	chain_start(agent, &epoch, NULL, &start);
+	chain_start(birth->agent, &epoch, birth->previous_chain, &start);
 	sqlite3_stmt *s = use(ob, SQL_MAKE_META, err);
 	if (!s)
 		return false;
-	bind_text(s, 1, agent);
+	bind_text(s, 1, birth->agent);
 	bind_blob(s, 2, epoch.bytes, sizeof epoch.bytes);
-	bind_int(s, 3, now_us);
+	bind_int(s, 3, clock_wall_us());
 	bind_blob(s, 4, start.bytes, sizeof start.bytes);
+	if (birth->previous) { /* what is not bound is NULL */
+		bind_blob(s, 5, birth->previous->bytes, EPOCH_SIZE);
+		bind_blob(s, 6, birth->previous_chain->bytes, DIGEST_SIZE);
+	}
 	return run(ob, s, err);
 }
 
@@ -540,35 +551,43 @@ static bool note_boot(struct outbox *ob, const uint8_t *boot, struct err *err)
 	return run(ob, s, err);
 }
 
-static bool load(struct outbox *ob, const char *agent, struct err *err)
+static bool load(struct outbox *ob, const struct birth *birth, struct err *err)
 {
 	bool there;
 	if (!read_meta(ob, &there, err))
 		return false;
-	if (!there && (!make_meta(ob, agent, clock_wall_us(), err) || !read_meta(ob, &there, err)))
+	if (!there && (!make_meta(ob, birth, err) || !read_meta(ob, &there, err)))
 		return false;
-	if (strcmp(ob->state.agent, agent) != 0)
+	if (strcmp(ob->state.agent, birth->agent) != 0)
 		return err_set(err, ERR_CONFIG,
 			       _("%s belongs to the agent %s, not to %s: give each agent a folder of its own (setting: "
 				 "directory)"),
-			       ob->path, ob->state.agent, agent);
+			       ob->path, ob->state.agent, birth->agent);
 	return read_stream(ob, err) && read_cursors(ob, err) && check_last(ob, err);
 }
 
-struct outbox *outbox_open(const char *dir, const char *agent, const struct outbox_limits *limits,
-			   const uint8_t boot[static OUTBOX_NONCE_SIZE], struct err *err)
+struct outbox *outbox_open_after(const char *dir, const char *file, const char *agent, const struct epoch *previous,
+				 const struct digest *previous_chain, const struct outbox_limits *limits,
+				 const uint8_t boot[static OUTBOX_NONCE_SIZE], struct err *err)
 {
+	const struct birth birth = {agent, previous, previous_chain};
 	if (!fsx_mkdir(dir, 0700, err))
 		return NULL;
 	struct outbox *ob = xcalloc(1, sizeof *ob);
 	ob->dir = xstrdup(dir);
-	ob->path = fsx_join(dir, OUTBOX_FILE);
-	if (!open_file(ob, err) || !migrate(ob, err) || !load(ob, agent, err) || !note_boot(ob, boot, err)) {
+	ob->path = fsx_join(dir, file);
+	if (!open_file(ob, err) || !migrate(ob, err) || !load(ob, &birth, err) || !note_boot(ob, boot, err)) {
 		outbox_close(&ob);
 		return NULL;
 	}
 	outbox_set_limits(ob, limits);
 	return ob;
+}
+
+struct outbox *outbox_open(const char *dir, const char *agent, const struct outbox_limits *limits,
+			   const uint8_t boot[static OUTBOX_NONCE_SIZE], struct err *err)
+{
+	return outbox_open_after(dir, OUTBOX_FILE, agent, NULL, NULL, limits, boot, err);
 }
 
 void outbox_close(struct outbox **obp)

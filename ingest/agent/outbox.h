@@ -38,6 +38,11 @@ struct outbox_limits {
 struct outbox *outbox_open(const char *dir, const char *agent, const struct outbox_limits *limits,
 			   const uint8_t boot[static OUTBOX_NONCE_SIZE], struct err *err) MUST_CHECK;
 
+/* The same for another file in dir which, when it is made, follows an epoch that ended with that chain. */
+struct outbox *outbox_open_after(const char *dir, const char *file, const char *agent, const struct epoch *previous,
+				 const struct digest *previous_chain, const struct outbox_limits *limits,
+				 const uint8_t boot[static OUTBOX_NONCE_SIZE], struct err *err) MUST_CHECK;
+
 /* Closes and sets *obp to NULL; NULL is fine. What is not committed is as if it had never been. */
 void outbox_close(struct outbox **obp);
 
