@@ -79,12 +79,13 @@ void binder_drop_all(struct binder *b)
 		remove_report(b, b->n_open - 1);
 }
 
+/* Of equals the newest: when rows come by turns, it is the one whose turn is farthest away. */
 static void give_fullest(struct binder *b)
 {
 	size_t fullest = 0;
 
 	for (size_t i = 1; i < b->n_open; i++)
-		if (b->open[i]->room > b->open[fullest]->room)
+		if (b->open[i]->len >= b->open[fullest]->len)
 			fullest = i;
 	give_report(b, fullest);
 }

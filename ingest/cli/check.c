@@ -93,12 +93,12 @@ static struct cell option_cell(const struct check *c, enum field_id field)
 	};
 	const char *text = c->options.stated[field];
 
-	return (struct cell){text, text ? strlen(text) : 0, {.option = names[field]}};
+	return (struct cell){.text = text, .len = text ? strlen(text) : 0, .at = {.option = names[field]}};
 }
 
 static struct cell text_cell(const char *text, struct place at)
 {
-	return (struct cell){text, text ? strlen(text) : 0, at};
+	return (struct cell){.text = text, .len = text ? strlen(text) : 0, .at = at};
 }
 
 static bool is_withdrawal(const struct check *c, const struct record *record)
@@ -137,6 +137,8 @@ static struct cell head_cell(const struct check *c, const struct record *record,
 {
 	struct cell cell = cell_trim(record->cells[field]);
 
+	if (cell.is_wrong)
+		return cell;
 	if (cell.len == 0 && c->options.stated[field])
 		cell = option_cell(c, field);
 	if (cell.len == 0)
@@ -148,7 +150,7 @@ static struct cell head_cell(const struct check *c, const struct record *record,
 
 static bool same_cell(const struct cell *a, const struct cell *b)
 {
-	return a->len == b->len && (a->len == 0 || memcmp(a->text, b->text, a->len) == 0);
+	return a->is_wrong == b->is_wrong && a->len == b->len && (a->len == 0 || memcmp(a->text, b->text, a->len) == 0);
 }
 
 static bool same_head(const struct check *c, const struct cell cells[static FIELD_COUNT])
@@ -163,9 +165,11 @@ static bool same_head(const struct check *c, const struct cell cells[static FIEL
  * agent that would tell does not answer. */
 static bool is_explained(const struct check *c, const struct record *record, enum field_id field)
 {
+	const struct cell *indicator = &record->cells[FIELD_INDICATOR];
+
 	if (c->options.no_agent && (field == FIELD_PROVIDER || field == FIELD_DATAFLOW))
 		return true;
-	return field == FIELD_DATAFLOW && book_is_known(c->book) && cell_trim(record->cells[FIELD_INDICATOR]).len;
+	return field == FIELD_DATAFLOW && book_is_known(c->book) && (indicator->is_wrong || cell_trim(*indicator).len);
 }
 
 static bool tell_missing(struct check *c, const struct record *record, enum field_id field)
@@ -194,6 +198,8 @@ static bool agrees(struct check *c, const struct record *record, enum field_id f
 
 static bool read_head_cell(struct check *c, struct cell_reading *r, enum field_id field, const struct cell *cell)
 {
+	if (cell->is_wrong)
+		return false;
 	if (cell->len == 0)
 		return !fields[field].required || tell_missing(c, r->record, field);
 	if (cell->at.option && c->told[field])
@@ -250,12 +256,15 @@ static void keep_head_cells(struct check *c, const struct record *record, const 
 	for (int field = 0; field < FIELD_COUNT; field++) {
 		char *copy;
 
-		if (fields[field].level != LEVEL_HEADER || !cells[field].len)
+		if (fields[field].level != LEVEL_HEADER)
+			continue;
+		c->stated[field].is_wrong = cells[field].is_wrong;
+		if (!cells[field].len)
 			continue;
 		copy = arena_alloc(c->head_arena, cells[field].len);
 		assert(copy);
 		memcpy(copy, cells[field].text, cells[field].len);
-		c->stated[field] = (struct cell){copy, cells[field].len, cells[field].at};
+		c->stated[field] = (struct cell){.text = copy, .len = cells[field].len, .at = cells[field].at};
 		/* What a program adds of itself changes nothing that the province stated. */
 		if (field != FIELD_SOFTWARE)
 			c->head_altered = c->head_altered || !cell_trim(record->cells[field]).len;
@@ -265,7 +274,7 @@ static void keep_head_cells(struct check *c, const struct record *record, const 
 static void make_head(struct check *c, const struct record *record, const struct cell cells[static FIELD_COUNT])
 {
 	struct cell_reading r = {.problems = c->problems, .arena = c->head_arena, .record = record};
-	bool read[FIELD_COUNT] = {0};
+	bool read[FIELD_COUNT] = {0}, has_date;
 
 	c->has_head = c->head_fine = true;
 	c->head_altered = false;
@@ -281,9 +290,11 @@ static void make_head(struct check *c, const struct record *record, const struct
 		c->head.catalogue_version = book_version(c->book);
 	c->head_altered = c->head_altered || r.mended;
 	c->head_fine &= check_order(c, record);
-	c->head_fine &= check_not_future(c, record, &c->stated[FIELD_REFERENCE_DATE]);
+	has_date = check_not_future(c, record, &c->stated[FIELD_REFERENCE_DATE]);
+	c->head_fine &= has_date;
 	c->head_fine &= check_reason(c, record, read[FIELD_REASON]);
 	c->head_fine &= check_head_codes(c->book, c->problems, record, c->stated, &c->head, &c->codes);
+	c->codes.has_date = has_date;
 }
 
 static bool check_head(struct check *c, const struct record *record)
@@ -354,7 +365,7 @@ static bool sort_dimensions(struct check *c, const struct record *record)
 	qsort(o->dimensions, o->n_dimensions, sizeof *o->dimensions, by_dimension);
 	for (size_t i = 1; i < o->n_dimensions; i++) {
 		if (strcmp(o->dimensions[i]->id, o->dimensions[i - 1]->id) == 0) {
-			problems_add(c->problems, PROBLEM_DIMENSION_TWICE, record->at,
+			problems_add(c->problems, PROBLEM_DIMENSION_TWICE, cell_place(record, NULL, FIELD_COUNT, -1),
 				     (struct problem_words){.found = o->dimensions[i]->id});
 			fine = false;
 		}
@@ -392,6 +403,8 @@ static bool read_observation_cell(struct check *c, struct cell_reading *r, enum 
 {
 	struct cell cell = cell_trim(r->record->cells[field]);
 
+	if (cell.is_wrong)
+		return false;
 	if (!cell.len && c->options.stated[field]) {
 		cell = option_cell(c, field);
 		*altered = true;

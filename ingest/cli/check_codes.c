@@ -151,7 +151,7 @@ static bool check_area(const struct job *j)
 	const Tram__V1__CodebookArea *is, *other;
 	int32_t date;
 
-	if (!*stated || !date_parse(j->head->reference_date, &date))
+	if (!*stated || !j->codes->has_date || !date_parse(j->head->reference_date, &date))
 		return true;
 	switch (book_area(j->book, j->codes->provider, stated, date, &is, &other)) {
 	case BOOK_AREA_FINE: break;

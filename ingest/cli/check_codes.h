@@ -13,6 +13,7 @@
 struct head_codes {
 	const Tram__V1__CodebookProvider *provider;
 	const Tram__V1__CodebookDataflow *dataflow;
+	bool has_date; /* the reference date is one on which an area can be looked up */
 };
 
 /* Provider, dataflow and frequency. cells: what the head was made of. False when one is wrong. */

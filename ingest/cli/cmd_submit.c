@@ -282,7 +282,7 @@ int cmd_check(int argc, char **argv)
 
 static struct cell option_cell(const char *text, const char *option)
 {
-	return (struct cell){text, strlen(text), {.option = option}};
+	return (struct cell){.text = text, .len = strlen(text), .at = {.option = option}};
 }
 
 /* "SEX=F" of --dimension; ids are cut out of copies that *ret_ids keeps. */

@@ -80,6 +80,17 @@ static void fail(struct rows *r, enum csvrow_fault fault, struct spot at)
 
 /* ---------------------------------------------------------------- libcsv's calls */
 
+/* A line end inside a cell is a LF, whatever the file's are. Returns the length. */
+static size_t copy_cell(char *to, const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != '\r' || i + 1 == len || text[i + 1] != '\n')
+			to[n++] = text[i];
+	return n;
+}
+
 static void on_cell(void *text, size_t len, void *context)
 {
 	struct rows *r = context;
@@ -92,8 +103,7 @@ static void on_cell(void *text, size_t len, void *context)
 		r->room = (r->used + len + 1) * 2;
 		r->bytes = xrealloc(r->bytes, r->room);
 	}
-	if (len)
-		memcpy(r->bytes + r->used, text, len);
+	len = copy_cell(r->bytes + r->used, text, len);
 	r->bytes[r->used + len] = 0;
 	r->cells[r->n++] = (struct cell){r->used, len, r->start};
 	r->used += len + 1;

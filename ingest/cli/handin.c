@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handin.h"
 
-#include "binder.h"
 #include "codec.h"
+#include "compose.h"
 #include "lang.h"
 #include "mem.h"
 #include "show.h"
@@ -21,19 +21,10 @@ struct run {
 	struct handin *h;
 	struct input *in;
 	struct book *book;
-	struct check *check;
-	struct binder *binder;
-	struct talk *talk; /* NULL: no agent, or it failed */
+	struct talk *talk; /* NULL: no agent answers */
 	struct err *err;   /* the first failure of the agent */
 	bool failed;
-	bool altered;     /* the report that ends next is not what the file has */
-	size_t of_report; /* observations since the last report's end */
 };
-
-static bool goes_on(const struct run *r)
-{
-	return !r->failed && problems_errors(r->h->problems) == 0;
-}
 
 /* ---------------------------------------------------------------- to the agent */
 
@@ -89,7 +80,7 @@ static void give(void *context, const uint8_t *report, size_t len, size_t observ
 {
 	struct run *r = context;
 
-	if (!goes_on(r) || !r->talk)
+	if (r->failed)
 		return;
 	r->h->reports++;
 	r->h->observations += observations;
@@ -115,66 +106,6 @@ static bool commit(struct run *r)
 	}
 	r->h->ticket = xstrdup(reply->ticket->ticket);
 	return true;
-}
-
-/* ---------------------------------------------------------------- from the reader */
-
-static void tell_too_large(struct run *r, const struct record *record, size_t len)
-{
-	char has[24], limit[24];
-
-	snprintf(has, sizeof has, "%zu", len);
-	snprintf(limit, sizeof limit, "%u", LIMIT_REPORT_BYTES);
-	problems_add(r->h->problems, PROBLEM_REPORT_TOO_LARGE, record->at,
-		     (struct problem_words){.found = has, .hint = limit});
-}
-
-static void on_record(void *context, const struct record *record)
-{
-	struct run *r = context;
-	const Tram__V1__Report *head;
-	const Tram__V1__Observation *observation;
-	bool altered;
-	size_t len;
-
-	r->h->rows++;
-	r->of_report++;
-	if (r->in)
-		terminal_progress(input_taken(r->in), input_size(r->in), r->h->rows);
-	if (!check_record(r->check, record, &head, &observation, &altered))
-		return;
-	r->altered = r->altered || altered;
-	if (goes_on(r) && !binder_add(r->binder, head, observation, &len))
-		tell_too_large(r, record, len);
-}
-
-/* A report that came as bytes goes on as those bytes: its province may know it by their digest. */
-static void on_report_end(void *context, const uint8_t *bytes, size_t len)
-{
-	struct run *r = context;
-
-	if (bytes && !r->altered) {
-		binder_drop_all(r->binder);
-		give(r, bytes, len, r->of_report);
-	} else {
-		binder_give_all(r->binder);
-	}
-	r->altered = false;
-	r->of_report = 0;
-}
-
-static bool on_supplies(void *context, enum field_id field)
-{
-	struct run *r = context;
-
-	return check_supplies(r->check, field);
-}
-
-static bool on_locale(void *context, const char *name)
-{
-	struct run *r = context;
-
-	return check_declare_locale(r->check, name);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -210,19 +141,17 @@ static void meet_agent(struct run *r)
 
 static bool read_file(struct run *r, struct err *err)
 {
-	const struct reader_sink sink = {on_record, on_report_end, on_supplies, on_locale, r};
+	struct compose *compose = compose_new(&r->h->check, r->book, r->h->problems, give, r);
 	bool ok = true;
 
-	r->check = check_new(&r->h->check, r->book, r->h->problems);
-	r->binder = binder_new(give, r);
 	if (r->in)
-		ok = reader_run(r->h->format, r->in, &r->h->reader, &sink, r->h->problems, err);
-	else
-		for (size_t i = 0; i < r->h->n_records; i++)
-			on_record(r, &r->h->records[i]);
+		ok = compose_file(compose, r->in, r->h->format, &r->h->reader, err);
+	for (size_t i = 0; i < r->h->n_records; i++)
+		compose_record(compose, &r->h->records[i]);
 	if (ok)
-		binder_give_all(r->binder);
-	terminal_progress_end();
+		compose_finish(compose);
+	r->h->rows = compose_records(compose);
+	compose_free(&compose);
 	return ok;
 }
 
@@ -258,8 +187,6 @@ bool handin_run(struct handin *h, struct err *err)
 		ok = read_file(&r, err) && finish(&r, err, &agent);
 	}
 	talk_close(&r.talk);
-	binder_free(&r.binder);
-	check_free(&r.check);
 	book_free(&r.book);
 	input_close(&r.in);
 	return ok;

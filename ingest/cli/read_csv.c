@@ -48,7 +48,7 @@ static struct place place_of(const struct csvrow_cell *cell)
 
 static struct cell cell_of(const struct csvrow_cell *cell)
 {
-	return (struct cell){cell->text, cell->len, place_of(cell)};
+	return (struct cell){.text = cell->text, .len = cell->len, .at = place_of(cell)};
 }
 
 /* ---------------------------------------------------------------- column names */
@@ -211,6 +211,7 @@ static void take_structure_id(struct csv *csv, struct cell *cell)
 		problems_add(csv->problems, PROBLEM_STRUCTURE_ID_BAD, cell->at,
 			     (struct problem_words){.found = cell->text, .found_len = cell->len});
 		cell->len = 0;
+		cell->is_wrong = true;
 		return;
 	}
 	cell->text = colon + 1;
@@ -225,9 +226,9 @@ static void take_action(struct csv *csv, struct cell *cell)
 	if (cell->len == 0)
 		return;
 	if (cell->len == 1 && strchr("IAMR", cell->text[0])) {
-		*cell = (struct cell){replace, sizeof replace - 1, cell->at};
+		*cell = (struct cell){replace, sizeof replace - 1, cell->at, false};
 	} else if (cell->len == 1 && cell->text[0] == 'D') {
-		*cell = (struct cell){withdraw, sizeof withdraw - 1, cell->at};
+		*cell = (struct cell){withdraw, sizeof withdraw - 1, cell->at, false};
 	} else {
 		problems_add(
 		    csv->problems, PROBLEM_WORD_UNKNOWN, cell->at,

@@ -13,7 +13,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,12 +47,15 @@ struct json {
 /* ---------------------------------------------------------------- bounded memory for jansson */
 
 static size_t json_memory; /* what one report's text has made jansson allocate */
+static bool json_is_full;
 
 static void *count_malloc(size_t size)
 {
-	void *p = json_memory + size > JSON_MEMORY_MAX ? NULL : malloc(size);
+	void *p;
 
-	json_memory += p ? malloc_usable_size(p) : 0;
+	json_is_full = json_is_full || json_memory + size > JSON_MEMORY_MAX;
+	p = json_is_full ? NULL : malloc(size);
+	json_memory += size + 16; /* and what the allocator adds */
 	return p;
 }
 
@@ -286,9 +288,10 @@ static void take_member(struct json *j, struct record *record, enum field_id fie
 	if (record->cells[field].text)
 		problems_add(j->problems, PROBLEM_JSON_TWICE, place_of_member(j, record, name),
 			     (struct problem_words){.found = name});
+	record->cells[field] = (struct cell){text ? text : "", len, record->at, !text};
 	if (text)
-		record->cells[field] = (struct cell){text, len, record->at};
-	else if (json_is_real(value) && class == CLASS_DECIMAL)
+		return;
+	if (json_is_real(value) && class == CLASS_DECIMAL)
 		problems_add(j->problems, PROBLEM_JSON_REAL, place_of_member(j, record, name),
 			     (struct problem_words){.field = name});
 	else
@@ -308,7 +311,7 @@ static void take_dimension(struct json *j, struct record *record, json_t *dimens
 	}
 	record->dimensions[record->n_dimensions].id = id;
 	record->dimensions[record->n_dimensions++].value =
-	    (struct cell){json_string_value(value), json_string_length(value), record->at};
+	    (struct cell){.text = json_string_value(value), .len = json_string_length(value), .at = record->at};
 }
 
 static void take_dimensions(struct json *j, struct record *record, json_t *dimensions)
@@ -415,6 +418,10 @@ static void tell_syntax(struct json *j, const json_error_t *error)
 	char limit[24];
 
 	snprintf(limit, sizeof limit, "%u", JSON_REPORT_MAX);
+	if (j->too_long || json_is_full) {
+		problems_add(j->problems, PROBLEM_JSON_TOO_LARGE, at, (struct problem_words){.hint = limit});
+		return;
+	}
 	switch (json_error_code(error)) {
 	case json_error_invalid_utf8:
 		problems_add(j->problems, PROBLEM_NOT_UTF8, at,
@@ -427,12 +434,7 @@ static void tell_syntax(struct json *j, const json_error_t *error)
 	case json_error_duplicate_key:
 		problems_add(j->problems, PROBLEM_JSON_TWICE, at, (struct problem_words){.found = error->text});
 		break;
-	case json_error_out_of_memory:
-		problems_add(j->problems, PROBLEM_JSON_TOO_LARGE, at, (struct problem_words){.hint = limit});
-		break;
-	default:
-		problems_add(j->problems, j->too_long ? PROBLEM_JSON_TOO_LARGE : PROBLEM_JSON_SYNTAX, at,
-			     (struct problem_words){.found = error->text, .hint = limit});
+	default: problems_add(j->problems, PROBLEM_JSON_SYNTAX, at, (struct problem_words){.found = error->text});
 	}
 }
 
@@ -447,6 +449,7 @@ static bool read_value(struct json *j)
 	j->begin_line = j->line;
 	j->begin_column = j->column;
 	json_memory = 0;
+	json_is_full = false;
 	json_set_alloc_funcs(count_malloc, free);
 	value = json_load_callback(give_byte, j, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &error);
 	json_set_alloc_funcs(malloc, free);

@@ -86,7 +86,7 @@ static void take_members(struct protobuf *p, struct record *record, enum field_l
 			continue;
 		text = member_text(p, (enum field_id)field, message);
 		assert(text);
-		record->cells[field] = (struct cell){text, strlen(text), record->at};
+		record->cells[field] = (struct cell){.text = text, .len = strlen(text), .at = record->at};
 	}
 }
 
@@ -102,7 +102,8 @@ static void take_dimensions(struct protobuf *p, struct record *record, const Tra
 		const Tram__V1__Dimension *d = observation->dimensions[i];
 
 		record->dimensions[i].id = d->id;
-		record->dimensions[i].value = (struct cell){d->value, strlen(d->value), record->at};
+		record->dimensions[i].value =
+		    (struct cell){.text = d->value, .len = strlen(d->value), .at = record->at};
 		record->n_dimensions++;
 	}
 }
@@ -128,7 +129,8 @@ static void take_report(struct protobuf *p, const Tram__V1__Report *report)
 	}
 }
 
-static void take_bytes(struct protobuf *p, const uint8_t *bytes, size_t len)
+/* False when they are no report. */
+static bool take_bytes(struct protobuf *p, const uint8_t *bytes, size_t len)
 {
 	struct err err;
 	Tram__V1__Report *report = codec_report(p->arena, bytes, len, &err);
@@ -144,6 +146,7 @@ static void take_bytes(struct protobuf *p, const uint8_t *bytes, size_t len)
 	if (report && report->n_observations)
 		p->sink->report_end(p->sink->context, bytes, len);
 	arena_reset(p->arena);
+	return report != NULL;
 }
 
 /* ---------------------------------------------------------------- many reports */
@@ -166,7 +169,7 @@ static size_t take_source(struct source *s, uint8_t *buf, size_t len)
 		s->seen += has;
 		s->left -= has;
 	}
-	while (has < len && (n = input_take(s->in, len - has, &data)) > 0) {
+	while (s->in && has < len && (n = input_take(s->in, len - has, &data)) > 0) {
 		memcpy(buf + has, data, n);
 		has += n;
 	}
@@ -213,18 +216,34 @@ static bool read_next(struct protobuf *p, struct source *s, uint8_t *buf)
 		tell_size(p, PROBLEM_PROTOBUF_TRUNCATED, has, len);
 		return false;
 	}
-	take_bytes(p, buf, has);
-	return true;
+	/* What does not even begin with a report is not many reports either: what follows would only confuse. */
+	return take_bytes(p, buf, has) || p->reports > 1;
 }
 
 /* ---------------------------------------------------------------- one alone, or many */
 
-/* A report alone reads as one to its end, with nothing unknown in it; with a length in front it does not. */
+/* Lengths that lead from one to the next, exactly to the end. */
+static bool is_chain(const uint8_t *bytes, size_t len)
+{
+	struct source s = {bytes, len, NULL};
+	uint64_t n;
+
+	while (s.left > 0) {
+		if (take_length(&s, &n) != LENGTH_FINE || n > s.left)
+			return false;
+		s.seen += n;
+		s.left -= (size_t)n;
+	}
+	return true;
+}
+
+/* A report alone reads as one to its end; with a length in front it does not, unless as a field that nobody knows. */
 static bool is_single(struct protobuf *p, const uint8_t *bytes, size_t len)
 {
 	struct err err;
 	const Tram__V1__Report *report = codec_report(p->arena, bytes, len, &err);
-	bool single = report && report->base.n_unknown_fields == 0 && (*report->provider || report->n_observations);
+	bool single = report && (*report->provider || report->n_observations) &&
+		      (report->base.n_unknown_fields == 0 || !is_chain(bytes, len));
 
 	arena_reset(p->arena);
 	return single;

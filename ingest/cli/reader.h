@@ -27,6 +27,7 @@ struct cell {
 	const char *text; /* len bytes of anything, without a NUL behind them */
 	size_t len;
 	struct place at;
+	bool is_wrong; /* the reader has told what is wrong with it: that it says nothing is no further problem */
 };
 
 struct record {
