@@ -536,3 +536,41 @@ bool conf_reload(const struct conf_setting *table, size_t n, const char *path, v
 	free(fresh);
 	return done;
 }
+
+struct peek {
+	const char *name;
+	char *value;
+};
+
+static int peek_pair(void *context, const char *section, const char *name, const char *value)
+{
+	struct peek *p = context;
+
+	(void)section;
+	if (!p->value && strcmp(name, p->name) == 0) {
+		p->value = xstrdup(value);
+	}
+	return 1;
+}
+
+bool conf_peek(const char *path, const char *name, char **ret, struct err *err)
+{
+	struct peek p = {.name = name};
+	size_t len;
+	char *text = fsx_read(path, FILE_MAX_BYTES, &len, err), *rest = text, *line;
+
+	*ret = NULL;
+	if (!text) {
+		return false;
+	}
+	ini_max_line = LINE_MAX_BYTES + 3;
+	while ((line = strsep(&rest, "\n"))) {
+		line += strspn(line, " \t");
+		if (strlen(line) <= LINE_MAX_BYTES && *line != '[') {
+			(void)ini_parse_string(line, peek_pair, &p); /* what is no pair is its own program's matter */
+		}
+	}
+	free(text);
+	*ret = p.value;
+	return true;
+}

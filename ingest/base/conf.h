@@ -47,6 +47,12 @@ bool conf_load(const struct conf_setting *table, size_t n, const char *path, voi
 bool conf_reload(const struct conf_setting *table, size_t n, const char *path, void *settings, char **ret_kept,
 		 struct err *err) MUST_CHECK;
 
+/*
+ * One value of a settings file that is another program's: as it stands there, the rest not judged. *ret (caller frees) is
+ * NULL when the file does not name it. False and *err when the file cannot be read.
+ */
+bool conf_peek(const char *path, const char *name, char **ret, struct err *err) MUST_CHECK;
+
 /* Frees the texts in the struct and zeroes them. */
 void conf_clear(const struct conf_setting *table, size_t n, void *settings);
 

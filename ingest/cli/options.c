@@ -40,17 +40,27 @@ static bool is_offered(const struct options *o, const struct common_row *row)
 
 static void print_row(const char *name, const char *argument, const char *help)
 {
+	const char *dash = name[1] ? "--" : "-";
 	char *left = argument && *argument == '['
-			 ? xasprintf("--%s[=%.*s]", name, (int)strlen(argument) - 2, argument + 1)
-		     : argument ? xasprintf("--%s %s", name, argument)
-				: xasprintf("--%s", name);
+			 ? xasprintf("%s%s[=%.*s]", dash, name, (int)strlen(argument) - 2, argument + 1)
+		     : argument ? xasprintf("%s%s %s", dash, name, argument)
+				: xasprintf("%s%s", dash, name);
 	int room = 28 - (int)text_columns(left);
 
 	printf("  %s%*s%s\n", left, room > 0 ? room : 2, "", help);
 	free(left);
 }
 
-static void print_help(const struct options *o)
+static const char *common_help(const struct options *o, const struct common_options *values,
+			       const struct common_row *row)
+{
+	if (row->code == CODE_FORMAT && values->formats)
+		return values->formats;
+	return row->code == CODE_FORMAT && o->takes_csv ? _("table (for people), json or csv (for programs)")
+							: _(row->help);
+}
+
+static void print_help(const struct options *o, const struct common_options *values)
 {
 	printf(_("Usage: tram %s %s\n\n%s\n\nOptions:\n"), o->command, o->synopsis, _(o->about));
 	for (size_t i = 0; i < o->n; i++)
@@ -58,9 +68,7 @@ static void print_help(const struct options *o)
 	for (size_t i = 0; i < N_COMMON; i++)
 		if (is_offered(o, &common_rows[i]))
 			print_row(common_rows[i].name, common_rows[i].argument,
-				  common_rows[i].code == CODE_FORMAT && o->takes_csv
-				      ? _("table (for people), json or csv (for programs)")
-				      : _(common_rows[i].help));
+				  common_help(o, values, &common_rows[i]));
 }
 
 /* ---------------------------------------------------------------- getopt's table */
@@ -75,7 +83,7 @@ static void fill_long_options(const struct options *o, struct option long_option
 	size_t n = 0;
 
 	assert(o->n + N_COMMON < ROWS_MAX);
-	for (size_t i = 0; i < o->n; i++)
+	for (size_t i = 0; i < o->n; i++) /* one letter: as "--n" too, which does no harm */
 		long_options[n++] =
 		    (struct option){o->rows[i].name, argument_kind(o->rows[i].argument), NULL, CODE_ROW + (int)i};
 	for (size_t i = 0; i < N_COMMON; i++)
@@ -83,6 +91,29 @@ static void fill_long_options(const struct options *o, struct option long_option
 			long_options[n++] = (struct option){common_rows[i].name, argument_kind(common_rows[i].argument),
 							    NULL, common_rows[i].code};
 	long_options[n] = (struct option){0};
+}
+
+static void fill_letters(const struct options *o, char letters[static 2 * ROWS_MAX + 1])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->rows[i].name[1])
+			continue;
+		letters[n++] = o->rows[i].name[0];
+		if (o->rows[i].argument)
+			letters[n++] = ':';
+	}
+	letters[n] = '\0';
+}
+
+/* The row of what getopt found: a letter, or CODE_ROW and more. */
+static const struct option_row *row_of(const struct options *o, int code)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (code == o->rows[i].name[0] && !o->rows[i].name[1])
+			return &o->rows[i];
+	return &o->rows[code - CODE_ROW];
 }
 
 static bool tell_wrong(const struct options *o, const struct option *known, char **argv, int at, struct err *err)
@@ -93,8 +124,9 @@ static bool tell_wrong(const struct options *o, const struct option *known, char
 	struct nearest near = nearest_to(strncmp(name, "--", 2) == 0 ? name + 2 : name);
 
 	for (; known->name; known++) {
-		nearest_try(&near, known->name);
-		if (strncmp(name, "--", 2) == 0 && strcmp(known->name, name + 2) == 0) {
+		if (known->name[1])
+			nearest_try(&near, known->name);
+		if (strcmp(known->name, name + (is_short ? 1 : 2)) == 0 && is_short == !known->name[1]) {
 			err_set(err, ERR_USAGE,
 				known->has_arg ? _("%s needs an argument: tram %s --help")
 					       : _("%s takes no argument: tram %s --help"),
@@ -131,7 +163,8 @@ static bool set_count(const struct option_row *row, int64_t *to, struct err *err
 	}
 	*to = strtoll(optarg, &end, 10);
 	if (end == optarg || *end || *to < 0)
-		return err_set(err, ERR_USAGE, _("--%s: \"%s\" is not a whole number from 0"), row->name, optarg);
+		return err_set(err, ERR_USAGE, _("%s%s: \"%s\" is not a whole number from 0"),
+			       row->name[1] ? "--" : "-", row->name, optarg);
 	return true;
 }
 
@@ -151,6 +184,25 @@ static bool set_row(const struct option_row *row, void *values, struct err *err)
 		list->texts[list->n++] = optarg;
 		break;
 	}
+	return true;
+}
+
+/* Whether word is one of "a|b|c". */
+static bool is_one_of(const char *choices, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
+		if (len > 0 && strcspn(c, "|") == len && strncmp(c, word, len) == 0)
+			return true;
+	return false;
+}
+
+static bool set_own_format(struct common_options *values, struct err *err)
+{
+	if (!is_one_of(values->formats, optarg))
+		return err_set(err, ERR_USAGE, _("--format %s: use one of %s"), optarg, values->formats);
+	values->format_name = optarg;
 	return true;
 }
 
@@ -184,25 +236,29 @@ enum options_result options_parse(const struct options *o, int argc, char **argv
 				  int *ret_first, struct err *err)
 {
 	struct option known[ROWS_MAX];
+	char letters[2 * ROWS_MAX + 1];
 	const char *socket = getenv("TRAM_AGENT_SOCKET");
 	bool ok = true;
 	int code;
 
 	fill_long_options(o, known);
+	fill_letters(o, letters);
 	values->agent_socket = socket && *socket ? socket : DEFAULT_SOCKET;
 	opterr = 0;
 	optind = 0;
-	while (ok && (code = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while (ok && (code = getopt_long(argc, argv, letters, known, NULL)) != -1) {
 		switch (code) {
-		case CODE_HELP: print_help(o); return OPTIONS_HELPED;
-		case CODE_FORMAT: ok = set_format(o, values, err); break;
+		case CODE_HELP: print_help(o, values); return OPTIONS_HELPED;
+		case CODE_FORMAT:
+			ok = values->formats ? set_own_format(values, err) : set_format(o, values, err);
+			break;
 		case CODE_SOCKET: values->agent_socket = optarg; break;
 		case CODE_LANG: break; /* main() has heeded it already */
 		case '?': ok = tell_wrong(o, known, argv, optind - 1, err); break;
 		default:
-			if (o->rows[code - CODE_ROW].kind == OPTION_COUNT)
+			if (row_of(o, code)->kind == OPTION_COUNT)
 				take_next_number(argc, argv);
-			ok = set_row(&o->rows[code - CODE_ROW], values, err);
+			ok = set_row(row_of(o, code), values, err);
 		}
 	}
 	*ret_first = optind;

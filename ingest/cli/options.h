@@ -27,7 +27,7 @@ struct option_list {
 };
 
 struct option_row {
-	const char *name;     /* "reference-date" */
+	const char *name;     /* "reference-date"; of one letter: "-n" */
 	const char *argument; /* "DATE"; NULL for a flag; "[SECONDS]" when it may be left out (--wait=5) */
 	enum option_kind kind;
 	size_t offset;    /* into the command's struct */
@@ -38,6 +38,8 @@ struct option_row {
 struct common_options {
 	enum table_format format;
 	const char *agent_socket;
+	const char *formats;     /* set before: "text|json|logfmt", the command's own; NULL: table and json (and csv) */
+	const char *format_name; /* which of these; NULL: not given */
 };
 
 struct options {

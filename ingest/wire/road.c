@@ -232,7 +232,8 @@ void *road_feed_open(void *context, const char *endpoint, const struct keys *key
 }
 
 void *road_feed_join(void *context, const char *endpoint, const struct keys *keys, const struct keys *centre,
-		     const char *const *prefixes, size_t n, const struct road_settings *settings, struct err *err)
+		     const char *const *prefixes, size_t n, const struct road_settings *settings, void **ret_monitor,
+		     struct err *err)
 {
 	void *socket = check_endpoint(endpoint, keys, err) ? new_socket(context, ZMQ_SUB, settings, err) : NULL;
 	if (!socket)
@@ -243,7 +244,14 @@ void *road_feed_join(void *context, const char *endpoint, const struct keys *key
 		set_text(socket, ZMQ_SUBSCRIBE, prefixes[i]);
 	if (n == 0)
 		set_text(socket, ZMQ_SUBSCRIBE, "");
-	return connect_or_close(socket, endpoint, err);
+	if (ret_monitor && !(*ret_monitor = road_monitor_open(context, socket, err))) {
+		road_close(&socket);
+		return NULL;
+	}
+	void *joined = connect_or_close(socket, endpoint, err);
+	if (!joined && ret_monitor)
+		road_close(ret_monitor);
+	return joined;
 }
 
 void road_close(void **socketp)

@@ -20,6 +20,9 @@
 #define ROAD_ZAP_DOMAIN      "tram.road"
 #define ROAD_FEED_ZAP_DOMAIN "tram.feed"
 
+/* Where the feed is heard unless a centre's settings say otherwise. */
+#define ROAD_FEED_ENDPOINT "ipc:///run/tram-aggregator/feed"
+
 #define ROAD_USER_MAX     255
 #define ROAD_TOPIC_MAX    255
 #define ROAD_ENDPOINT_MAX 256
@@ -51,9 +54,12 @@ void *road_centre_open(void *context, const char *endpoint, const struct keys *k
 		       const struct road_settings *settings, struct err *err) MUST_CHECK; /* ROUTER, binds */
 void *road_feed_open(void *context, const char *endpoint, const struct keys *keys, const struct road_settings *settings,
 		     struct err *err) MUST_CHECK; /* XPUB, binds */
-/* SUB, connects; every topic that starts with one of the prefixes. n 0: all. */
+/*
+ * SUB, connects; every topic that starts with one of the prefixes. n 0: all. ret_monitor: NULL, or gets a monitor as of
+ * road_monitor_open() that misses nothing, as it is opened before the connection is tried.
+ */
 void *road_feed_join(void *context, const char *endpoint, const struct keys *keys, const struct keys *centre,
-		     const char *const *prefixes, size_t n, const struct road_settings *settings,
+		     const char *const *prefixes, size_t n, const struct road_settings *settings, void **ret_monitor,
 		     struct err *err) MUST_CHECK;
 
 /* Closes and sets *socketp to NULL; NULL is fine. */

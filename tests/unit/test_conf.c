@@ -367,6 +367,21 @@ static void reload_takes_up_what_it_may(void **state)
 	conf_clear(table, n_table, &s);
 }
 
+static void one_value_of_a_strange_file(void **state)
+{
+	struct err err;
+	char *value;
+	(void)state;
+	save("# feed = no\n[x]\n what is this\nother = 1\n  feed = ipc:///run/feed \nfeed = second\n");
+	assert_true(conf_peek(path, "feed", &value, &err));
+	assert_string_equal(value, "ipc:///run/feed");
+	free(value);
+	assert_true(conf_peek(path, "nothing", &value, &err));
+	assert_null(value);
+	assert_false(conf_peek("/tmp/no/such/file", "feed", &value, &err));
+	assert_non_null(strstr(err.text, "/tmp/no/such/file"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,7 +390,7 @@ int main(void)
 	    cmocka_unit_test(every_mistake_is_said),       cmocka_unit_test(mistakes_beyond_room_are_counted),
 	    cmocka_unit_test(long_lines_are_not_cut),      cmocka_unit_test(a_nul_is_not_a_text),
 	    cmocka_unit_test(no_file_no_settings),         cmocka_unit_test(what_is_printed_reads_back),
-	    cmocka_unit_test(reload_takes_up_what_it_may),
+	    cmocka_unit_test(one_value_of_a_strange_file), cmocka_unit_test(reload_takes_up_what_it_may),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -269,7 +269,7 @@ static void check_feed(struct stage *s, const char *endpoint, const struct keys 
 	void *feed = road_feed_open(s->context, endpoint, keys, &s->settings, &s->err);
 	assert_non_null(feed);
 	void *joined = road_feed_join(s->context, road_endpoint(feed, at), keys ? &s->agent_keys : NULL, keys, prefixes,
-				      1, &s->settings, &s->err);
+				      1, &s->settings, NULL, &s->err);
 	assert_non_null(joined);
 	size_t subscriptions = 0;
 	for (int64_t end = now_ms() + 3000; !subscriptions && now_ms() < end; turn(s))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include "road.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,6 +33,7 @@ static void the_defaults_are_sound(void **state)
 	assert_int_equal(s.credit_batches, 32);
 	assert_int_equal(s.heartbeat, 5000000);
 	assert_true(s.judge);
+	assert_string_equal(s.feed, ROAD_FEED_ENDPOINT); /* what `tram tail` listens to unless told */
 	settings_clear(&s);
 	assert_null(s.road);
 }

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tram tail: what happens at the centre, as it happens, from the live feed. */
+#include "cli.h"
+#include "codec.h"
+#include "conf.h"
+#include "keys.h"
+#include "lang.h"
+#include "mem.h"
+#include "road.h"
+#include "tail_filter.h"
+#include "tail_show.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define CENTRE_FILE   "/etc/tram/tram-aggregator.conf"
+#define EVENT_ARENA   ((size_t)16 << 20)
+#define MESSAGE_BYTES (4 << 20)
+#define HIGH_WATER    100000
+#define RECONNECT_US  100000
+#define LOOK_MS       100 /* how often the connection is looked at when nothing comes */
+
+struct tail_options {
+	struct common_options common;
+	struct tail_filter filter;
+	const char *feed, *centre, *key, *centre_key;
+	int64_t count;
+};
+
+#define ROW(name, argument, kind, member, help)                                                                        \
+	{                                                                                                              \
+		name, argument, kind, offsetof(struct tail_options, member), help                                      \
+	}
+
+static const struct option_row rows[] = {
+    ROW("area", "AREA", OPTION_LIST, filter.areas, N_("of this province: 63/46, or 46 in any vintage; also VN")),
+    ROW("agent", "AGENT", OPTION_LIST, filter.agents, N_("of this agent")),
+    ROW("severity", "LETTER", OPTION_TEXT, filter.severity,
+	N_("at least: B refused, J held until justified, W warning, I everything")),
+    ROW("word", "WORD", OPTION_LIST, filter.words, N_("dung, du, sach or song")),
+    ROW("event", "NAME", OPTION_LIST, filter.events,
+	N_("report.committed, or report for all of these: tram-events(7)")),
+    ROW("dataflow", "CODE", OPTION_LIST, filter.dataflows, N_("of this dataflow")),
+    ROW("indicator", "CODE", OPTION_LIST, filter.indicators, N_("of this indicator")),
+    ROW("rule", "CODE", OPTION_LIST, filter.rules, N_("of this rule, such as DUNG-07")),
+    ROW("count", "COUNT", OPTION_COUNT, count, N_("end after so many events")),
+    ROW("n", "COUNT", OPTION_COUNT, count, N_("the same")),
+    ROW("feed", "ENDPOINT", OPTION_TEXT, feed,
+	N_("where the feed is (TRAM_FEED, else what the centre's settings say)")),
+    ROW("centre", "FILE", OPTION_TEXT, centre, N_("the centre's settings (TRAM_CENTRE, else " CENTRE_FILE ")")),
+    ROW("key", "FILE", OPTION_TEXT, key, N_("your own keys (.key), for a feed over tcp://")),
+    ROW("centre-key", "FILE", OPTION_TEXT, centre_key, N_("the centre's public keys (.pub), for a feed over tcp://")),
+};
+
+static const struct options spec = {
+    .command = "tail",
+    .synopsis = "[OPTION]...",
+    .about =
+	N_("Prints what happens at the centre as it happens: reports committed, figures held or refused, findings,\n"
+	   "agents that come and go. Every filter may be given several times. Times are Viet Nam's."),
+    .rows = rows,
+    .n = sizeof rows / sizeof *rows,
+};
+
+enum link { LINK_UNKNOWN, LINK_UP, LINK_AWAY };
+
+struct tail {
+	const struct tail_options *options;
+	enum tail_format format;
+	void *context, *socket, *monitor;
+	char *endpoint;
+	struct arena *arena;
+	uint64_t feed_id, position; /* of the last event heard; 0: none yet */
+	uint64_t shown;
+	enum link link;
+};
+
+/* ---------------------------------------------------------------- where the feed is */
+
+/* What the centre's settings say. A file nobody named need not be there. */
+static bool ask_settings(const char *file, char **ret, struct err *err)
+{
+	const char *named = file ? file : getenv("TRAM_CENTRE");
+
+	*ret = NULL;
+	if (!named || !*named)
+		return access(CENTRE_FILE, R_OK) != 0 || conf_peek(CENTRE_FILE, "feed", ret, err);
+	return conf_peek(named, "feed", ret, err);
+}
+
+static bool find_feed(struct tail *t, struct err *err)
+{
+	const char *told = t->options->feed ? t->options->feed : getenv("TRAM_FEED");
+
+	if (told && *told) {
+		t->endpoint = xstrdup(told);
+		return true;
+	}
+	if (!ask_settings(t->options->centre, &t->endpoint, err))
+		return false;
+	if (!t->endpoint)
+		t->endpoint = xstrdup(ROAD_FEED_ENDPOINT);
+	return true;
+}
+
+static bool is_over_tcp(const struct tail *t)
+{
+	return strncmp(t->endpoint, "tcp://", 6) == 0;
+}
+
+/* Keys are for tcp:// only, and there both are needed. */
+static bool load_keys(const struct tail *t, struct keys *own, struct keys *centre, struct err *err)
+{
+	const struct tail_options *o = t->options;
+
+	if (!is_over_tcp(t))
+		return true;
+	if (!o->key || !o->centre_key)
+		return err_set(err, ERR_USAGE,
+			       _("%s: a feed over tcp:// needs --key (your own) and --centre-key (the centre's)"),
+			       t->endpoint);
+	return keys_load_secret(o->key, own, err) && keys_load_public(o->centre_key, centre, err);
+}
+
+static bool join(struct tail *t, struct err *err)
+{
+	struct keys own = {0}, centre = {0};
+	struct road_settings settings;
+	bool curve = is_over_tcp(t);
+
+	if (!load_keys(t, &own, &centre, err))
+		return false;
+	road_settings_init(&settings);
+	settings.message_bytes = MESSAGE_BYTES;
+	settings.high_water = HIGH_WATER;
+	settings.reconnect_us = RECONNECT_US;
+	t->context = road_context_open();
+	/* All of it, whatever the filter: only who hears everything can tell that something is missing. */
+	t->socket = road_feed_join(t->context, t->endpoint, curve ? &own : NULL, curve ? &centre : NULL, NULL, 0,
+				   &settings, &t->monitor, err);
+	keys_wipe(&own);
+	return t->socket != NULL;
+}
+
+static void leave(struct tail *t)
+{
+	road_monitor_close(&t->monitor, t->socket);
+	road_close(&t->socket);
+	road_context_close(&t->context);
+	arena_free(&t->arena);
+	free(t->endpoint);
+}
+
+/* ---------------------------------------------------------------- listening */
+
+/* What becomes of the connection is said on stderr, once each time it changes. */
+static void watch_connection(struct tail *t)
+{
+	for (enum road_event e; (e = road_monitor_next(t->monitor)) != ROAD_EVENT_NONE;) {
+		enum link link = e == ROAD_EVENT_READY ? LINK_UP : LINK_AWAY;
+
+		if (e == ROAD_EVENT_CONNECTED || link == t->link)
+			continue;
+		t->link = link;
+		fprintf(stderr,
+			link == LINK_UP ? _("tram tail: listening to %s\n") : _("tram tail: nobody at %s; waiting\n"),
+			t->endpoint);
+	}
+}
+
+/* A position that does not follow the last one heard is said before the event. */
+static void note_position(struct tail *t, const Tram__V1__Event *event)
+{
+	bool known = t->position > 0, anew = known && event->feed_id != t->feed_id;
+	uint64_t next = anew ? 1 : t->position + 1;
+
+	if (anew)
+		tail_show_restart(stdout, t->format);
+	if (known && event->position > next)
+		tail_show_gap(stdout, t->format, next, event->position - 1);
+	t->feed_id = event->feed_id;
+	t->position = event->position;
+}
+
+static void take(struct tail *t, const struct road_message *m)
+{
+	arena_reset(t->arena);
+	ProtobufCAllocator allocator = codec_allocator(t->arena);
+	Tram__V1__Event *event = tram__v1__event__unpack(&allocator, m->len, m->data);
+
+	if (!event)
+		return;
+	note_position(t, event);
+	if (!tail_filter_passes(&t->options->filter, event))
+		return;
+	tail_show(stdout, t->format, event);
+	t->shown++;
+}
+
+static bool is_enough(const struct tail *t)
+{
+	return t->options->count > 0 && t->shown >= (uint64_t)t->options->count;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+/* Ctrl-C ends the waiting, not the program in the middle of a line. */
+static void heed_signals(void)
+{
+	const struct sigaction action = {.sa_handler = stop};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static void listen_until_enough(struct tail *t)
+{
+	struct road_message m = {0};
+
+	while (!stopped && !is_enough(t) && !ferror(stdout)) {
+		watch_connection(t);
+		if (!road_wait(t->socket, LOOK_MS))
+			continue;
+		while (!is_enough(t) && road_feed_receive(t->socket, &m) == ROAD_OK)
+			take(t, &m);
+		fflush(stdout);
+	}
+	road_message_clear(&m);
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static enum tail_format format_of(const char *name)
+{
+	if (name && strcmp(name, "json") == 0)
+		return TAIL_JSON;
+	return name && strcmp(name, "logfmt") == 0 ? TAIL_LOGFMT : TAIL_TEXT;
+}
+
+int cmd_tail(int argc, char **argv)
+{
+	struct tail_options o = {.common.formats = "text|json|logfmt"};
+	struct tail t = {.options = &o};
+	struct err err;
+	int first;
+
+	switch (options_parse(&spec, argc, argv, &o.common, &first, &err)) {
+	case OPTIONS_HELPED: return EX_OK;
+	case OPTIONS_WRONG: return cli_fail(&err);
+	case OPTIONS_GO: break;
+	}
+	t.format = format_of(o.common.format_name);
+	t.arena = arena_new(EVENT_ARENA);
+	bool fine = tail_filter_check(&o.filter, &err) && find_feed(&t, &err) && join(&t, &err);
+	if (fine) {
+		heed_signals();
+		listen_until_enough(&t);
+	}
+	leave(&t);
+	return fine ? EX_OK : cli_fail(&err);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tail_filter.h"
+
+#include "event.h"
+#include "lang.h"
+#include "nearest.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const struct {
+	const char *code, *name;
+} words[] = {{"dung", "đúng"}, {"du", "đủ"}, {"sach", "sạch"}, {"song", "sống"}};
+#define N_WORDS (sizeof words / sizeof *words)
+
+/* ---------------------------------------------------------------- checking */
+
+static bool check_severity(struct tail_filter *f, struct err *err)
+{
+	const char *s = f->severity;
+
+	if (!s || (strlen(s) == 1 && event_severity((char)toupper((unsigned char)*s))))
+		return true;
+	return err_set(err, ERR_USAGE, _("--severity %s: use B (refused), J (held until justified), W (warning) or I"),
+		       s);
+}
+
+/* Whether name is the event, or the first part of its name. */
+static bool is_event(const char *name, const char *event)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && strncmp(name, event, len) == 0 && (event[len] == '\0' || event[len] == '.');
+}
+
+static bool check_event(const char *name, struct err *err)
+{
+	struct nearest near = nearest_to(name);
+
+	for (size_t i = 0; i < EVENT_KINDS; i++) {
+		if (is_event(name, event_table[i].name))
+			return true;
+		nearest_try(&near, event_table[i].name);
+	}
+	if (near.found)
+		return err_set(err, ERR_USAGE,
+			       _("--event %s: there is none; did you mean %s? tram-events(7) lists them"), name,
+			       near.found);
+	return err_set(err, ERR_USAGE, _("--event %s: there is none; tram-events(7) lists them"), name);
+}
+
+/* Replaces a word's Vietnamese name by its code. */
+static bool check_word(const char **word, struct err *err)
+{
+	for (size_t i = 0; i < N_WORDS; i++) {
+		if (strcmp(*word, words[i].code) == 0 || strcmp(*word, words[i].name) == 0) {
+			*word = words[i].code;
+			return true;
+		}
+	}
+	return err_set(err, ERR_USAGE, _("--word %s: use dung, du, sach or song"), *word);
+}
+
+static bool check_area(const char *area, struct err *err)
+{
+	size_t slash = strcspn(area, "/");
+	const char *code = area[slash] ? area + slash + 1 : area;
+	bool form = *code && !strchr(code, '/') && (!area[slash] || slash > 0);
+
+	for (const char *p = area; form && *p; p++)
+		form = isalnum((unsigned char)*p) || *p == '/' || *p == '_' || *p == '-';
+	return form || err_set(err, ERR_USAGE, _("--area %s: write 63/46, a bare 46, or VN"), area);
+}
+
+bool tail_filter_check(struct tail_filter *f, struct err *err)
+{
+	bool fine = check_severity(f, err);
+
+	for (size_t i = 0; fine && i < f->events.n; i++)
+		fine = check_event(f->events.texts[i], err);
+	for (size_t i = 0; fine && i < f->words.n; i++)
+		fine = check_word(&f->words.texts[i], err);
+	for (size_t i = 0; fine && i < f->areas.n; i++)
+		fine = check_area(f->areas.texts[i], err);
+	return fine;
+}
+
+/* ---------------------------------------------------------------- passing */
+
+/* "46" is any vintage's 46. */
+static bool is_area(const char *wanted, const char *area)
+{
+	const char *slash = strchr(area, '/');
+
+	return strcmp(wanted, area) == 0 || (!strchr(wanted, '/') && slash && strcmp(wanted, slash + 1) == 0);
+}
+
+static bool is_same(const char *wanted, const char *value)
+{
+	return strcmp(wanted, value) == 0;
+}
+
+static bool passes(const struct option_list *list, const char *value, bool (*matches)(const char *, const char *))
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (matches(list->texts[i], value))
+			return true;
+	return list->n == 0;
+}
+
+static const char *field(const Tram__V1__Event *event, const char *name)
+{
+	for (size_t i = 0; i < event->n_fields; i++)
+		if (strcmp(event->fields[i]->name, name) == 0)
+			return event->fields[i]->value;
+	return "";
+}
+
+static bool is_grave_enough(const struct tail_filter *f, const Tram__V1__Event *event)
+{
+	return !f->severity || event->severity >= event_severity((char)toupper((unsigned char)*f->severity));
+}
+
+bool tail_filter_passes(const struct tail_filter *f, const Tram__V1__Event *event)
+{
+	return is_grave_enough(f, event) && passes(&f->areas, event->area, is_area) &&
+	       passes(&f->agents, event->agent, is_same) && passes(&f->words, event->word, is_same) &&
+	       passes(&f->events, event->name, is_event) && passes(&f->dataflows, field(event, "dataflow"), is_same) &&
+	       passes(&f->indicators, field(event, "indicator"), is_same) &&
+	       passes(&f->rules, field(event, "rule"), is_same);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tail_filter - which events of the live feed are wanted. An event passes when it passes every kind of filter that is
+ * given; of several values of one kind, one is enough. Pure; any thread.
+ */
+#ifndef TRAM_TAIL_FILTER_H
+#define TRAM_TAIL_FILTER_H
+
+#include "err.h"
+#include "options.h"
+#include "tram.pb-c.h"
+
+struct tail_filter {
+	struct option_list areas;  /* "63/46", or a bare "46" */
+	struct option_list agents; /* agent-63-46 */
+	struct option_list words;  /* dung, du, sach, song; also đúng, đủ, sạch, sống */
+	struct option_list events; /* "report.committed", or "report" for all of these */
+	struct option_list dataflows, indicators, rules;
+	const char *severity; /* "B", "J", "W", "I": at least; NULL: all */
+};
+
+/* False and *err when a value can never match anything: the name of the event, the word, the severity, the area's form. */
+bool tail_filter_check(struct tail_filter *filter, struct err *err) MUST_CHECK;
+
+/* Whether the event is wanted. filter has been checked. */
+bool tail_filter_passes(const struct tail_filter *filter, const Tram__V1__Event *event);
+
+#endif
