@@ -500,11 +500,9 @@ static void every_command_explains_itself(void **state)
 
 		if (space)
 			*space++ = 0;
-		if (commands[i].run)
+		if (commands[i].run) /* one of the centre's package would take this process's place */
 			expect(space ? run(name, space, "--help", NULL) : run(name, "--help", NULL), 0, "Usage: tram",
 			       "");
-		else
-			expect(run(name, "--help", NULL), 69, "", "whose package is not installed here");
 		free(name);
 	}
 }
