@@ -47,14 +47,18 @@ static Tram__V1__RefusalCode open_payload(struct arena *a, const Tram__V1__Publi
 	return 0;
 }
 
-/* Walks the chain from the header's start over every report; at the watermark it must be the chain we committed. */
-static Tram__V1__RefusalCode follow_chain(const Tram__V1__Batch *batch, const struct watermark *w, struct publish *p)
+/*
+ * Walks the chain from the header's start over every report; at the watermark it must be the chain we committed. That it
+ * is not is a fork only if the agent signed it: a fork stops the agent, so a damaged message must not look like one.
+ */
+static Tram__V1__RefusalCode follow_chain(const Tram__V1__Batch *batch, const struct watermark *w, struct publish *p,
+					  bool *ret_forked)
 {
 	struct digest chain = p->prev_chain;
 	for (size_t i = 0; i <= batch->n_entries; i++) {
 		uint64_t at = p->message->first_seq - 1 + i;
 		if (at == w->seq && memcmp(chain.bytes, w->chain.bytes, DIGEST_SIZE) != 0)
-			return TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED;
+			*ret_forked = true;
 		if (i == batch->n_entries)
 			break;
 		const Tram__V1__Entry *entry = batch->entries[i];
@@ -117,7 +121,10 @@ void publish_open(struct arena *a, const Tram__V1__Publish *message, const char 
 		ret->refusal = TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE;
 		return;
 	}
-	ret->refusal = follow_chain(batch, watermark, ret);
+	bool forked = false;
+	ret->refusal = follow_chain(batch, watermark, ret, &forked);
 	if (!ret->refusal)
 		ret->refusal = check_signature(ret, agent, signing_public);
+	if (!ret->refusal && forked)
+		ret->refusal = TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED;
 }

@@ -2,7 +2,8 @@
 /*
  * publish - a PUBLISH, opened: is it this agent's, unbroken, and the continuation of what is committed?
  *
- * Checks, in this order: form and limits, epoch, position, decompression, the hash chain over every report, the signature.
+ * Checks, in this order: form and limits, epoch, position, decompression, the hash chain over every report, the signature,
+ * and whether the chain is the committed one.
  * Reports up to the watermark are an overlap and are skipped, but take part in the chain. Pure; results live in the arena.
  */
 #ifndef TRAM_PUBLISH_H

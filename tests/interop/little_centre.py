@@ -157,10 +157,9 @@ class LittleCentre:
         batch = pb.Batch.FromString(self.unpack(m))
         if len(batch.entries) != m.count:
             raise Refuse("MALFORMED")
-        chain, fresh = m.prev_chain, []
+        chain, fresh, forked = m.prev_chain, [], False
         for seq, entry in enumerate(batch.entries, m.first_seq):
-            if seq - 1 == mark.seq and chain != mark.chain:
-                raise Refuse("FORKED", mark.position())
+            forked = forked or seq - 1 == mark.seq and chain != mark.chain
             chain = chain_next(chain, entry.report)
             if seq > mark.seq:
                 fresh.append(entry)
@@ -170,6 +169,8 @@ class LittleCentre:
         if not is_signed(self.known[agent], batch_bytes(agent, m.epoch, m.first_seq, last_seq, m.prev_chain, m.chain),
                          m.signature):
             raise Refuse("BAD_SIGNATURE")
+        if forked or (last_seq == mark.seq and chain != mark.chain):
+            raise Refuse("FORKED", mark.position())
         return fresh
 
     @staticmethod

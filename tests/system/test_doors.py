@@ -132,9 +132,10 @@ def publish_of(client, **changed):
     return pb.Publish(**fields | changed)
 
 
-def flipped(data, at=-1):
+def flipped(data):
+    """In the middle: of a payload, inside the report."""
     spoiled = bytearray(data)
-    spoiled[at] ^= 1
+    spoiled[len(data) // 2] ^= 1
     return bytes(spoiled)
 
 

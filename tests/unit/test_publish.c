@@ -191,10 +191,27 @@ static void spoil_prev_chain(struct road *r, struct sent *s)
 	s->prev_chain.bytes[0] ^= 1;
 	sign(r, s, AGENT, 2, 4);
 }
+/* The same reports behind another history: a restored or copied outbox that went on by itself. */
+static void spoil_history(struct road *r, struct sent *s)
+{
+	s->prev_chain.bytes[0] ^= 1;
+	s->chain = s->prev_chain;
+	for (int i = 2; i <= 4; i++) {
+		struct digest digest;
+		digest_report(r->reports[i], strlen(r->reports[i]), &digest);
+		chain_next(&s->chain, &digest, &s->chain);
+	}
+	sign(r, s, AGENT, 2, 4);
+}
 static void spoil_signature(struct road *r, struct sent *s)
 {
 	(void)r;
 	s->signature[10] ^= 1;
+}
+static void spoil_history_and_signature(struct road *r, struct sent *s)
+{
+	spoil_history(r, s);
+	spoil_signature(r, s);
 }
 static void spoil_signer(struct road *r, struct sent *s)
 {
@@ -231,8 +248,11 @@ static void refuses_what_is_wrong(void **state)
 	    {"payload is not a Batch", 1, spoil_payload, CODE(MALFORMED)},
 	    {"payload is not zstd", 1, spoil_codec, CODE(MALFORMED)},
 	    {"one byte of a new report differs", 1, spoil_report, CODE(BAD_CHAIN)},
-	    {"one byte of a committed report differs", 2, spoil_report, CODE(FORKED)},
-	    {"starts from another chain", 1, spoil_prev_chain, CODE(FORKED)},
+	    {"one byte of a committed report differs", 2, spoil_report, CODE(BAD_CHAIN)},
+	    {"starts from another chain than it says", 1, spoil_prev_chain, CODE(BAD_CHAIN)},
+	    {"sound, but of another outbox", 1, spoil_history, CODE(FORKED)},
+	    {"sound, but another report in a committed one's place", 2, spoil_history, CODE(FORKED)},
+	    {"of another outbox and not signed", 1, spoil_history_and_signature, CODE(BAD_SIGNATURE)},
 	    {"signature differs", 1, spoil_signature, CODE(BAD_SIGNATURE)},
 	    {"signed for another agent", 1, spoil_signer, CODE(BAD_SIGNATURE)},
 	    {"another key's id", 1, spoil_key_id, CODE(BAD_SIGNATURE)},
