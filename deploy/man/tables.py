@@ -111,7 +111,20 @@ def settings(path):
 def columns():
     for row in rows("ingest/cli/fields.def", "FIELD"):
         identifier, column, sdmx, member = row[:4]
-        yield item(f"Va {column or '-'}", f"SDMX-CSV: {sdmx or '-'}; JSON and protobuf: {member}.")
+        text = f"{row[-1][:1].upper()}{row[-1][1:]}."
+        if not column:
+            yield item(f"No (JSON and protobuf only: Va {member} )", text)
+        elif column == member:
+            yield item(f"Va {column}", text, f"SDMX-CSV: {sdmx}.")
+        else:
+            yield item(f"Va {column}", text, f"SDMX-CSV: {sdmx}; JSON and protobuf: {member}.")
+
+
+def problems():
+    for identifier, code, severity, text, _vi, remedy, _remedy_vi in rows("ingest/cli/problems.def", "PROBLEM"):
+        said = [re.sub(r"\[[^\]]*\]", "", part).replace("{field}: ", "") for part in (text, remedy)]
+        yield item(f"Li {code}" + (" No (a warning)" if severity == "WARNING" else ""),
+                   *(re.sub(r"\{(\w+)\}", r"<\1>", f"{part[:1].upper()}{part[1:]}.") for part in said))
 
 
 def commands(section):
@@ -123,7 +136,8 @@ def commands(section):
 TABLES = {"commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
           "commands-centre": lambda: commands("CENTRE"),
           "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
-          "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns}
+          "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns,
+          "problems": problems}
 
 
 def filled(page):

@@ -87,7 +87,7 @@ bool check_declare_locale(struct check *c, const char *name)
 static struct cell option_cell(const struct check *c, enum field_id field)
 {
 	static const char *const names[FIELD_COUNT] = {
-#define FIELD(id, column, sdmx, member, option, level, class, required) [FIELD_##id] = "--" option,
+#define FIELD(id, column, sdmx, member, option, level, class, required, help) [FIELD_##id] = "--" option,
 #include "fields.def"
 #undef FIELD
 	};

@@ -14,7 +14,7 @@
 typedef int command_function(int argc, char **argv);
 
 command_function cmd_submit, cmd_check, cmd_withdraw;
-command_function cmd_status, cmd_verdicts, cmd_outbox_list, cmd_outbox_show;
+command_function cmd_status, cmd_doctor, cmd_verdicts, cmd_outbox_list, cmd_outbox_show;
 command_function cmd_keys_make, cmd_keys_show;
 command_function cmd_tail;
 

@@ -49,27 +49,37 @@ static void cell_number(struct table *t, uint64_t n)
 	table_cell_number(t, digits);
 }
 
-static const char *state_of(const Tram__Control__V1__OutboxRow *row)
+/* For programs a code, for people a word. */
+static const char *state_of(const Tram__Control__V1__OutboxRow *row, bool for_people)
 {
-	return !row->acknowledged ? _("waiting") : row->verdict_seq ? _("judged") : _("at the centre");
+	const char *state = !row->acknowledged ? N_("waiting") : row->verdict_seq ? N_("judged") : N_("committed");
+
+	return for_people ? _(state) : state;
 }
+
+struct listing {
+	struct table *table;
+	bool for_people; /* times in Viet Nam's */
+};
 
 static bool list_row(void *context, const Tram__Control__V1__ControlReply *reply)
 {
-	struct table *t = context;
+	const struct listing *listing = context;
+	struct table *t = listing->table;
 	const Tram__Control__V1__OutboxRow *row = reply->outbox_row;
 	char when[CLOCK_TEXT];
 
 	if (reply->body_case != TRAM__CONTROL__V1__CONTROL_REPLY__BODY_OUTBOX_ROW)
 		return true;
 	cell_number(t, row->seq);
-	table_cell(t, clock_text_vn(row->handed_in_at_us, when));
+	table_cell(t, listing->for_people ? clock_text_vn(row->handed_in_at_us, when)
+					  : clock_text_rfc3339(row->handed_in_at_us, when));
 	table_cell(t, row->provider);
 	table_cell(t, row->dataflow);
 	table_cell(t, row->time_period);
 	cell_number(t, row->observations);
 	cell_number(t, row->bytes);
-	table_cell_coloured(t, row->acknowledged ? "green" : "yellow", state_of(row));
+	table_cell_coloured(t, row->acknowledged ? "green" : "yellow", state_of(row, listing->for_people));
 	table_cell(t, row->file_name);
 	table_cell(t, row->ticket);
 	return true;
@@ -94,8 +104,8 @@ int cmd_outbox_list(int argc, char **argv)
 	Tram__Control__V1__ControlRequest request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
 	Tram__Control__V1__OutboxRequest body;
 	struct list_options o = {.limit = LIMIT_DEFAULT};
+	struct listing listing;
 	struct err err;
-	struct table *t;
 	int first;
 	bool ok;
 
@@ -109,12 +119,12 @@ int cmd_outbox_list(int argc, char **argv)
 	body.limit = o.limit > UINT32_MAX ? 0 : (uint32_t)o.limit;
 	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX;
 	request.outbox = &body;
-	t = table_new(o.common.format, stdout);
-	list_columns(t);
-	ok = talk_ask(o.common.agent_socket, &request, TALK_PATIENCE_MS, list_row, t, &err);
+	listing = (struct listing){table_new(o.common.format, stdout), o.common.format == TABLE_TEXT};
+	list_columns(listing.table);
+	ok = talk_ask(o.common.agent_socket, &request, TALK_PATIENCE_MS, list_row, &listing, &err);
 	if (ok)
-		table_end(t);
-	table_free(&t);
+		table_end(listing.table);
+	table_free(&listing.table);
 	return ok ? EX_OK : cli_fail(&err);
 }
 

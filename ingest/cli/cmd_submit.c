@@ -201,12 +201,12 @@ static int wait_for_verdicts(struct handin *h, int64_t wait, json_t *verdicts, s
 
 	if (!verdicts_fetch(&q, err))
 		return err->kind;
-	if (q.rows < h->reports) {
+	if (q.reports < h->reports) {
 		err_set(err, ERR_TEMPFAIL,
 			_("%" PRIu64 " of %" PRIu64
 			  " verdicts are in; the figures are safe, do not hand them in again: "
 			  "tram verdicts %s shows the rest later"),
-			q.rows, h->reports, h->ticket);
+			q.reports, h->reports, h->ticket);
 		return err->kind;
 	}
 	return q.all_accepted ? EX_OK : EX_DATAERR;

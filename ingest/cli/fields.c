@@ -12,7 +12,7 @@
 #include <strings.h>
 
 const struct field fields[FIELD_COUNT] = {
-#define FIELD(id, column, sdmx, member, option, level, class, required)                                                \
+#define FIELD(id, column, sdmx, member, option, level, class, required, help)                                          \
 	[FIELD_##id] = {column, sdmx, member, option, LEVEL_##level, CLASS_##class, required},
 #include "fields.def"
 #undef FIELD

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum field_id {
-#define FIELD(id, column, sdmx, member, option, level, class, required) FIELD_##id,
+#define FIELD(id, column, sdmx, member, option, level, class, required, help) FIELD_##id,
 #include "fields.def"
 #undef FIELD
 	FIELD_COUNT

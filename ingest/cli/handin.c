@@ -28,14 +28,13 @@ struct run {
 
 /* ---------------------------------------------------------------- to the agent */
 
-/* What the agent says of its own accord comes first: a closed connection explains nothing. */
+/* An agent that refuses says why and hangs up: its word explains more than the connection that broke. */
 static void fail(struct run *r)
 {
 	struct err said;
 
 	r->failed = true;
-	if (r->err->kind == ERR_UNAVAILABLE && r->talk && !talk_receive(r->talk, 0, &said) &&
-	    said.kind != ERR_UNAVAILABLE && said.kind != ERR_TEMPFAIL)
+	if (r->talk && !talk_was_told(r->talk) && !talk_receive(r->talk, 0, &said) && talk_was_told(r->talk))
 		*r->err = said;
 }
 
@@ -155,13 +154,22 @@ static bool read_file(struct run *r, struct err *err)
 	return ok;
 }
 
+static void tell_unchecked(const struct run *r, const struct err *agent)
+{
+	if (r->h->is_json || !r->h->unchecked_codes)
+		return;
+	if (r->talk)
+		fprintf(stderr, "%s\n", _("note: codes were not checked: the agent has none from the centre yet"));
+	else
+		fprintf(stderr, _("note: codes were not checked, since the agent could not be asked: %s\n"),
+			agent->text);
+}
+
 /* Problems in the file come before the agent's: they are the province's to mend. */
 static bool finish(struct run *r, struct err *err, const struct err *agent)
 {
 	if (problems_errors(r->h->problems)) {
-		if (!r->talk && !r->h->is_json)
-			fprintf(stderr, _("note: codes were not checked, since the agent could not be asked: %s\n"),
-				agent->text);
+		tell_unchecked(r, agent);
 		return err_set(err, ERR_DATA, "%s", "");
 	}
 	if (r->failed || (r->h->what == HANDIN_SUBMIT && !commit(r))) {

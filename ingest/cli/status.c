@@ -63,7 +63,7 @@ static bool show_status(const Tram__Control__V1__Status *status, bool is_json, s
 
 		if (is_json)
 			json_object_set_new(object, field->name, json_string(field->value));
-		else
+		else if (*field->value)
 			printf("%-24s %s\n", field->name, field->value);
 	}
 	return !is_json || cli_print_json(object, err);

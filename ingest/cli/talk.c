@@ -90,6 +90,11 @@ const control_reply *talk_expect(struct talk *t, Tram__Control__V1__ControlReply
 	return reply;
 }
 
+bool talk_was_told(const struct talk *t)
+{
+	return t->reply && t->reply->body_case == TRAM__CONTROL__V1__CONTROL_REPLY__BODY_FAILED;
+}
+
 /* ---------------------------------------------------------------- submitting */
 
 bool talk_submit_begin(struct talk *t, const char *file_name, struct err *err)

@@ -24,6 +24,9 @@ bool talk_send(struct talk *t, const Tram__Control__V1__ControlRequest *request,
 /* The next reply, valid until the next call; NULL and *err on failure, also when the agent says that it failed. */
 const Tram__Control__V1__ControlReply *talk_receive(struct talk *t, int64_t timeout_ms, struct err *err) MUST_CHECK;
 
+/* Whether the last failure was the agent's own word, and not that of the connection. */
+bool talk_was_told(const struct talk *t);
+
 /* The next reply of a kind; others (a `done` of what went before) are passed over. */
 const Tram__Control__V1__ControlReply *talk_expect(struct talk *t, Tram__Control__V1__ControlReply__BodyCase kind,
 						   int64_t timeout_ms, struct err *err) MUST_CHECK;

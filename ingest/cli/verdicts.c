@@ -3,7 +3,7 @@
 
 #include "codec.h"
 #include "digest.h"
-#include "lang.h"
+#include "mem.h"
 #include "show.h"
 #include "talk.h"
 
@@ -32,32 +32,62 @@ static const Tram__V1__Report *judged_report(const struct verdict_query *q, cons
 	return report;
 }
 
-static bool take_row(void *context, const Tram__Control__V1__ControlReply *reply)
-{
-	struct verdict_query *q = context;
-	const Tram__Control__V1__VerdictRow *row = reply->verdict_row;
-	struct show_about about;
-	struct arena *arena;
+/* The latest verdict of each report: a later one may say otherwise. */
+struct latest {
+	uint64_t seq;
+	bool accepted;
+};
 
-	if (reply->body_case != TRAM__CONTROL__V1__CONTROL_REPLY__BODY_VERDICT_ROW || !row->verdict ||
-	    row->stored_at_us < q->since_us)
-		return true;
-	arena = arena_new(ARENA_CAP);
-	about = (struct show_about){.ticket = row->ticket,
-				    .file_name = row->file_name,
-				    .provider = row->provider,
-				    .dataflow = row->dataflow,
-				    .time_period = row->time_period,
-				    .handed_in_at_us = row->handed_in_at_us,
-				    .stored_at_us = row->stored_at_us,
-				    .report = judged_report(q, row->verdict, arena)};
-	q->rows++;
-	q->all_accepted = q->all_accepted && show_is_accepted(row->verdict);
+struct fetching {
+	struct verdict_query *q;
+	struct latest *latest;
+	size_t n;
+};
+
+static void note_latest(struct fetching *f, const Tram__V1__Verdict *verdict)
+{
+	size_t i = f->n;
+
+	while (i > 0 && f->latest[i - 1].seq != verdict->seq)
+		i--;
+	if (i == 0) {
+		f->latest = xreallocarray(f->latest, f->n + 1, sizeof *f->latest);
+		i = ++f->n;
+	}
+	f->latest[i - 1] = (struct latest){verdict->seq, show_is_accepted(verdict)};
+}
+
+static void show_row(const struct verdict_query *q, const Tram__Control__V1__VerdictRow *row)
+{
+	struct arena *arena = arena_new(ARENA_CAP);
+	const struct show_about about = {.ticket = row->ticket,
+					 .file_name = row->file_name,
+					 .provider = row->provider,
+					 .dataflow = row->dataflow,
+					 .time_period = row->time_period,
+					 .handed_in_at_us = row->handed_in_at_us,
+					 .stored_at_us = row->stored_at_us,
+					 .report = judged_report(q, row->verdict, arena)};
+
 	if (q->gather)
 		json_array_append_new(q->gather, show_verdict_json(row->verdict, &about));
 	else
 		show_verdict(stdout, row->verdict, &about);
 	arena_free(&arena);
+}
+
+static bool take_row(void *context, const Tram__Control__V1__ControlReply *reply)
+{
+	struct fetching *f = context;
+	const Tram__Control__V1__VerdictRow *row = reply->verdict_row;
+
+	if (reply->body_case != TRAM__CONTROL__V1__CONTROL_REPLY__BODY_VERDICT_ROW || !row->verdict ||
+	    row->stored_at_us < f->q->since_us)
+		return true;
+	f->q->rows++;
+	if (f->q->ticket)
+		note_latest(f, row->verdict);
+	show_row(f->q, row);
 	return true;
 }
 
@@ -65,7 +95,8 @@ bool verdicts_fetch(struct verdict_query *q, struct err *err)
 {
 	Tram__Control__V1__ControlRequest request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
 	Tram__Control__V1__VerdictsRequest body;
-	char *ticket = q->ticket ? strdup(q->ticket) : NULL;
+	struct fetching f = {.q = q};
+	char *ticket = q->ticket ? xstrdup(q->ticket) : NULL;
 	bool ok;
 
 	tram__control__v1__verdicts_request__init(&body);
@@ -76,7 +107,11 @@ bool verdicts_fetch(struct verdict_query *q, struct err *err)
 	request.verdicts = &body;
 	q->rows = 0;
 	q->all_accepted = true;
-	ok = talk_ask(q->socket, &request, body.wait_ms + (int64_t)TALK_PATIENCE_MS, take_row, q, err);
+	ok = talk_ask(q->socket, &request, body.wait_ms + (int64_t)TALK_PATIENCE_MS, take_row, &f, err);
+	q->reports = f.n;
+	for (size_t i = 0; i < f.n; i++)
+		q->all_accepted = q->all_accepted && f.latest[i].accepted;
+	free(f.latest);
 	free(ticket);
 	return ok;
 }

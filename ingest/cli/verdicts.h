@@ -19,7 +19,8 @@ struct verdict_query {
 	json_t *gather;     /* an array to put them in; NULL: print them on stdout */
 	/* what came of it */
 	uint64_t rows;
-	bool all_accepted;
+	uint64_t reports;  /* that have a verdict */
+	bool all_accepted; /* by the latest verdict of each */
 };
 
 bool verdicts_fetch(struct verdict_query *q, struct err *err) MUST_CHECK;

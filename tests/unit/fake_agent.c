@@ -279,23 +279,30 @@ static void answer_show(struct fake_agent *a, struct ctl_client *client, uint64_
 	answer_done(client, 1);
 }
 
-static void answer_status(struct ctl_client *client)
+static void answer_status(const struct fake_agent *a, struct ctl_client *client)
 {
-	static char name[] = "state", value[] = "streaming";
+	static const char *const usual[][2] = {{"state", "streaming"}, {NULL, NULL}};
+	const char *const(*rows)[2] = a->manner.status ? a->manner.status : usual;
 	reply_message reply = TRAM__CONTROL__V1__CONTROL_REPLY__INIT;
-	Tram__Control__V1__StatusField field, *list[] = {&field};
+	Tram__Control__V1__StatusField made[32], *list[32];
 	Tram__Control__V1__Status status;
 
-	tram__control__v1__status_field__init(&field);
-	field.name = name;
-	field.value = value;
 	tram__control__v1__status__init(&status);
-	status.n_fields = 1;
 	status.fields = list;
+	for (size_t i = 0; rows[i][0]; i++) {
+		tram__control__v1__status_field__init(&made[i]);
+		made[i].name = xstrdup(rows[i][0]);
+		made[i].value = xstrdup(rows[i][1]);
+		list[status.n_fields++] = &made[i];
+	}
 	reply.body_case = TRAM__CONTROL__V1__CONTROL_REPLY__BODY_STATUS;
 	reply.status = &status;
 	answer(client, &reply);
 	answer_done(client, 1);
+	for (size_t i = 0; i < status.n_fields; i++) {
+		free(made[i].name);
+		free(made[i].value);
+	}
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -317,7 +324,7 @@ static void on_message(void *context, struct ctl_client *client, const uint8_t *
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_CHECK_REPORT:
 		answer_check(a, client, &request->check_report);
 		break;
-	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_STATUS: answer_status(client); break;
+	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_STATUS: answer_status(a, client); break;
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX: answer_outbox(a, client); break;
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX_SHOW:
 		answer_show(a, client, request->outbox_show->seq);

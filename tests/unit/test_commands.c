@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "codec.h"
 #include "fake_agent.h"
+#include "fsx.h"
 #include "lang.h"
 #include "mem.h"
 #include "nearest.h"
@@ -438,6 +439,59 @@ static void the_outbox_is_listed_and_shown(void **state)
 	fake_agent_stop(&a);
 }
 
+static void the_doctor_says_what_is_wrong_and_what_to_do(void **state)
+{
+	static const char *const well[][2] = {
+	    {"agent", "agent-63-15"},   {"version", TRAM_VERSION}, {"state", "streaming"},
+	    {"centre", "tcp://c:1"},    {"pending", "0"},          {"handed_in", "5"},
+	    {"catalogue_version", "7"}, {"clock_skew_ms", "20"},   {NULL, NULL}};
+	static const char *const ill[][2] = {{"agent", "agent-63-15"},
+					     {"version", "0.0.1"},
+					     {"state", "resting"},
+					     {"centre", "tcp://c:1"},
+					     {"why", "the centre has revoked this agent"},
+					     {"remedy", "Ask the centre for new keys"},
+					     {"centre_says", "revoked on Monday"},
+					     {"door_refuses", "the outbox is full"},
+					     {"pending", "3"},
+					     {"oldest_pending_age_s", "7200"},
+					     {"oldest_pending", "2026-11-20 08:00:00"},
+					     {"catalogue_version", "0"},
+					     {"clock_skew_ms", "-400000"},
+					     {NULL, NULL}};
+	static const char *const told[] = {
+	    "runs, as version 0.0.1",
+	    "not linked to tcp://c:1: the centre has revoked this agent (the centre says: revoked on Monday)",
+	    "remedy: Ask the centre for new keys",
+	    "hand-in      the outbox is full",
+	    "3 reports wait, the oldest since 2026-11-20 08:00:00",
+	    "no codes from the centre yet",
+	    "-400 seconds away"};
+	struct fake_agent *a = agent(&(struct fake_manner){.status = well});
+	struct ran ran = run("doctor", NULL);
+
+	(void)state;
+	assert_int_equal(ran.status, 0);
+	assert_null(strstr(ran.out, "✗"));
+	assert_non_null(strstr(ran.out, "✓ link         linked to tcp://c:1"));
+	assert_non_null(strstr(ran.out, "the centre has all 5 reports"));
+	ran_free(&ran);
+	fake_agent_stop(&a);
+	a = agent(&(struct fake_manner){.status = ill});
+	ran = run("doctor", NULL);
+	assert_int_equal(ran.status, 69); /* the link's, which comes first */
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		if (!strstr(ran.out, told[i]))
+			print_error("%s\n%s\n", told[i], ran.out);
+		assert_non_null(strstr(ran.out, told[i]));
+	}
+	ran_free(&ran);
+	expect(run("doctor", "--format", "json", NULL), 69, "\"health\": \"ill\"", "");
+	fake_agent_stop(&a);
+	setenv("TRAM_AGENT_SOCKET", "/nonexistent/control", 1);
+	expect(run("doctor", NULL), 69, "start it: systemctl start tram-agent", "");
+}
+
 static void keys_are_made_and_shown(void **state)
 {
 	char key[128], pub[128];
@@ -507,6 +561,38 @@ static void every_command_explains_itself(void **state)
 	}
 }
 
+/* The manual page names every option that --help lists. */
+static void every_option_is_in_the_manual(void **state)
+{
+	struct err err;
+	size_t len;
+	char *manual = fsx_read(TRAM_SOURCE_DIR "/deploy/man/tram.1", 1 << 20, &len, &err);
+
+	(void)state;
+	assert_non_null(manual);
+	for (size_t i = 0; i < n_commands; i++) {
+		char *name = xstrdup(commands[i].name), *space = strchr(name, ' '), *at;
+		struct ran ran;
+
+		if (space)
+			*space++ = 0;
+		ran = space ? run(name, space, "--help", NULL) : run(name, "--help", NULL);
+		at = ran.out;
+		while ((at = strstr(at, "\n  --"))) {
+			char wanted[64];
+
+			at += 5;
+			snprintf(wanted, sizeof wanted, "Fl Fl %.*s", (int)strcspn(at, " =[\n"), at);
+			if (!strstr(manual, wanted))
+				print_error("%s: %s\n", commands[i].name, wanted);
+			assert_non_null(strstr(manual, wanted));
+		}
+		ran_free(&ran);
+		free(name);
+	}
+	free(manual);
+}
+
 static void the_centres_program_is_found_beside_this_one(void **state)
 {
 	char *found, path[128];
@@ -558,9 +644,11 @@ int main(void)
 	    cmocka_unit_test(withdrawing_by_file_and_by_name),
 	    cmocka_unit_test(options_become_part_of_the_report),
 	    cmocka_unit_test(the_outbox_is_listed_and_shown),
+	    cmocka_unit_test(the_doctor_says_what_is_wrong_and_what_to_do),
 	    cmocka_unit_test(keys_are_made_and_shown),
 	    cmocka_unit_test(mistakes_on_the_command_line),
 	    cmocka_unit_test(every_command_explains_itself),
+	    cmocka_unit_test(every_option_is_in_the_manual),
 	    cmocka_unit_test(the_centres_program_is_found_beside_this_one),
 	    cmocka_unit_test(near_words_are_suggested_and_far_ones_not),
 	};
