@@ -574,6 +574,10 @@ static void every_option_is_in_the_manual(void **state)
 		char *name = xstrdup(commands[i].name), *space = strchr(name, ' '), *at;
 		struct ran ran;
 
+		if (!commands[i].run) {
+			free(name); /* another program's */
+			continue;
+		}
 		if (space)
 			*space++ = 0;
 		ran = space ? run(name, space, "--help", NULL) : run(name, "--help", NULL);
