@@ -66,7 +66,8 @@ static Tram__V1__Observation *make_observation(struct arena *a, struct cursor *c
 	tram__v1__observation__init(o);
 	tram__v1__dimension__init(d);
 	tram__v1__decimal__init(value);
-	value->mantissa = 10000000 + draw(c, 80000000);
+	/* New accounts are fewer than all accounts, as a rule demands. */
+	value->mantissa = which == 2 ? 1000000 + draw(c, 8000000) : 10000000 + draw(c, 80000000);
 	d->id = arena_strdup(a, "DISTRICT");
 	d->value = arena_printf(a, "%04u", district);
 	o->indicator = arena_strdup(a, dataflows[c->dataflow].indicators[which]);
