@@ -178,26 +178,70 @@ bool intake_add_check(struct intake *in, const char *agent, const struct publish
 
 /* ---------------------------------------------------------------- keys */
 
-/* Numbers the figures of a report that have a key. */
-static enum store_result number_figures(struct intake *in, struct intake_report *r, struct err *err)
+static bool has_figures(const struct intake_report *r)
 {
-	const struct judgement *j = &r->judgement;
-	if (!r->report || !j->readable)
-		return STORE_OK;
-	int32_t period = period_pack(&j->period);
-	for (size_t i = 0; i < j->n; i++) {
-		const struct figure *f = &j->figures[i];
-		int32_t series_no = 0;
+	return r->report && r->judgement.readable;
+}
+
+/* The area's number; observations of one report are nearly always of one area. */
+static enum store_result number_areas(struct intake *in, struct intake_report *r, struct err *err)
+{
+	const struct area *last = NULL;
+	int32_t area_no = 0;
+	enum store_result result = STORE_OK;
+	for (size_t i = 0; i < r->judgement.n && result == STORE_OK; i++) {
+		const struct figure *f = &r->judgement.figures[i];
 		if (!f->storable)
 			continue;
-		enum store_result result = store_area_no(in->store, f->area->area, &r->area_no[i], err);
-		if (result == STORE_OK)
-			result = store_series_no(in->store, f->indicator->code, f->dimensions, &series_no, err);
-		if (result != STORE_OK)
-			return result;
-		r->key[i] = store_key(series_no, period, 0);
+		if (f->area != last)
+			result = store_area_no(in->store, f->area->area, &area_no, err);
+		last = f->area;
+		r->area_no[i] = area_no;
 	}
-	return STORE_OK;
+	return result;
+}
+
+static size_t ask_series(const struct intake_report *r, struct series_question *q)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->judgement.n; i++) {
+		const struct figure *f = &r->judgement.figures[i];
+		if (f->storable)
+			q[n++] = (struct series_question){.indicator = f->indicator->code, .dimensions = f->dimensions};
+	}
+	return n;
+}
+
+static size_t take_keys(struct intake_report *r, const struct series_question *q)
+{
+	int32_t period = period_pack(&r->judgement.period);
+	size_t n = 0;
+	for (size_t i = 0; i < r->judgement.n; i++)
+		if (r->judgement.figures[i].storable)
+			r->key[i] = store_key(q[n++].series_no, period, 0);
+	return n;
+}
+
+/* Numbers every figure of the group that has a key. */
+static enum store_result number_figures(struct intake *in, struct err *err)
+{
+	struct series_question *q = arena_calloc(in->arena, in->n_observations, sizeof(*q));
+	size_t n = 0, taken = 0;
+	if (!q)
+		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+	enum store_result result = STORE_OK;
+	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++) {
+		if (!has_figures(&in->reports[i]))
+			continue;
+		result = number_areas(in, &in->reports[i], err);
+		n += ask_series(&in->reports[i], q + n);
+	}
+	if (result == STORE_OK)
+		result = store_series_nos(in->store, q, n, err);
+	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++)
+		if (has_figures(&in->reports[i]))
+			taken += take_keys(&in->reports[i], q + taken);
+	return result;
 }
 
 /* ---------------------------------------------------------------- the past */
@@ -211,7 +255,7 @@ static enum store_result find_reported_periods(struct intake *in, struct err *er
 		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
 	for (size_t i = 0; i < in->n_reports; i++) {
 		const struct intake_report *r = &in->reports[i];
-		if (!r->report || !r->judgement.readable)
+		if (!has_figures(r))
 			continue;
 		whose[n] = i;
 		q[n++] = (struct period_question){.provider = r->judgement.provider->code,
@@ -389,9 +433,7 @@ static void look_ahead(const struct overlay *o, struct intake_report *r)
 
 enum store_result intake_judge(struct intake *in, struct err *err)
 {
-	enum store_result result = STORE_OK;
-	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++)
-		result = number_figures(in, &in->reports[i], err);
+	enum store_result result = number_figures(in, err);
 	if (result == STORE_OK && !in->force_past)
 		result = find_reported_periods(in, err);
 	if (result == STORE_OK)

@@ -5,41 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Open addressing; a slot is free while its name is NULL. Names are never taken out. */
+/* What has a number: an area and "", or an indicator and its dimensions. */
+struct name {
+	const char *first, *second;
+};
+
+/* Open addressing; a slot is free while it has no first name. Names are never taken out. */
 struct map {
 	struct slot {
-		char *name;
+		char *first, *second;
 		int32_t number;
 	} * slots;
 	size_t n, size; /* size: a power of two */
 };
 
 struct numbers {
-	struct map areas;  /* by identity */
-	struct map series; /* by indicator, a control character, dimensions */
+	struct map areas;
+	struct map series;
 };
 
 enum { MAP_SIZE_FIRST = 256 };
-#define NAME_SEPARATOR "\x1f"
 
-static size_t hash(const char *name)
+static uint64_t hash_text(uint64_t h, const char *text)
 {
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (; *name; name++) {
-		h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
+	for (; *text; text++) {
+		h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211); /* FNV-1a */
 	}
-	return (size_t)(h ^ h >> 32);
+	return h ^ h >> 32;
 }
 
-static struct slot *find(const struct map *m, const char *name)
+static struct slot *find(const struct map *m, struct name name)
 {
-	size_t at = hash(name) & (m->size - 1);
+	uint64_t h = hash_text(hash_text(UINT64_C(14695981039346656037), name.first), name.second);
+	struct slot *slot;
 
-	while (m->slots[at].name && strcmp(m->slots[at].name, name) != 0) {
-		at = (at + 1) & (m->size - 1);
+	for (size_t at = (size_t)h;; at++) {
+		slot = &m->slots[at & (m->size - 1)];
+		if (!slot->first || (strcmp(slot->first, name.first) == 0 && strcmp(slot->second, name.second) == 0)) {
+			return slot;
+		}
 	}
-	return &m->slots[at];
 }
 
 static void grow(struct map *m)
@@ -49,14 +54,14 @@ static void grow(struct map *m)
 	m->size = old.size ? old.size * 2 : MAP_SIZE_FIRST;
 	m->slots = xcalloc(m->size, sizeof *m->slots);
 	for (size_t i = 0; i < old.size; i++) {
-		if (old.slots[i].name) {
-			*find(m, old.slots[i].name) = old.slots[i];
+		if (old.slots[i].first) {
+			*find(m, (struct name){old.slots[i].first, old.slots[i].second}) = old.slots[i];
 		}
 	}
 	free(old.slots);
 }
 
-static void remember(struct map *m, const char *name, int32_t number)
+static void remember(struct map *m, struct name name, int32_t number)
 {
 	struct slot *slot;
 
@@ -64,13 +69,13 @@ static void remember(struct map *m, const char *name, int32_t number)
 		grow(m);
 	}
 	slot = find(m, name);
-	if (!slot->name) {
-		*slot = (struct slot){.name = xstrdup(name), .number = number};
+	if (!slot->first) {
+		*slot = (struct slot){xstrdup(name.first), xstrdup(name.second), number};
 		m->n++;
 	}
 }
 
-static int32_t recall(const struct map *m, const char *name)
+static int32_t recall(const struct map *m, struct name name)
 {
 	return m->size ? find(m, name)->number : 0;
 }
@@ -78,7 +83,8 @@ static int32_t recall(const struct map *m, const char *name)
 static void forget(struct map *m)
 {
 	for (size_t i = 0; i < m->size; i++) {
-		free(m->slots[i].name);
+		free(m->slots[i].first);
+		free(m->slots[i].second);
 	}
 	free(m->slots);
 }
@@ -98,44 +104,40 @@ void numbers_free(struct numbers **np)
 	}
 }
 
-static enum store_result load(struct store *s, struct map *m, const char *sql, struct err *err)
+/* Remembers the answer's rows: first name, second name, number. */
+static void remember_rows(struct map *m, const PGresult *r)
+{
+	for (int i = 0; i < PQntuples(r); i++) {
+		remember(m, (struct name){cell_text(r, i, 0), cell_text(r, i, 1)}, (int32_t)cell_int(r, i, 2));
+	}
+}
+
+static enum store_result ask_rows(struct store *s, struct map *m, const char *sql, const struct params *p,
+				  struct err *err)
 {
 	PGresult *r;
-	enum store_result result = connection_ask(s, sql, NULL, &r, err);
+	enum store_result result = connection_ask(s, sql, p, &r, err);
 
-	for (int i = 0; i < PQntuples(r); i++) {
-		remember(m, cell_text(r, i, 0), (int32_t)cell_int(r, i, 1));
-	}
+	remember_rows(m, r);
 	PQclear(r);
 	return result;
 }
 
 enum store_result numbers_load(struct store *s, struct err *err)
 {
-	enum store_result result = load(s, &s->numbers->areas, "SELECT area, area_no FROM tram.area_number", err);
+	enum store_result result =
+	    ask_rows(s, &s->numbers->areas, "SELECT area, '', area_no FROM tram.area_number", NULL, err);
 
 	if (result == STORE_OK) {
-		result = load(s, &s->numbers->series,
-			      "SELECT indicator || E'\\x1f' || dimensions, series_no FROM tram.series", err);
+		result = ask_rows(s, &s->numbers->series, "SELECT indicator, dimensions, series_no FROM tram.series",
+				  NULL, err);
 	}
 	return result;
 }
 
 int32_t numbers_area(const struct store *s, const char *area)
 {
-	return recall(&s->numbers->areas, area);
-}
-
-/* The number in the answer's first cell; 0 when there is no row. */
-static enum store_result ask_number(struct store *s, const char *sql, const struct params *p, int32_t *ret_no,
-				    struct err *err)
-{
-	PGresult *r;
-	enum store_result result = connection_ask(s, sql, p, &r, err);
-
-	*ret_no = PQntuples(r) > 0 ? (int32_t)cell_int(r, 0, 0) : 0;
-	PQclear(r);
-	return result;
+	return recall(&s->numbers->areas, (struct name){area, ""});
 }
 
 enum store_result store_area_no(struct store *s, const char *area, int32_t *ret_no, struct err *err)
@@ -143,56 +145,72 @@ enum store_result store_area_no(struct store *s, const char *area, int32_t *ret_
 	struct params p;
 	enum store_result result;
 
-	*ret_no = recall(&s->numbers->areas, area);
+	*ret_no = numbers_area(s, area);
 	if (*ret_no) {
 		return STORE_OK;
 	}
 	params_init(&p);
 	params_text(&p, area);
-	result = ask_number(s, "SELECT area_no FROM tram.area_number WHERE area = $1", &p, ret_no, err);
+	result =
+	    ask_rows(s, &s->numbers->areas, "SELECT area, '', area_no FROM tram.area_number WHERE area = $1", &p, err);
 	params_done(&p);
-	if (*ret_no) {
-		remember(&s->numbers->areas, area, *ret_no);
-	}
+	*ret_no = numbers_area(s, area);
 	return result;
+}
+
+/* Answers what is remembered; returns how many are not, moved to the front of missing. */
+static size_t recall_series(const struct store *s, struct series_question *questions, size_t n,
+			    struct series_question *missing)
+{
+	size_t n_missing = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct series_question *q = &questions[i];
+
+		q->series_no = recall(&s->numbers->series, (struct name){q->indicator, q->dimensions});
+		if (q->series_no == 0) {
+			missing[n_missing++] = *q;
+		}
+	}
+	return n_missing;
 }
 
 /*
- * Asks before it inserts: an insert that meets a conflict uses up a number, and there are only 2^19. The last look finds
- * what another lane has made in between.
+ * Looks before it inserts: an insert that meets a conflict uses up a number, and there are only 2^19. In order, so that
+ * two lanes that make the same series do not wait for each other. What another lane made in between is found by asking
+ * again.
  */
-static enum store_result make_series(struct store *s, const struct params *p, int32_t *ret_no, struct err *err)
-{
-	static const char look[] = "SELECT series_no FROM tram.series WHERE indicator = $1 AND dimensions = $2";
-	static const char make[] = "INSERT INTO tram.series (indicator, dimensions) VALUES ($1, $2)"
-				   " ON CONFLICT DO NOTHING RETURNING series_no";
-	static const char *const steps[] = {look, make, look};
-	enum store_result result = STORE_OK;
+static const char make_series[] =
+    "WITH asked AS (SELECT DISTINCT i, d FROM unnest($1::text[], $2::text[]) AS q (i, d)),"
+    " there AS (SELECT indicator, dimensions, series_no FROM tram.series"
+    "           JOIN asked ON indicator = i AND dimensions = d),"
+    " made AS (INSERT INTO tram.series (indicator, dimensions)"
+    "          SELECT i, d FROM asked WHERE (i, d) NOT IN (SELECT indicator, dimensions FROM there) ORDER BY i, d"
+    "          ON CONFLICT DO NOTHING RETURNING indicator, dimensions, series_no)"
+    " SELECT * FROM there UNION ALL SELECT * FROM made";
 
-	for (size_t i = 0; result == STORE_OK && *ret_no == 0 && i < sizeof steps / sizeof *steps; i++) {
-		result = ask_number(s, steps[i], p, ret_no, err);
-	}
+static enum store_result number_series(struct store *s, const struct series_question *missing, size_t n,
+				       struct err *err)
+{
+	struct params p;
+	enum store_result result;
+
+	params_init(&p);
+	params_texts(&p, &missing->indicator, sizeof *missing, n);
+	params_texts(&p, &missing->dimensions, sizeof *missing, n);
+	result = ask_rows(s, &s->numbers->series, make_series, &p, err);
+	params_done(&p);
 	return result;
 }
 
-enum store_result store_series_no(struct store *s, const char *indicator, const char *dimensions, int32_t *ret_no,
-				  struct err *err)
+enum store_result store_series_nos(struct store *s, struct series_question *questions, size_t n, struct err *err)
 {
-	char *name = xasprintf("%s" NAME_SEPARATOR "%s", indicator, dimensions);
+	struct series_question *missing = xcalloc(n ? n : 1, sizeof *missing);
 	enum store_result result = STORE_OK;
-	struct params p;
 
-	*ret_no = recall(&s->numbers->series, name);
-	if (*ret_no == 0) {
-		params_init(&p);
-		params_text(&p, indicator);
-		params_text(&p, dimensions);
-		result = make_series(s, &p, ret_no, err);
-		params_done(&p);
+	for (size_t left; result == STORE_OK && (left = recall_series(s, questions, n, missing)) > 0;) {
+		result = number_series(s, missing, left, err);
 	}
-	if (*ret_no) {
-		remember(&s->numbers->series, name, *ret_no);
-	}
-	free(name);
+	free(missing);
 	return result;
 }

@@ -55,9 +55,13 @@ enum store_result store_catalogue(struct store *s, uint32_t version, struct aren
 
 /* The number of an area identity; from a cache filled at open and refreshed on a miss. 0 in *ret_no: the loaded catalogue has none. */
 enum store_result store_area_no(struct store *s, const char *area, int32_t *ret_no, struct err *err) MUST_CHECK;
-/* The number of a series, made (in a transaction of its own, harmless if unused) when it is new. */
-enum store_result store_series_no(struct store *s, const char *indicator, const char *dimensions, int32_t *ret_no,
-				  struct err *err) MUST_CHECK;
+/* The numbers of series; those that are new are made (in a transaction of its own, harmless if unused). One query, or none. */
+struct series_question {
+	const char *indicator, *dimensions;
+	int32_t series_no; /* the answer */
+};
+enum store_result store_series_nos(struct store *s, struct series_question *questions, size_t n,
+				   struct err *err) MUST_CHECK;
 
 /* key of an observation; revision 0 .. 16383. */
 #define KEY_REVISION_BITS 14

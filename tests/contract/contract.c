@@ -132,6 +132,14 @@ struct store *contract_writer(void)
 	return s;
 }
 
+int32_t contract_series_no(struct store *s, const char *indicator, const char *dimensions)
+{
+	struct series_question q = {indicator, dimensions, 0};
+
+	assert_result(STORE_OK, store_series_nos(s, &q, 1, &contract_err));
+	return q.series_no;
+}
+
 const char *contract_ask(const char *format, ...)
 {
 	static PGresult *r;

@@ -150,7 +150,7 @@ static void lay_out_figures(struct fixture *f, uint64_t report_no)
 		int32_t area_no, series_no;
 
 		assert_result(STORE_OK, store_area_no(writer, "63/46", &area_no, &contract_err));
-		assert_result(STORE_OK, store_series_no(writer, indicators[i], "", &series_no, &contract_err));
+		series_no = contract_series_no(writer, indicators[i], "");
 		f->observation_rows[i] =
 		    (struct observation_row){.key = store_key(series_no, period_pack(&f->judgement.period), 0),
 					     .area_no = area_no,
