@@ -460,7 +460,7 @@ static void connect_agent(struct world *w)
 	settings.reconnect_us = 10000;
 	w->context = road_context_open();
 	w->agent = road_agent_open(w->context, road_endpoint(gate_socket(w->a.gate), endpoint), &w->keys, &w->centre,
-				   &settings, NULL);
+				   &settings, NULL, NULL);
 	assert_non_null(w->agent);
 }
 
