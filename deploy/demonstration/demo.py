@@ -264,7 +264,7 @@ class Demo:
             self.port = free_port()
             self.write_settings()
             self.tram("store", "migrate", "--database", self.postgres.conninfo("postgres"))
-            self.tram("catalogue", "load", str(self.share))
+            self.tram("catalogue", "load", str(self.share / "catalogue"))
 
     def write_settings(self):
         self.settings.write_text(
@@ -292,9 +292,8 @@ class Demo:
         with Step("Keys", "Khóa", len(wanted)) as step:
             for name, path in wanted:
                 self.tram("keys", "make", name, "--out", str(path))
-                if name != "centre":
-                    self.tram("agents", "accept", str(path.with_suffix(".pub")))
                 step.advance()
+            self.tram("agents", "accept", *(str(self.agent_folder(agent) / f"{agent}.pub") for agent in self.agents))
 
     def start_centre(self):
         with Step("The aggregator", "Bộ tổng hợp"):
