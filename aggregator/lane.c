@@ -257,6 +257,7 @@ static void subscribe(struct lane *l, const struct job *job, const struct waterm
 	r->seq = w->seq;
 	r->chain = w->chain;
 	r->verdict_seq = w->verdict_seq;
+	r->committed_at_us = w->committed_at_us;
 	handoff_put(l->results, r);
 }
 

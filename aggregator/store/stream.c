@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-static const char look_sql[] = "SELECT a.agent_no, a.verdict_seq, s.stream_no, s.seq, s.chain"
+static const char look_sql[] = "SELECT a.agent_no, a.verdict_seq, s.stream_no, s.seq, s.chain,"
+			       " (extract(epoch FROM s.updated_at) * 1000000)::bigint"
 			       " FROM tram.agent a LEFT JOIN tram.stream s ON s.agent_no = a.agent_no AND s.epoch = $2"
 			       " WHERE a.agent = $1";
 
@@ -32,6 +33,7 @@ static enum store_result read_row(const PGresult *r, struct look *look, struct w
 	ret->verdict_seq = (uint64_t)cell_int(r, 0, 1);
 	ret->stream_no = (int32_t)cell_int(r, 0, 2);
 	ret->seq = (uint64_t)cell_int(r, 0, 3);
+	ret->committed_at_us = ret->seq > 0 ? cell_int(r, 0, 5) : 0;
 	if (look->found && !cell_bytes(r, 0, 4, ret->chain.bytes, sizeof ret->chain.bytes)) {
 		err_set(err, ERR_DATA, _("the chain of agent %s in tram.stream is not %d bytes long"), look->agent,
 			DIGEST_SIZE);

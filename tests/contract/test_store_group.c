@@ -264,6 +264,7 @@ static void test_a_new_stream_starts_at_its_first_chain(void **state)
 	(void)state;
 	chain_start(AGENT_ONE, &w.epoch, NULL, &first);
 	assert_int_equal(w.seq, 0);
+	assert_int_equal(w.committed_at_us, 0);
 	assert_memory_equal(w.chain.bytes, first.bytes, DIGEST_SIZE);
 	assert_int_equal(read_stream(writer, AGENT_ONE, &w).stream_no, w.stream_no);
 }
@@ -292,6 +293,7 @@ static void test_what_is_committed_stands_there(void **state)
 	f.observation_rows[1].justified = true;
 	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
 	now = read_stream(writer, AGENT_ONE, &w);
+	assert_int_equal(now.committed_at_us, T0 + 123456);
 	assert_int_equal(now.seq, 1);
 	assert_memory_equal(now.chain.bytes, f.batch.chain.bytes, DIGEST_SIZE);
 	assert_int_equal(now.verdict_seq, w.verdict_seq + 1);
