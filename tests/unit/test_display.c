@@ -89,12 +89,12 @@ static void test_what_must_be_said_beside_it(void **state)
 				  .obs_status = "A",
 				  .areas_reporting = 63,
 				  .areas_expected = 63,
-				  .coverage_percent = "100.0"};
+				  .coverage_percent = "100"};
 
 	(void)state;
 	speak("en");
 	assert_text(display_remarks(&f), "");
-	assert_text(display_coverage(&f), "63/63");
+	assert_text(display_coverage(&f), "63/63 (100 %)");
 	f.finality = "provisional";
 	f.obs_status = "E";
 	f.held = 2;
