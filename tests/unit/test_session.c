@@ -262,7 +262,7 @@ static void give_result(struct world *w, const struct step *s, enum session_resu
 	    .seq = s->n,
 	    .chain = {{(uint8_t)s->n}},
 	    .verdict_seq = s->verdict_seq > s->verdict_last ? s->verdict_seq : s->verdict_last,
-	    .committed_at_us = kind == SESSION_COMMITTED ? w->now.wall_us : 0,
+	    .committed_at_us = kind == SESSION_COMMITTED || s->timed ? w->now.wall_us : 0,
 	    .done = {.bytes = s->bytes, .batches = (uint32_t)s->batches},
 	    .refused = refused,
 	    .refusal = s->code,
