@@ -196,28 +196,15 @@ static void *connect_or_close(void *socket, const char *endpoint, struct err *er
 	return NULL;
 }
 
-/* Watched before it connects: on a fast line the handshake is over before connect() returns, and nobody would hear of it. */
-static void *watch_and_connect(void *context, void *socket, const char *endpoint, void **ret_monitor, struct err *err)
-{
-	if (ret_monitor && !(*ret_monitor = road_monitor_open(context, socket, err))) {
-		road_close(&socket);
-		return NULL;
-	}
-	void *connected = connect_or_close(socket, endpoint, err);
-	if (!connected && ret_monitor)
-		road_close(ret_monitor);
-	return connected;
-}
-
 void *road_agent_open(void *context, const char *endpoint, const struct keys *keys, const struct keys *centre,
-		      const struct road_settings *settings, void **ret_monitor, struct err *err)
+		      const struct road_settings *settings, struct err *err)
 {
 	void *socket = check_endpoint(endpoint, keys, err) ? new_socket(context, ZMQ_DEALER, settings, err) : NULL;
 	if (!socket)
 		return NULL;
 	set_table(socket, agent_options, COUNT(agent_options), settings);
 	set_curve_client(socket, keys, centre);
-	return watch_and_connect(context, socket, endpoint, ret_monitor, err);
+	return connect_or_close(socket, endpoint, err);
 }
 
 void *road_centre_open(void *context, const char *endpoint, const struct keys *keys,
@@ -257,7 +244,14 @@ void *road_feed_join(void *context, const char *endpoint, const struct keys *key
 		set_text(socket, ZMQ_SUBSCRIBE, prefixes[i]);
 	if (n == 0)
 		set_text(socket, ZMQ_SUBSCRIBE, "");
-	return watch_and_connect(context, socket, endpoint, ret_monitor, err);
+	if (ret_monitor && !(*ret_monitor = road_monitor_open(context, socket, err))) {
+		road_close(&socket);
+		return NULL;
+	}
+	void *joined = connect_or_close(socket, endpoint, err);
+	if (!joined && ret_monitor)
+		road_close(ret_monitor);
+	return joined;
 }
 
 void road_close(void **socketp)
@@ -423,8 +417,23 @@ static enum road_result send_frame(void *socket, const void *data, size_t len, i
 	return errno == EAGAIN ? ROAD_NONE : ROAD_GONE;
 }
 
+/*
+ * Sending and receiving, libzmq looks into its mailbox only now and then (once in some 3 million clock ticks), and may not
+ * have seen a connection that the monitor told of already. Asking for ZMQ_EVENTS makes it look.
+ */
+static void look_now(void *socket)
+{
+	int events;
+	size_t size = sizeof events;
+	zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size);
+}
+
 enum road_result road_send(void *agent_socket, const void *data, size_t len)
 {
+	enum road_result result = send_frame(agent_socket, data, len, 0);
+	if (result != ROAD_NONE)
+		return result;
+	look_now(agent_socket);
 	return send_frame(agent_socket, data, len, 0);
 }
 

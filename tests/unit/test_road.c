@@ -70,8 +70,9 @@ static void open_centre(struct stage *s)
 
 static void open_agent(struct stage *s, const struct keys *centre)
 {
-	s->agent = road_agent_open(s->context, s->endpoint, &s->agent_keys, centre, &s->settings, &s->monitor, &s->err);
+	s->agent = road_agent_open(s->context, s->endpoint, &s->agent_keys, centre, &s->settings, &s->err);
 	assert_non_null(s->agent);
+	s->monitor = road_monitor_open(s->context, s->agent, &s->err);
 	assert_non_null(s->monitor);
 }
 
@@ -150,6 +151,26 @@ static void test_there_and_back(void **state)
 
 	assert_int_equal(road_send_to(s->centre, peer ^ 1, "x", 1), ROAD_GONE);
 	road_message_clear(&m);
+}
+
+/* The first message goes out as soon as the handshake is told, or the other side waits for it in vain. */
+static void test_sent_at_once(void **state)
+{
+	struct stage *s = *state;
+	open_centre(s);
+	for (int i = 0; i < 40; i++) {
+		open_agent(s, &s->centre_keys);
+		road_send(s->agent, "x", 1); /* so that libzmq has just looked, and would not look again so soon */
+		for (int64_t end = now_ms() + 3000;
+		     road_monitor_next(s->monitor) != ROAD_EVENT_READY && now_ms() < end;) {
+			road_send(s->agent, "x", 1);
+			if (zmq_poll(&(zmq_pollitem_t){.socket = s->zap, .events = ZMQ_POLLIN}, 1, 0) > 0)
+				answer_zap(s);
+		}
+		assert_int_equal(road_send(s->agent, "hello", 5), ROAD_OK);
+		road_monitor_close(&s->monitor, s->agent);
+		road_close(&s->agent);
+	}
 }
 
 static void test_no_connection_is_not_sent(void **state)
@@ -250,9 +271,8 @@ static void test_no_plain_tcp(void **state)
 	struct stage *s = *state;
 	assert_null(road_centre_open(s->context, "tcp://127.0.0.1:*", NULL, &s->settings, &s->err));
 	assert_int_equal(s->err.kind, ERR_CONFIG);
-	assert_null(road_agent_open(s->context, "tcp://127.0.0.1:9", NULL, NULL, &s->settings, NULL, &s->err));
-	assert_null(
-	    road_agent_open(s->context, "nonsense", &s->agent_keys, &s->centre_keys, &s->settings, NULL, &s->err));
+	assert_null(road_agent_open(s->context, "tcp://127.0.0.1:9", NULL, NULL, &s->settings, &s->err));
+	assert_null(road_agent_open(s->context, "nonsense", &s->agent_keys, &s->centre_keys, &s->settings, &s->err));
 	assert_int_equal(s->err.kind, ERR_CONFIG);
 	open_centre(s);
 	assert_null(road_centre_open(s->context, s->endpoint, &s->centre_keys, &s->settings, &s->err));
@@ -303,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_sent_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_connection_is_not_sent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_why_not_connected, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_approved_later, setup, teardown),
