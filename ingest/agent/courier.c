@@ -14,6 +14,7 @@
 #define NEVER            INT64_MAX
 #define SECOND           INT64_C(1000000)
 #define MINUTE           (60 * SECOND)
+#define HANG_UPS         2
 #define HELLO_TRIES      3
 #define SOON_US          (SECOND / 5) /* a cursor that moved is told so soon, not at the next heartbeat */
 #define NO_LINK_US       (2 * MINUTE) /* libzmq reconnects by itself; after this long it gets a new socket all the same */
@@ -45,7 +46,8 @@ const char *courier_state_name(enum courier_state state)
 enum happening {
 	LINK_UP,
 	LINK_DOWN,
-	LINK_FAILED, /* the handshake: libzmq may not try again on this socket */
+	LINK_HUNG_UP, /* in the handshake */
+	LINK_FAILED,  /* the handshake: libzmq may not try again on this socket */
 	TIMER,
 	TIMER_LAST, /* and no more tries */
 	SILENCE,
@@ -212,6 +214,14 @@ static void plan_new_socket(struct courier *c, struct turn *t)
 	c->act_at = t->now.monotonic_us + retry_pick_us(&c->link_retry, random_bits(c));
 }
 
+/* A centre that is just stopping hangs up too: only one that does it again is taken for the wrong one. */
+static void plan_after_hang_up(struct courier *c, struct turn *t)
+{
+	if (++c->hung_up < HANG_UPS)
+		t->cause = CAUSE_DISCONNECTED;
+	plan_new_socket(c, t);
+}
+
 /* Which keeps the cause, unless it is the time that ran out here. */
 static void new_socket(struct courier *c, struct turn *t)
 {
@@ -295,6 +305,7 @@ static void greet(struct courier *c, struct turn *t)
 	if (c->cause == CAUSE_NONE) /* a new connection, and the end of the old one was not told */
 		say_cause(c, CAUSE_DISCONNECTED);
 	c->socket_is_planned = false;
+	c->hung_up = 0;
 	c->hello_tries = 1;
 	say_hello(c, t);
 }
@@ -631,6 +642,8 @@ static const struct {
     {OFF, LINK_DOWN, STAY, note_no_link, "could not be reached"},
     {QUIET, LINK_DOWN, STAY, nothing, "it was not in use"},
     {OFF | HELLO | LIVE, LINK_FAILED, TO(OFFLINE), plan_new_socket, "libzmq may never try again on this socket"},
+    {OFF | HELLO | LIVE, LINK_HUNG_UP, TO(OFFLINE), plan_after_hang_up, "a wrong centre key, or a centre that stops"},
+    {QUIET, LINK_HUNG_UP, STAY, nothing, "found out by the next HELLO that is not answered"},
     {QUIET, LINK_FAILED, STAY, nothing, "found out by the next HELLO that is not answered"},
 
     {OFF, TIMER, STAY, new_socket, "after a failed handshake, or after a long time without a connection"},
@@ -908,7 +921,7 @@ static const struct {
     {ROAD_EVENT_READY, LINK_UP, CAUSE_NONE},
     {ROAD_EVENT_DISCONNECTED, LINK_DOWN, CAUSE_DISCONNECTED},
     {ROAD_EVENT_UNANSWERED, LINK_FAILED, CAUSE_UNANSWERED},
-    {ROAD_EVENT_BROKEN, LINK_FAILED, CAUSE_WRONG_CENTRE},
+    {ROAD_EVENT_BROKEN, LINK_HUNG_UP, CAUSE_WRONG_CENTRE},
     {ROAD_EVENT_NOT_CURVE, LINK_FAILED, CAUSE_NOT_CENTRE},
     {ROAD_EVENT_REFUSED, LINK_FAILED, CAUSE_KEY_REFUSED},
 };

@@ -110,6 +110,7 @@ struct courier {
 	uint32_t hello_tries;
 	struct retry link_retry, refusal_retry;
 	bool socket_is_planned;
+	uint32_t hung_up; /* handshakes in a row that the peer ended */
 	/* monotonic; INT64_MAX: not running */
 	int64_t act_at, speak_at, silent_at, stalled_at, work_at, codebook_at;
 	int64_t heard_at; /* monotonic; 0: never */

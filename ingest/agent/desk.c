@@ -21,9 +21,10 @@
 #define ARENA_CAP       (512u << 20) /* what one request or report may take, decoded */
 #define ARENA_PER_BYTE  32           /* as at the centre: more is no honest report */
 #define ARENA_PER_ITEM  (64u << 10)
-#define UNREAD_MAX      (256u << 10) /* with more waiting to be read, a long answer waits too */
-#define LIST_ROWS       64           /* of the outbox, in one step */
-#define CHECKS_SENT_MAX 2            /* the protocol's limit; further ones wait here */
+#define UNREAD_MAX      (256u << 10)       /* with more waiting to be read, a long answer waits too */
+#define LIST_ROWS       64                 /* of the outbox, in one step */
+#define CHECKS_SENT_MAX 2                  /* the protocol's limit; further ones wait here */
+#define SESSION_WAIT    (3 * CLOCK_SECOND) /* that a check gives an agent which has just started */
 #define FILE_NAME_MAX   255
 #define CODE_MAX        200 /* bytes of a provider, dataflow or period: they are shown in lists */
 
@@ -57,13 +58,14 @@ struct visitor {
 	struct {
 		uint64_t after, first_seq, last_seq;
 		int64_t until_us; /* monotonic */
+		bool paused;      /* until what waits has been read */
 	} verdicts;
 	struct {
 		uint64_t id;
 		uint8_t *report; /* until it is sent */
 		size_t len;
 		uint64_t session; /* it was sent in */
-		int64_t until_us;
+		int64_t asked_us, until_us;
 	} check;
 };
 
@@ -373,6 +375,8 @@ static struct visitor *next_check(const struct desk *d)
 
 static void send_checks(struct desk *d)
 {
+	if (d->courier->state != COURIER_STREAMING)
+		return;
 	for (struct visitor *v; checks_sent(d) < CHECKS_SENT_MAX && (v = next_check(d)) != NULL;) {
 		uint8_t *report = v->check.report;
 		v->check.report = NULL;
@@ -394,7 +398,8 @@ static void serve_check(struct visitor *v, const request_message *request)
 	v->check.id = ++d->last_check_id;
 	v->check.report = xmemdup(request->check_report.data, request->check_report.len);
 	v->check.len = request->check_report.len;
-	v->check.until_us = clock_monotonic_us() + d->settings->check_wait;
+	v->check.asked_us = clock_monotonic_us();
+	v->check.until_us = v->check.asked_us + d->settings->check_wait;
 	send_checks(d);
 }
 
@@ -438,12 +443,19 @@ void desk_checked(struct desk *d, const struct courier_action *action)
 	}
 }
 
+static int64_t check_deadline(const struct visitor *v)
+{
+	bool hopes = v->check.report && v->desk->courier->state != COURIER_STREAMING;
+	int64_t until = v->check.asked_us + SESSION_WAIT;
+	return hopes && until < v->check.until_us ? until : v->check.until_us;
+}
+
 /* A check whose session ended is not answered any more; one that waits too long is given up. */
 static void continue_checking(struct visitor *v, int64_t now_us)
 {
 	const struct courier *c = v->desk->courier;
 	bool lost = !v->check.report && v->check.session != c->session;
-	if (!lost && now_us < v->check.until_us)
+	if (!lost && now_us < check_deadline(v))
 		return;
 	enum cause_id cause = c->cause == CAUSE_NONE ? (lost ? CAUSE_DISCONNECTED : CAUSE_BUSY) : c->cause;
 	not_checked(v, cause, c->cause_vi, c->cause_en);
@@ -544,7 +556,24 @@ static void continue_awaiting(struct visitor *v, int64_t now_us)
 		v->doing = READING;
 }
 
-static void answer_verdict_row(void *context, const struct outbox_verdict *verdict)
+/* A verdict may be almost as large as what may wait unread, so it is left for later when it does not fit now. */
+static bool fits_now(const struct visitor *v, const reply_message *reply)
+{
+	size_t waiting = ctl_pending(v->client);
+	return waiting == 0 ||
+	       waiting + protobuf_c_message_get_packed_size(&reply->base) < CTL_MESSAGE_MAX - UNREAD_MAX;
+}
+
+static void damaged_verdict(struct visitor *v, uint64_t verdict_seq)
+{
+	struct err err;
+	err_set(&err, ERR_IO, _("verdict %" PRIu64 " is damaged: look at the disk under %s"), verdict_seq,
+		v->desk->settings->directory);
+	answer_failed(v, &err);
+}
+
+/* Whether there is room for more. */
+static bool answer_verdict_row(void *context, const struct outbox_verdict *verdict)
 {
 	struct visitor *v = context;
 	struct desk *d = v->desk;
@@ -552,11 +581,12 @@ static void answer_verdict_row(void *context, const struct outbox_verdict *verdi
 	ProtobufCAllocator allocator = codec_allocator(d->arena);
 	reply_message reply = TRAM__CONTROL__V1__CONTROL_REPLY__INIT;
 	Tram__Control__V1__VerdictRow row = TRAM__CONTROL__V1__VERDICT_ROW__INIT;
-	v->verdicts.after = verdict->verdict_seq;
 	arena_reset(d->arena);
 	row.verdict = tram__v1__verdict__unpack(&allocator, verdict->len, verdict->body);
-	if (!row.verdict)
-		return; /* only what was packed here is stored; a form that a later version wrote is passed over */
+	if (!row.verdict) {
+		damaged_verdict(v, verdict->verdict_seq);
+		return false;
+	}
 	if (verdict->ticket_first)
 		row.ticket = outbox_ticket_text(d->outbox, verdict->ticket_first, verdict->ticket_last, ticket);
 	row.file_name = (char *)(uintptr_t)verdict->file_name;
@@ -567,22 +597,26 @@ static void answer_verdict_row(void *context, const struct outbox_verdict *verdi
 	row.time_period = (char *)(uintptr_t)verdict->summary.time_period;
 	reply.body_case = TRAM__CONTROL__V1__CONTROL_REPLY__BODY_VERDICT_ROW;
 	reply.verdict_row = &row;
-	answer_row(v, &reply);
+	v->verdicts.paused = !fits_now(v, &reply);
+	if (v->verdicts.paused || !answer_row(v, &reply))
+		return false;
+	v->verdicts.after = verdict->verdict_seq;
+	v->verdicts.paused = ctl_pending(v->client) >= UNREAD_MAX;
+	return !v->verdicts.paused;
 }
 
-/* One at a time: a verdict may be almost as large as what may wait unread. */
 static void continue_reading(struct visitor *v, int64_t now_us)
 {
 	struct err err;
 	(void)now_us;
-	while (v->doing == READING && ctl_pending(v->client) < UNREAD_MAX) {
-		uint64_t before = v->verdicts.after;
-		if (!outbox_verdicts(v->desk->outbox, before, v->verdicts.first_seq, v->verdicts.last_seq, 1,
-				     answer_verdict_row, v, &err))
-			answer_failed(v, &err);
-		else if (v->doing == READING && v->verdicts.after == before)
-			answer_done(v);
-	}
+	if (ctl_pending(v->client) >= UNREAD_MAX)
+		return;
+	v->verdicts.paused = false;
+	if (!outbox_verdicts(v->desk->outbox, v->verdicts.after, v->verdicts.first_seq, v->verdicts.last_seq,
+			     answer_verdict_row, v, &err))
+		answer_failed(v, &err);
+	else if (v->doing == READING && !v->verdicts.paused)
+		answer_done(v);
 }
 
 /* ---------------------------------------------------------------- the rest */
@@ -730,7 +764,7 @@ int64_t desk_deadline(const struct desk *d)
 	for (size_t i = 0; i < d->n; i++) {
 		const struct visitor *v = d->visitors[i];
 		int64_t own = v->doing == AWAITING   ? v->verdicts.until_us
-			      : v->doing == CHECKING ? v->check.until_us
+			      : v->doing == CHECKING ? check_deadline(v)
 						     : INT64_MAX;
 		at = own < at ? own : at;
 	}

@@ -181,10 +181,10 @@ static const char *const sql[SQL_STATEMENTS] = {
 	" (SELECT 1 FROM verdict v WHERE v.epoch = ?2 AND v.seq = ?3)))",
     [SQL_SET_CURSOR] = "UPDATE meta SET verdict_cursor = ?1",
     [SQL_DROP_VERDICTS] = "DELETE FROM verdict WHERE verdict_seq > ?1",
-    [SQL_VERDICTS] = "SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 ORDER BY v.verdict_seq LIMIT ?3",
+    [SQL_VERDICTS] = "SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 ORDER BY v.verdict_seq",
     [SQL_VERDICTS_OF] =
-	"SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 AND v.epoch = ?1 AND v.seq BETWEEN ?4 AND ?5"
-	" ORDER BY v.verdict_seq LIMIT ?3",
+	"SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 AND v.epoch = ?1 AND v.seq BETWEEN ?3 AND ?4"
+	" ORDER BY v.verdict_seq",
     [SQL_JUDGED] = "SELECT count(DISTINCT seq) FROM verdict WHERE epoch = ?1 AND seq BETWEEN ?2 AND ?3",
     [SQL_TOOK] = "SELECT took FROM verdict WHERE took IS NOT NULL ORDER BY verdict_seq DESC LIMIT ?1",
     [SQL_PUT_CODEBOOK] = "INSERT OR REPLACE INTO codebook (id, version, stored_at, body) VALUES (1, ?1, ?2, ?3)",
@@ -1031,27 +1031,26 @@ static bool take_verdict(sqlite3_stmt *s, struct outbox_verdict *ret)
 	return column_exact(s, 1, &ret->epoch, EPOCH_SIZE);
 }
 
-bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, uint32_t max,
-		     outbox_verdict_fn *row, void *context, struct err *err)
+bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, outbox_verdict_fn *row,
+		     void *context, struct err *err)
 {
-	bool more, fine;
+	bool more, fine, go_on = true;
 	sqlite3_stmt *s = use(ob, first_seq ? SQL_VERDICTS_OF : SQL_VERDICTS, err);
 	if (!s)
 		return false;
 	bind_blob(s, 1, ob->state.epoch.bytes, EPOCH_SIZE);
 	bind_int(s, 2, after > INT64_MAX ? INT64_MAX : (int64_t)after);
-	bind_int(s, 3, max);
 	if (first_seq) {
-		bind_int(s, 4, (int64_t)first_seq);
-		bind_int(s, 5, (int64_t)last_seq);
+		bind_int(s, 3, (int64_t)first_seq);
+		bind_int(s, 4, (int64_t)last_seq);
 	}
-	while ((fine = next_row(ob, s, &more, err)) && more) {
+	while ((fine = next_row(ob, s, &more, err)) && more && go_on) {
 		struct outbox_verdict verdict;
 		if (!take_verdict(s, &verdict)) {
 			fine = damaged(ob, verdict.seq, err);
 			break;
 		}
-		row(context, &verdict);
+		go_on = row(context, &verdict);
 	}
 	done(s);
 	return fine;

@@ -167,10 +167,11 @@ bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdict
 /* Forgets the verdicts after the cursor: the centre was restored from a backup, and its new ones follow there. */
 bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err) MUST_CHECK;
 
-/* Up to max verdicts after `after`, in order; first_seq 0: of all reports, else of that range. Texts live for the call. */
-typedef void outbox_verdict_fn(void *context, const struct outbox_verdict *row);
-bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, uint32_t max,
-		     outbox_verdict_fn *row, void *context, struct err *err) MUST_CHECK;
+/* The verdicts after `after`, in order, until row says false; first_seq 0: of all reports, else of that range. Texts live
+ * for the call. */
+typedef bool outbox_verdict_fn(void *context, const struct outbox_verdict *row);
+bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, outbox_verdict_fn *row,
+		     void *context, struct err *err) MUST_CHECK;
 
 /* How many reports of the range have a verdict. */
 bool outbox_judged(struct outbox *ob, uint64_t first_seq, uint64_t last_seq, uint64_t *ret, struct err *err) MUST_CHECK;

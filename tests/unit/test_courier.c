@@ -775,11 +775,15 @@ CONVERSATION(nothing_committed_for_long_asks_again, {APPEND, 1, 10}, UP, {HELLO,
 	     {WAIT, 14 * SECOND}, {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {BEAT, 7, 0}, {WAIT, 4500},
 	     {HELLO, 1, 0}, IS(GREETING, STALLED), {SUBSCRIBE, 8, 0}, {PUBLISH, 1, 1})
 
-CONVERSATION(failed_handshakes_wait_longer, {LINK, ROAD_EVENT_BROKEN}, IS(OFFLINE, WRONG_CENTRE), DOWN,
-	     IS(OFFLINE, WRONG_CENTRE), {WAIT, 1600}, {NEW_SOCKET}, {LINK, ROAD_EVENT_REFUSED},
-	     IS(OFFLINE, KEY_REFUSED), {WAIT, 4600}, {NEW_SOCKET}, DOWN, IS(OFFLINE, DISCONNECTED),
-	     {LINK, ROAD_EVENT_UNANSWERED}, IS(OFFLINE, UNANSWERED), {LINK, ROAD_EVENT_NOT_CURVE},
-	     IS(OFFLINE, NOT_CENTRE), {QUIET}, UP, {HELLO, 0, 0}, {WAIT, 7 * SECOND}, {QUIET})
+CONVERSATION(a_centre_that_stops_is_not_a_wrong_one, {LINK, ROAD_EVENT_BROKEN}, IS(OFFLINE, DISCONNECTED), {WAIT, 1600},
+	     {NEW_SOCKET}, UP, {HELLO, 0, 0}, DOWN, {LINK, ROAD_EVENT_BROKEN}, IS(OFFLINE, DISCONNECTED))
+
+CONVERSATION(failed_handshakes_wait_longer, {LINK, ROAD_EVENT_BROKEN}, {LINK, ROAD_EVENT_BROKEN},
+	     IS(OFFLINE, WRONG_CENTRE), DOWN, IS(OFFLINE, WRONG_CENTRE), {WAIT, 1600}, {NEW_SOCKET},
+	     {LINK, ROAD_EVENT_REFUSED}, IS(OFFLINE, KEY_REFUSED), {WAIT, 4600}, {NEW_SOCKET}, DOWN,
+	     IS(OFFLINE, DISCONNECTED), {LINK, ROAD_EVENT_UNANSWERED}, IS(OFFLINE, UNANSWERED),
+	     {LINK, ROAD_EVENT_NOT_CURVE}, IS(OFFLINE, NOT_CENTRE), {QUIET}, UP, {HELLO, 0, 0}, {WAIT, 7 * SECOND},
+	     {QUIET})
 
 CONVERSATION(no_connection_at_all_gets_a_new_socket, DOWN, IS(OFFLINE, DISCONNECTED), {WAIT, 90 * SECOND}, {QUIET},
 	     {WAIT, 60 * SECOND}, {NEW_SOCKET}, {WAIT, 90 * SECOND}, {QUIET}, {WAIT, 60 * SECOND}, {NEW_SOCKET})
@@ -997,6 +1001,7 @@ int main(void)
 	    cmocka_unit_test(silence_makes_a_new_socket),
 	    cmocka_unit_test(anything_heard_breaks_the_silence),
 	    cmocka_unit_test(nothing_committed_for_long_asks_again),
+	    cmocka_unit_test(a_centre_that_stops_is_not_a_wrong_one),
 	    cmocka_unit_test(failed_handshakes_wait_longer),
 	    cmocka_unit_test(no_connection_at_all_gets_a_new_socket),
 	    cmocka_unit_test(superseded_keeps_quiet),
