@@ -132,7 +132,6 @@ static char *rolled_up_text(const struct claim_row *row)
 	struct rollup_figure f = row->figure;
 
 	f.counts_parts = !row->published;
-	f.qualifier = "";
 	return display_rollup(&f);
 }
 

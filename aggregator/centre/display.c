@@ -160,9 +160,7 @@ char *display_rollup(const struct rollup_figure *f)
 char *display_coverage(const struct rollup_figure *f)
 {
 	char *percent = display_number(f->coverage_percent);
-	char *out = f->areas_reporting == f->areas_expected
-			? xasprintf("%d/%d", f->areas_reporting, f->areas_expected)
-			: xasprintf("%d/%d (%s %%)", f->areas_reporting, f->areas_expected, percent);
+	char *out = xasprintf("%d/%d (%s %%)", f->areas_reporting, f->areas_expected, percent);
 
 	free(percent);
 	return out;

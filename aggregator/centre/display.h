@@ -23,7 +23,7 @@ char *display_dressed(const char *text, const char *qualifier, int mult, const c
 /* A roll-up: its value, or its two parts where the catalogue counts "so many of so many". "–" when there is none. */
 char *display_rollup(const struct rollup_figure *figure);
 
-/* "63/63", and the share of people that is: "61/63 (98,2 %)". */
+/* How many areas, and the share of people that is: "61/63 (98,2 %)". */
 char *display_coverage(const struct rollup_figure *figure);
 
 /* What else must be said: provisional, estimated, so many held, demonstration. "" when there is nothing. */

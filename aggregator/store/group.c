@@ -433,9 +433,12 @@ static int by_area_and_key(const void *a, const void *b)
 static enum store_result write_group(struct store *s, void *context, struct err *err)
 {
 	struct group *g = context;
-	enum store_result result = write_streams(s, g->moves, g->n_moves, g->known_at_us, err);
+	enum store_result result = STORE_OK;
 
-	if (result == STORE_OK) {
+	if (g->n_moves > 0) {
+		result = write_streams(s, g->moves, g->n_moves, g->known_at_us, err);
+	}
+	if (result == STORE_OK && g->n_moves > 0) {
 		result = write_verdict_seqs(s, g->moves, g->n_moves, err);
 	}
 	for (size_t i = 0; result == STORE_OK && i < sizeof parts / sizeof *parts; i++) {
@@ -446,6 +449,8 @@ static enum store_result write_group(struct store *s, void *context, struct err 
 
 enum store_result store_commit(struct store *s, struct group *g, struct err *err)
 {
-	qsort(g->observations, g->n_observations, sizeof *g->observations, by_area_and_key);
+	if (g->n_observations > 0) { /* else there may be no array at all */
+		qsort(g->observations, g->n_observations, sizeof *g->observations, by_area_and_key);
+	}
 	return connection_transaction(s, write_group, g, err);
 }

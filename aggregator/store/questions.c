@@ -30,7 +30,7 @@ enum store_result store_has_indicator(struct store *s, const char *indicator, bo
 	" round(tram.shift(r.denominator, -" mult "), " decimals "),"                                                  \
 	" i.unit, i.unit_vi, " mult ", r.method, r.boundary, r.catalogue_version, r.areas_reporting,"                  \
 	" r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held,"        \
-	" i.kind = 'count_ratio', trunc(r.coverage_weight * 100, 1)"
+	" i.kind = 'count_ratio', trim_scale(trunc(r.coverage_weight * 100, 1))"
 
 static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 {

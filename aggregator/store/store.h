@@ -78,8 +78,9 @@ struct watermark {
 	struct epoch epoch;
 	uint64_t seq;
 	struct digest chain;
-	uint64_t verdict_seq;    /* of the agent */
-	int64_t committed_at_us; /* when the stream last moved; 0: nothing is committed. Only as read */
+	uint64_t verdict_seq; /* of the agent */
+	int64_t
+	    committed_at_us; /* known_at_us of the group that moved it here, when it was read; 0: nothing is committed */
 };
 
 /*

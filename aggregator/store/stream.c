@@ -33,7 +33,7 @@ static enum store_result read_row(const PGresult *r, struct look *look, struct w
 	ret->verdict_seq = (uint64_t)cell_int(r, 0, 1);
 	ret->stream_no = (int32_t)cell_int(r, 0, 2);
 	ret->seq = (uint64_t)cell_int(r, 0, 3);
-	ret->committed_at_us = ret->seq ? cell_int(r, 0, 5) : 0;
+	ret->committed_at_us = ret->seq > 0 ? cell_int(r, 0, 5) : 0;
 	if (look->found && !cell_bytes(r, 0, 4, ret->chain.bytes, sizeof ret->chain.bytes)) {
 		err_set(err, ERR_DATA, _("the chain of agent %s in tram.stream is not %d bytes long"), look->agent,
 			DIGEST_SIZE);

@@ -128,10 +128,8 @@ static void start_courier(struct post *p, const struct agent_settings *s, const 
 
 static bool open_socket(struct post *p, struct err *err)
 {
-	p->socket = road_agent_open(p->context, p->endpoint, &p->keys, &p->centre, &p->road, err);
-	if (p->socket)
-		p->monitor = road_monitor_open(p->context, p->socket, err);
-	return p->monitor != NULL;
+	p->socket = road_agent_open(p->context, p->endpoint, &p->keys, &p->centre, &p->road, &p->monitor, err);
+	return p->socket != NULL;
 }
 
 static void close_socket(struct post *p)

@@ -39,6 +39,7 @@ struct tail_options {
 
 static const struct option_row rows[] = {
     ROW("area", "AREA", OPTION_LIST, filter.areas, N_("of this province: 63/46, or 46 in any vintage; also VN")),
+    ROW("province", "AREA", OPTION_LIST, filter.areas, N_("the same")),
     ROW("agent", "AGENT", OPTION_LIST, filter.agents, N_("of this agent")),
     ROW("severity", "LETTER", OPTION_TEXT, filter.severity,
 	N_("at least: B refused, J held until justified, W warning, I everything")),

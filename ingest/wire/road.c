@@ -196,15 +196,28 @@ static void *connect_or_close(void *socket, const char *endpoint, struct err *er
 	return NULL;
 }
 
+/* Watched before it connects: on a fast line the handshake is over before connect() returns, and nobody would hear of it. */
+static void *watch_and_connect(void *context, void *socket, const char *endpoint, void **ret_monitor, struct err *err)
+{
+	if (ret_monitor && !(*ret_monitor = road_monitor_open(context, socket, err))) {
+		road_close(&socket);
+		return NULL;
+	}
+	void *connected = connect_or_close(socket, endpoint, err);
+	if (!connected && ret_monitor)
+		road_close(ret_monitor);
+	return connected;
+}
+
 void *road_agent_open(void *context, const char *endpoint, const struct keys *keys, const struct keys *centre,
-		      const struct road_settings *settings, struct err *err)
+		      const struct road_settings *settings, void **ret_monitor, struct err *err)
 {
 	void *socket = check_endpoint(endpoint, keys, err) ? new_socket(context, ZMQ_DEALER, settings, err) : NULL;
 	if (!socket)
 		return NULL;
 	set_table(socket, agent_options, COUNT(agent_options), settings);
 	set_curve_client(socket, keys, centre);
-	return connect_or_close(socket, endpoint, err);
+	return watch_and_connect(context, socket, endpoint, ret_monitor, err);
 }
 
 void *road_centre_open(void *context, const char *endpoint, const struct keys *keys,
@@ -244,14 +257,7 @@ void *road_feed_join(void *context, const char *endpoint, const struct keys *key
 		set_text(socket, ZMQ_SUBSCRIBE, prefixes[i]);
 	if (n == 0)
 		set_text(socket, ZMQ_SUBSCRIBE, "");
-	if (ret_monitor && !(*ret_monitor = road_monitor_open(context, socket, err))) {
-		road_close(&socket);
-		return NULL;
-	}
-	void *joined = connect_or_close(socket, endpoint, err);
-	if (!joined && ret_monitor)
-		road_close(ret_monitor);
-	return joined;
+	return watch_and_connect(context, socket, endpoint, ret_monitor, err);
 }
 
 void road_close(void **socketp)

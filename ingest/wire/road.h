@@ -49,7 +49,8 @@ void road_context_close(void **contextp);
  * closes with road_close(). NULL and *err (endpoint and remedy named) on failure.
  */
 void *road_agent_open(void *context, const char *endpoint, const struct keys *keys, const struct keys *centre,
-		      const struct road_settings *settings, struct err *err) MUST_CHECK; /* DEALER, connects */
+		      const struct road_settings *settings, void **ret_monitor, struct err *err)
+    MUST_CHECK; /* DEALER, connects; watched from before that, unless ret_monitor is NULL */
 void *road_centre_open(void *context, const char *endpoint, const struct keys *keys,
 		       const struct road_settings *settings, struct err *err) MUST_CHECK; /* ROUTER, binds */
 void *road_feed_open(void *context, const char *endpoint, const struct keys *keys, const struct road_settings *settings,
@@ -121,7 +122,10 @@ enum road_event {
 	ROAD_EVENT_REFUSED,   /* the centre refused the key: libzmq will not try again on this socket */
 };
 
-/* A socket (PAIR) that tells the events of an agent's socket from now on. Close it with road_monitor_close(), before the watched one. */
+/*
+ * A socket (PAIR) that tells the events of an agent's socket from now on: what happened before is never told, so watch a
+ * socket before it connects. Close it with road_monitor_close(), before the watched one.
+ */
 void *road_monitor_open(void *context, void *agent_socket, struct err *err) MUST_CHECK;
 void road_monitor_close(void **monitorp, void *agent_socket);
 enum road_event road_monitor_next(void *monitor);

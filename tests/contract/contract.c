@@ -142,7 +142,9 @@ int32_t contract_series_no(struct store *s, const char *indicator, const char *d
 
 const char *contract_ask(const char *format, ...)
 {
-	static PGresult *r;
+	static PGresult *answers[2];
+	static size_t turn;
+	PGresult *r;
 	va_list args;
 	char *sql;
 
@@ -151,10 +153,11 @@ const char *contract_ask(const char *format, ...)
 		abort();
 	}
 	va_end(args);
-	PQclear(r);
-	r = NULL;
 	must(connection_ask(owner, sql, NULL, &r, &contract_err), sql);
 	free(sql);
+	turn = !turn;
+	PQclear(answers[turn]);
+	answers[turn] = r;
 	if (PQntuples(r) == 0) {
 		return "";
 	}

@@ -47,7 +47,7 @@ extern struct err contract_err;
 /* The number of a series, made if it is new. */
 int32_t contract_series_no(struct store *s, const char *indicator, const char *dimensions);
 
-/* What the owner's query gives in its first cell; valid until the next call. Fails the test when it cannot. */
+/* What the owner's query gives in its first cell; valid until the next call but one. Fails the test when it cannot. */
 const char *contract_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A number that differs from call to call and run to run. */

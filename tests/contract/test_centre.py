@@ -127,7 +127,7 @@ class CentreTest(unittest.TestCase):
     def test_published_figures_for_people(self):
         english, vietnamese = tram("claims", "check"), tram("claims", "check", language="vi")
         for shown in ("16.4 million account", "4,543/6,325 administrative procedure", "more than 45 million account",
-                      "117.3 billion USD", "14.96 %", "79 equal, 1 held, 0 different, 0 missing", "63/63", "forecast"):
+                      "117.3 billion USD", "14.96 %", "79 equal, 1 held, 0 different, 0 missing", "63/63 (100 %)", "forecast"):
             self.assertIn(shown, english)
         for shown in ("16,4", "4.543/6.325 thủ tục hành chính", "2,39", "tài khoản"):
             self.assertIn(shown, vietnamese)

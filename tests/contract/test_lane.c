@@ -220,6 +220,7 @@ static uint64_t subscribed_at(struct bench *b)
 	uint64_t seq = r->seq;
 
 	assert_int_equal(r->kind, RESULT_SUBSCRIBE);
+	assert_int_equal(r->committed_at_us > 0, seq > 0);
 	result_free(&r);
 	return seq;
 }

@@ -264,6 +264,7 @@ static void test_a_new_stream_starts_at_its_first_chain(void **state)
 	(void)state;
 	chain_start(AGENT_ONE, &w.epoch, NULL, &first);
 	assert_int_equal(w.seq, 0);
+	assert_int_equal(w.committed_at_us, 0);
 	assert_memory_equal(w.chain.bytes, first.bytes, DIGEST_SIZE);
 	assert_int_equal(read_stream(writer, AGENT_ONE, &w).stream_no, w.stream_no);
 }
@@ -288,17 +289,22 @@ static void test_what_is_committed_stands_there(void **state)
 
 	(void)state;
 	lay_out(&f, &w, "2001");
+	f.observation_rows[0].withdrawn = true;
+	f.observation_rows[1].justified = true;
 	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
 	now = read_stream(writer, AGENT_ONE, &w);
+	assert_int_equal(now.committed_at_us, T0 + 123456);
 	assert_int_equal(now.seq, 1);
 	assert_memory_equal(now.chain.bytes, f.batch.chain.bytes, DIGEST_SIZE);
 	assert_int_equal(now.verdict_seq, w.verdict_seq + 1);
 	assert_string_equal(
 	    contract_ask("SELECT string_agg(concat_ws(' ', area, indicator, time_period, revision, value, qualifier,"
-			 " first_outcome, demonstration, known_at, seq, provider, comment), '; ' ORDER BY indicator)"
+			 " first_outcome, withdrawn, demonstration, justified, known_at, seq, provider, comment), '; ' "
+			 "ORDER BY indicator)"
 			 " FROM tram.observation_history WHERE time_period = '2001'"),
-	    "63/46 land_area 2001 0 4947.1 more_than held t 2025-01-01 00:00:00.123456+00 1 P63-46 đo lại năm 2023; "
-	    "63/46 population 2001 0 1178600 more_than accepted_with_warnings t 2025-01-01 00:00:00.123456+00 1 "
+	    "63/46 land_area 2001 0 4947.1 more_than held f t t 2025-01-01 00:00:00.123456+00 1 P63-46 đo lại năm "
+	    "2023; "
+	    "63/46 population 2001 0 1178600 more_than accepted_with_warnings t t f 2025-01-01 00:00:00.123456+00 1 "
 	    "P63-46");
 	assert_string_equal(
 	    contract_ask(

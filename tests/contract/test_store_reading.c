@@ -60,7 +60,7 @@ static void test_an_area_that_is_new_is_found(void **state)
 static void test_a_series_is_made_once(void **state)
 {
 	struct store *second = contract_writer();
-	int32_t plain, broken_down, again;
+	int32_t plain, broken_down, again, next;
 
 	(void)state;
 	plain = contract_series_no(writer, "population", "");
@@ -68,6 +68,8 @@ static void test_a_series_is_made_once(void **state)
 	again = contract_series_no(second, "population", "SEX=F");
 	assert_int_not_equal(plain, broken_down);
 	assert_int_equal(broken_down, again);
+	next = contract_series_no(second, "population", "SEX=M");
+	assert_int_equal(next, broken_down + 1); /* no number was lost by asking twice */
 	assert_string_equal(contract_ask("SELECT count(*) FROM tram.series WHERE dimensions = 'SEX=F'"), "1");
 	store_close(&second);
 }
@@ -170,6 +172,16 @@ static void test_the_past_of_many_is_each_ones_own(void **state)
 		assert_int_equal(questions[i].answer.revision, i % 3 == 0 && i % 2 == 0 ? i % 7 : 0);
 	}
 	free(questions);
+}
+
+/* Two periods that begin on one day lie side by side. */
+static void test_the_past_is_of_this_period_only(void **state)
+{
+	(void)state;
+	put_revision(key_of("land_area", "1994-01-01/P2D", 0), 1, 0, "2");
+	assert_false(ask_past(key_of("land_area", "1994-01-01/P1D", 0)).exists);
+	assert_false(ask_past(key_of("land_area", "1994-01-01/P3D", 0)).exists);
+	assert_true(ask_past(key_of("land_area", "1994-01-01/P2D", 0)).exists);
 }
 
 static void test_reports_of_a_period_are_known(void **state)
@@ -457,6 +469,7 @@ int main(void)
 	    TEST(test_the_past_is_the_latest_revision),
 	    TEST(test_the_past_heeds_decisions),
 	    TEST(test_the_past_of_many_is_each_ones_own),
+	    TEST(test_the_past_is_of_this_period_only),
 	    TEST(test_reports_of_a_period_are_known),
 	    TEST(test_a_verdict_is_made_again),
 	    TEST(test_verdicts_stop_where_the_memory_ends),

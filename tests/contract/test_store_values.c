@@ -138,6 +138,40 @@ static void test_times_and_dates_come_back(void **state)
 	PQclear(r);
 }
 
+/* Values as long as the pieces that are handed to libpq, and a little shorter and longer, behind one another. */
+static void test_values_of_any_length_come_back(void **state)
+{
+	enum { PIECE = 64 << 10, AROUND = 40, N = 2 * AROUND + 3 };
+	uint8_t *bytes = xmalloc(3 * PIECE);
+	PGresult *r;
+
+	(void)state;
+	for (size_t i = 0; i < 3 * PIECE; i++) {
+		bytes[i] = (uint8_t)(i * 131 >> 3);
+	}
+	assert_result(STORE_OK, connection_run(owner, "CREATE TEMP TABLE v (i int, b bytea)", &contract_err));
+	assert_result(STORE_OK, copy_begin(owner, "v", "i, b", 2, &contract_err));
+	for (int i = 0; i < N; i++) {
+		size_t len = i < 3 ? (size_t)i * PIECE : (size_t)(PIECE - AROUND + i);
+
+		copy_row(owner->copy);
+		copy_int32(owner->copy, (int32_t)len);
+		copy_bytes(owner->copy, bytes, len);
+	}
+	assert_result(STORE_OK, copy_end(owner, &contract_err));
+	r = PQexecParams(owner->pg, "SELECT i, b FROM v", 0, NULL, NULL, NULL, NULL, 1);
+	assert_int_equal(PQntuples(r), N);
+	for (int i = 0; i < N; i++) {
+		uint32_t len;
+
+		memcpy(&len, PQgetvalue(r, i, 0), sizeof len);
+		assert_int_equal(PQgetlength(r, i, 1), __builtin_bswap32(len));
+		assert_memory_equal(PQgetvalue(r, i, 1), bytes, (size_t)PQgetlength(r, i, 1));
+	}
+	PQclear(r);
+	free(bytes);
+}
+
 /* ---------------------------------------------------------------- periods */
 
 static bool random_period(char text[static PERIOD_TEXT], struct period *ret)
@@ -227,6 +261,7 @@ int main(void)
 	    cmocka_unit_test(test_numeric_is_as_postgresql_sends_it),
 	    cmocka_unit_test(test_numeric_comes_back),
 	    cmocka_unit_test(test_times_and_dates_come_back),
+	    cmocka_unit_test(test_values_of_any_length_come_back),
 	    cmocka_unit_test(test_periods_are_the_same_in_sql),
 	};
 

@@ -45,7 +45,7 @@ def make_template(cluster, folder):
     database = cluster.make_database()
     centre = Centre(folder / "template", cluster, database)
     centre.tram("store", "migrate", "--database", cluster.conninfo(database))
-    centre.tram("catalogue", "load", ROOT / "deploy")
+    centre.tram("catalogue", "load", ROOT / "deploy" / "catalogue")
     return database
 
 
@@ -101,3 +101,20 @@ def centre(fleet):
 @pytest.fixture
 def agent(fleet, centre):
     return fleet.agent(centre)
+
+
+@pytest.fixture
+def own_postgres(folder):
+    """A cluster that may be stopped without disturbing other tests."""
+    where = folder / "pg"
+    where.mkdir()
+    cluster = Postgres(where)
+    cluster.init()
+    yield cluster.start()
+    cluster.daemon.discard()
+
+
+@pytest.fixture
+def own_fleet(folder, own_postgres):
+    with Fleet(folder, own_postgres, make_template(own_postgres, folder)) as fleet:
+        yield fleet

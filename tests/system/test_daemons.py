@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tramtest import BIN, POPULATION, Daemon, Postgres, csv_text, run, wait_until
+from tramtest import BIN, POPULATION, Daemon, csv_text, run
 
 
 def quiet(command, **environment):
@@ -51,22 +51,16 @@ class TestSettings:
         assert done.returncode != 0 and "root" in done.stderr
 
 
-@pytest.mark.parametrize("option", ["fsync = off", "full_page_writes = off"])
-def test_refuses_a_database_that_may_lose_data(folder, option):
-    from conftest import Fleet, make_template
-    where = folder / "pg"
-    where.mkdir()
-    cluster = Postgres(where, options=option)
-    cluster.init()
-    try:
-        cluster.start()
-        with Fleet(folder, cluster, make_template(cluster, folder)) as fleet:
-            centre = fleet.centre(start=False)
-            centre.start(wait=False)
-            assert centre.daemon.wait() == 78
-            assert option.split()[0] in centre.daemon.log()
-    finally:
-        cluster.daemon.discard()
+@pytest.mark.parametrize("option", ["fsync", "full_page_writes"])
+def test_refuses_a_database_that_may_lose_data(own_fleet, own_postgres, option):
+    centre = own_fleet.centre(start=False)
+    with own_postgres.connect() as db:
+        db.execute(f"ALTER SYSTEM SET {option} = off")
+    own_postgres.stop()
+    own_postgres.start()
+    centre.start(wait=False)
+    assert centre.daemon.wait() == 78
+    assert f"{option}=off" in centre.daemon.log()
 
 
 @pytest.mark.parametrize("version", [0, 999999])
@@ -79,7 +73,7 @@ def test_refuses_a_schema_it_does_not_know(fleet, version):
             db.execute("DROP SCHEMA tram CASCADE")
     centre.start(wait=False)
     assert centre.daemon.wait() == 78
-    assert "schema" in centre.daemon.log()
+    assert "tram store migrate" in centre.daemon.log() or str(version) in centre.daemon.log()
 
 
 def agent_as_nobody(fleet, **settings):

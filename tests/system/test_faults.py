@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tramtest import POPULATION, Postgres, csv_text, wait_until
+from tramtest import POPULATION, csv_text, wait_until
 
 
 def monthly(number):
@@ -17,24 +17,6 @@ def monthly(number):
 
 def values_at(centre):
     return sorted(int(row[0]) for row in centre.sql("SELECT value FROM tram.observation"))
-
-
-@pytest.fixture
-def own_postgres(folder):
-    """A cluster that may be stopped without disturbing other tests."""
-    where = folder / "pg"
-    where.mkdir()
-    cluster = Postgres(where)
-    cluster.init()
-    yield cluster.start()
-    cluster.daemon.discard()
-
-
-@pytest.fixture
-def own_fleet(folder, own_postgres):
-    from conftest import Fleet, make_template
-    with Fleet(folder, own_postgres, make_template(own_postgres, folder)) as fleet:
-        yield fleet
 
 
 def test_postgresql_absent_at_start(own_fleet, own_postgres):

@@ -70,9 +70,8 @@ static void open_centre(struct stage *s)
 
 static void open_agent(struct stage *s, const struct keys *centre)
 {
-	s->agent = road_agent_open(s->context, s->endpoint, &s->agent_keys, centre, &s->settings, &s->err);
+	s->agent = road_agent_open(s->context, s->endpoint, &s->agent_keys, centre, &s->settings, &s->monitor, &s->err);
 	assert_non_null(s->agent);
-	s->monitor = road_monitor_open(s->context, s->agent, &s->err);
 	assert_non_null(s->monitor);
 }
 
@@ -271,8 +270,9 @@ static void test_no_plain_tcp(void **state)
 	struct stage *s = *state;
 	assert_null(road_centre_open(s->context, "tcp://127.0.0.1:*", NULL, &s->settings, &s->err));
 	assert_int_equal(s->err.kind, ERR_CONFIG);
-	assert_null(road_agent_open(s->context, "tcp://127.0.0.1:9", NULL, NULL, &s->settings, &s->err));
-	assert_null(road_agent_open(s->context, "nonsense", &s->agent_keys, &s->centre_keys, &s->settings, &s->err));
+	assert_null(road_agent_open(s->context, "tcp://127.0.0.1:9", NULL, NULL, &s->settings, NULL, &s->err));
+	assert_null(
+	    road_agent_open(s->context, "nonsense", &s->agent_keys, &s->centre_keys, &s->settings, NULL, &s->err));
 	assert_int_equal(s->err.kind, ERR_CONFIG);
 	open_centre(s);
 	assert_null(road_centre_open(s->context, s->endpoint, &s->centre_keys, &s->settings, &s->err));

@@ -132,6 +132,7 @@ struct step {
 	uint64_t n; /* publish: payload bytes; results: seq; heartbeat: cursor; wait: seconds; check: id */
 	uint64_t confirmed;
 	uint8_t nonce, epoch;
+	bool timed;                           /* subscribed: the store knows when it committed */
 	uint64_t verdict_first, verdict_last; /* results: the verdicts in it */
 	uint64_t verdict_seq;
 	uint64_t bytes, batches; /* results: credit that is free again */
@@ -261,7 +262,7 @@ static void give_result(struct world *w, const struct step *s, enum session_resu
 	    .seq = s->n,
 	    .chain = {{(uint8_t)s->n}},
 	    .verdict_seq = s->verdict_seq > s->verdict_last ? s->verdict_seq : s->verdict_last,
-	    .committed_at_us = kind == SESSION_COMMITTED ? w->now.wall_us : 0,
+	    .committed_at_us = kind == SESSION_COMMITTED || s->timed ? w->now.wall_us : 0,
 	    .done = {.bytes = s->bytes, .batches = (uint32_t)s->batches},
 	    .refused = refused,
 	    .refusal = s->code,
@@ -469,6 +470,13 @@ static const struct conversation conversations[] = {
        .verdict_seq = 5,
        .expect = "1<subscribe after 8 credit 600/3; agent.connected; job verdicts; after 3"},
       {.input = VERDICTS, .verdict_first = 4, .verdict_last = 5, .expect = "1<verdicts 4-5"}}},
+
+    {"what was committed before is acknowledged again, as the answer may have been lost",
+     {{.input = HELLO, .expect = SAID_HELLO},
+      {.input = SUBSCRIBED,
+       .n = 4,
+       .timed = true,
+       .expect = "1<subscribe after 4 credit 600/3; 1<ack 4 credit 600/3; agent.connected"}}},
 
     {"the name inside must be the owner of the key",
      {{.input = HELLO_AS, .expect = "1<WRONG_AGENT; agent.refused; cause wrong_agent"},

@@ -106,7 +106,7 @@ static bool turn(struct stage *s, struct road_message *m)
 
 static void connect_agent(struct stage *s, const struct keys *keys)
 {
-	s->agent = road_agent_open(s->context, s->endpoint, keys, &s->centre_keys, &s->settings, NULL);
+	s->agent = road_agent_open(s->context, s->endpoint, keys, &s->centre_keys, &s->settings, NULL, NULL);
 	assert_non_null(s->agent);
 }
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "display.h"
+#include "lang.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void speak(const char *language)
+{
+	setenv("TRAM_LANG", language, 1);
+	lang_start();
+}
+
+/* Compares and frees. */
+static void assert_text(char *got, const char *expected)
+{
+	assert_string_equal(got, expected);
+	free(got);
+}
+
+static void test_numbers_are_grouped(void **state)
+{
+	static const struct {
+		const char *digits, *en, *vi;
+	} cases[] = {
+	    {"0", "0", "0"},
+	    {"7", "7", "7"},
+	    {"100", "100", "100"},
+	    {"-100", "-100", "-100"},
+	    {"1000", "1,000", "1.000"},
+	    {"-123456", "-123,456", "-123.456"},
+	    {"16400000", "16,400,000", "16.400.000"},
+	    {"93.31", "93.31", "93,31"},
+	    {"-0.05", "-0.05", "-0,05"},
+	    {"1234567.1234567", "1,234,567.1234567", "1.234.567,1234567"},
+	    {NULL, "–", "–"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		speak("en");
+		assert_text(display_number(cases[i].digits), cases[i].en);
+		speak("vi");
+		assert_text(display_number(cases[i].digits), cases[i].vi);
+	}
+}
+
+static void test_a_figure_has_its_unit(void **state)
+{
+	(void)state;
+	speak("en");
+	assert_text(display_figure("16.4", "exact", 6, "account", "tài khoản"), "16.4 million account");
+	assert_text(display_figure("45", "more_than", 6, "account", "tài khoản"), "more than 45 million account");
+	assert_text(display_figure("14.96", "approx", 0, "percent", "%"), "about 14.96 %");
+	assert_text(display_figure("57.1", "", 0, "million_VND", "triệu đồng"), "57.1 million VND");
+	assert_text(display_figure("2", "", 4, "person", "người"), "2 × 10^4 person");
+	assert_text(display_figure(NULL, "exact", 6, "account", "tài khoản"), "–");
+	speak("vi");
+	assert_text(display_figure("70000", "", 0, "person", "người"), "70.000 người");
+}
+
+static void test_a_rollup_of_parts_shows_them(void **state)
+{
+	struct rollup_figure f = {.shown = "1",
+				  .shown_numerator = "4543",
+				  .shown_denominator = "6325",
+				  .unit = "procedure",
+				  .unit_vi = "thủ tục",
+				  .qualifier = "exact",
+				  .counts_parts = true};
+
+	(void)state;
+	speak("en");
+	assert_text(display_rollup(&f), "4,543/6,325 procedure");
+	f.counts_parts = false;
+	assert_text(display_rollup(&f), "1 procedure");
+	f.counts_parts = true;
+	f.shown_denominator = NULL;
+	assert_text(display_rollup(&f), "1 procedure");
+}
+
+static void test_what_must_be_said_beside_it(void **state)
+{
+	struct rollup_figure f = {.finality = "final",
+				  .obs_status = "A",
+				  .areas_reporting = 63,
+				  .areas_expected = 63,
+				  .coverage_percent = "100"};
+
+	(void)state;
+	speak("en");
+	assert_text(display_remarks(&f), "");
+	assert_text(display_coverage(&f), "63/63 (100 %)");
+	f.finality = "provisional";
+	f.obs_status = "E";
+	f.held = 2;
+	f.demonstration = true;
+	f.areas_reporting = 61;
+	f.coverage_percent = "98.2";
+	assert_text(display_remarks(&f), "provisional, estimated, 2 held, demonstration");
+	assert_text(display_coverage(&f), "61/63 (98.2 %)");
+	f.coverage_percent = NULL;
+	assert_text(display_coverage(&f), "61/63 (– %)");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_numbers_are_grouped),
+	    cmocka_unit_test(test_a_figure_has_its_unit),
+	    cmocka_unit_test(test_a_rollup_of_parts_shows_them),
+	    cmocka_unit_test(test_what_must_be_said_beside_it),
+	};
+
+	return cmocka_run_group_tests_name("display", tests, NULL, NULL);
+}
