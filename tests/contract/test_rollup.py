@@ -397,10 +397,15 @@ class RollupTest(unittest.TestCase):
                                (("count_sum", "2024-13", "nation", None, None), "2024-13"),
                                (("count_sum", "2024", "county", None, None), "county"),
                                (("count_sum", "2026", "nation", "63", None), "63"),
-                               (("count_sum", "2024", "nation", "99", None), "99")):
+                               (("count_sum", "2024", "nation", "99", None), "99"),
+                               (("count_sum", "2024", "nation", "1990-01-01", None), "1990-01-01")):
             with self.subTest(question=question), self.assertRaises(psycopg.errors.InvalidParameterValue) as refusal:
                 self.ask(*question)
             self.assertIn(word, str(refusal.exception))
+
+    def test_a_period_before_the_registry_has_no_provinces(self):
+        self.assertEqual(self.ask("count_sum", "1990", "nation", None, None), {})
+        self.assertEqual(self.ask("national", "1990", "nation", None, None)["VN"]["areas_expected"], 1)
 
     def test_view_is_the_function(self):
         view = self.db.execute("SELECT indicator, time_period, value, held FROM tram.national_rollup").fetchall()

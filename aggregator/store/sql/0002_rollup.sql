@@ -448,17 +448,17 @@ BEGIN
     RAISE EXCEPTION '% is not a level', rollup.level USING ERRCODE = 'invalid_parameter_value',
       HINT = 'nation, region or province';
   END IF;
-  v_in_force := tram.vintage_on(tram.period_end(v_period));
+  v_in_force := coalesce(tram.vintage_on(tram.period_end(v_period)), '');
   IF v_boundary ~ '^\d{4}-\d\d-\d\d$' THEN
-    v_boundary := tram.vintage_on(v_boundary::date);
+    v_boundary := coalesce(tram.vintage_on(v_boundary::date), '?');
   END IF;
-  v_boundary := coalesce(v_boundary, v_in_force, '');
-  IF v_boundary IS DISTINCT FROM v_in_force AND NOT EXISTS (
+  v_boundary := coalesce(v_boundary, v_in_force);
+  IF v_boundary <> v_in_force AND NOT EXISTS (
        SELECT FROM tram.area_succession s JOIN tram.area p ON p.area = s.predecessor JOIN tram.area t ON t.area = s.successor
        WHERE p.vintage = v_in_force AND t.vintage = v_boundary) THEN
-    RAISE EXCEPTION 'figures of % cannot be shown in the units of vintage %', rollup.period, coalesce(rollup.boundary, '?')
+    RAISE EXCEPTION 'figures of % cannot be shown in the units of %', rollup.period, rollup.boundary
       USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'merged provinces cannot be taken apart; the vintage then in force is ' || coalesce(v_in_force, 'none');
+      HINT = 'merged provinces cannot be taken apart; the units then in force are of vintage ' || coalesce(nullif(v_in_force, ''), 'none');
   END IF;
   RETURN QUERY SELECT * FROM tram.rollup_at(rollup.indicator, v_period, rollup.level, v_boundary,
                                             coalesce(rollup.as_of, 'infinity'), 0);
