@@ -63,8 +63,8 @@ bool aggregator_start(struct aggregator *a, struct err *err) MUST_CHECK;
 bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalogue *catalogue,
 		      struct err *err) MUST_CHECK;
 void aggregator_drain(struct aggregator *a, const char *reason);
-/* Closes everything. Lanes that have not stopped are left behind, for a process that ends. */
-void aggregator_close(struct aggregator *a);
+/* Closes everything. False: a thread that did not end was left behind, and the process must end without waiting for it. */
+bool aggregator_close(struct aggregator *a) MUST_CHECK;
 
 struct session_time aggregator_now(void);
 struct session_settings aggregator_session_settings(const struct aggregator *a);

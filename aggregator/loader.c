@@ -180,20 +180,21 @@ static bool wait_for_end(struct loader *l)
 	}
 }
 
-void loader_stop(struct loader **lp)
+bool loader_stop(struct loader **lp)
 {
 	struct loader *l = *lp;
 	if (!l)
-		return;
+		return true;
 	*lp = NULL;
 	ask(l, stop);
 	if (!wait_for_end(l)) {
 		pthread_detach(l->thread);
-		return;
+		return false;
 	}
 	pthread_join(l->thread, NULL);
 	handoff_free(&l->questions);
 	handoff_free(&l->answers);
 	free(l->database);
 	free(l);
+	return true;
 }

@@ -27,8 +27,8 @@ struct loader;
 /* Starts the thread; it connects when first asked. Caller ends it with loader_stop(). */
 struct loader *loader_start(const char *database);
 
-/* Waits for what it is doing, at most for a few seconds; after that the thread is left behind, for a process that ends. */
-void loader_stop(struct loader **lp);
+/* Waits for what it is doing, at most for a few seconds; false: the thread is left behind, for a process that ends. */
+bool loader_stop(struct loader **lp);
 
 /* Asks for LOAD_… ; false when it is still at an earlier question. */
 bool loader_ask(struct loader *l, unsigned what);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #define TICK_MS    100 /* timers are looked at this often */
@@ -183,6 +184,9 @@ int main(int argc, char **argv)
 		status = check_keys(&a, &err) ? (printf(_("%s: fine\n"), call.file), 0) : fail(&err);
 	else
 		status = run(&a);
-	aggregator_close(&a);
+	if (!aggregator_close(&a)) {
+		fflush(NULL);
+		_exit(status);
+	}
 	return status;
 }

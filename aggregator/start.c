@@ -177,9 +177,10 @@ bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalo
 	for (int64_t i = 0; i < a->settings.lanes; i++)
 		a->store_is_up[i] = true;
 	a->sessions = session_core_new(&session, roster, catalogue_version(catalogue), &a->counters);
-	a->lanes = lanes_start(&lane, (unsigned)a->settings.lanes, (size_t)a->settings.lane_queue, catalogue);
+	/* Nothing is read from the sockets before the lanes are there, and a port that is taken leaves no lane behind. */
 	if (!open_sockets(a, err))
 		return false;
+	a->lanes = lanes_start(&lane, (unsigned)a->settings.lanes, (size_t)a->settings.lane_queue, catalogue);
 	a->phase = SERVING;
 	tell_catalogue(a);
 	tell_started(a);
@@ -207,23 +208,23 @@ void aggregator_drain(struct aggregator *a, const char *reason)
 	lanes_stop(a->lanes);
 }
 
-/* Lanes that were started and not drained: nothing of theirs is acknowledged yet. */
-static void end_lanes(struct aggregator *a)
+/* False: not all have stopped. What they have is not acknowledged, so the agents send it again. */
+static bool end_lanes(struct aggregator *a)
 {
-	if (!a->lanes || lanes_have_stopped(a->lanes)) {
+	bool stopped = !a->lanes || lanes_have_stopped(a->lanes);
+	if (stopped)
 		lanes_free(&a->lanes);
-		return;
-	}
-	for (unsigned i = 0; i < lanes_count(a->lanes); i++)
+	for (unsigned i = 0; !stopped && i < lanes_count(a->lanes); i++)
 		if (!lanes_has_stopped(a->lanes, i))
 			tell(a, EVENT_LANE_ABANDONED, "lane", log_num(i), NULL);
+	return stopped;
 }
 
-void aggregator_close(struct aggregator *a)
+bool aggregator_close(struct aggregator *a)
 {
-	end_lanes(a);
+	bool ended = end_lanes(a);
 	ctl_server_close(&a->control);
-	loader_stop(&a->loader);
+	ended = loader_stop(&a->loader) && ended;
 	gate_close(&a->gate);
 	feed_close(&a->feed);
 	zap_close(&a->zap);
@@ -236,4 +237,5 @@ void aggregator_close(struct aggregator *a)
 	free(a->store_is_up);
 	settings_clear(&a->settings);
 	keys_wipe(&a->keys);
+	return ended;
 }

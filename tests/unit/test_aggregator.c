@@ -337,7 +337,7 @@ static int teardown(void **state)
 			turn(w);
 	}
 	close(w->a.signals);
-	aggregator_close(&w->a);
+	assert_true(aggregator_close(&w->a));
 	road_message_clear(&w->message);
 	road_message_clear(&w->event);
 	arena_free(&w->arena);
@@ -564,6 +564,25 @@ static void it_ends_where_waiting_would_not_help(void **state)
 	assert_non_null(strstr(w->a.failure.text, "the store says"));
 }
 
+static void a_port_that_is_taken_ends_it(void **state)
+{
+	struct world *w = *state;
+	char endpoint[ROAD_ENDPOINT_MAX];
+	struct road_settings settings;
+	struct err err;
+	road_settings_init(&settings);
+	w->context = road_context_open();
+	w->listener = road_centre_open(w->context, "tcp://127.0.0.1:*", &w->centre, &settings, &err);
+	road_endpoint(w->listener, endpoint);
+	free(w->a.settings.road);
+	w->a.settings.road = xstrdup(endpoint);
+	while (w->a.phase != ENDED)
+		loop_once(&w->a);
+	assert_int_equal(w->a.failure.kind, ERR_UNAVAILABLE);
+	assert_non_null(strstr(w->a.failure.text, endpoint));
+	assert_null(w->a.lanes);
+}
+
 static void a_stop_while_it_waits_is_heeded(void **state)
 {
 	struct world *w = *state;
@@ -692,6 +711,7 @@ static void a_stop_finishes_what_is_begun(void **state)
 	atomic_store(&lanes_told.holds_commits, true);
 	say_publish(w);
 	WAIT_FOR(w->a.counters.at[COUNTER_BATCHES_TAKEN] == 1);
+	w->a.settings.drain = 60 * CLOCK_SECOND; /* it ends because all is done */
 	raise(SIGTERM);
 	WAIT_FOR(w->a.phase == DRAINING);
 	say_publish(w); /* too late */
@@ -737,6 +757,7 @@ int main(void)
 	    TEST(it_waits_for_a_store_that_is_not_there),
 	    TEST(it_waits_for_the_first_catalogue),
 	    TEST(it_ends_where_waiting_would_not_help),
+	    TEST(a_port_that_is_taken_ends_it),
 	    TEST(a_stop_while_it_waits_is_heeded),
 	    TEST(an_agent_is_served),
 	    TEST(listeners_hear_it_in_order),
