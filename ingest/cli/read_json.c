@@ -118,10 +118,11 @@ static struct jsonplace report_place(const struct json *j)
 	return jsonplace_of(j->text, j->len, j->begin_line, j->begin_column);
 }
 
-/* To observation i (from 0), from where the last one was found if that is before it. */
+/* To observation i (from 0), from where the last one was found. */
 static bool go_to_observation(struct json *j, size_t i, struct jsonplace *p)
 {
-	if (j->has_located && j->located <= i) {
+	if (j->has_located) {
+		assert(j->located <= i); /* observations are taken in order */
 		*p = j->located_at;
 		for (size_t n = j->located; n < i; n++)
 			if (!jsonplace_next(p))

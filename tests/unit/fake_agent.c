@@ -145,10 +145,10 @@ static void make_verdict(const struct fake_agent *a, struct made_verdict *m, con
 	tram__v1__verdict__init(&m->verdict);
 	m->verdict.verdict_seq = m->verdict.seq = seq;
 	m->verdict.cause = cause;
-	digest_report(kept->bytes, kept->len, &m->digest);
+	digest_report(kept->bytes, a->manner.verdict_is_foreign ? 0 : kept->len, &m->digest);
 	m->verdict.digest = (ProtobufCBinaryData){sizeof m->digest.bytes, m->digest.bytes};
 	make_words(m, a->manner.verdict_holds);
-	m->verdict.n_outcomes = n < 64 ? n : 64;
+	m->verdict.n_outcomes = a->manner.verdict_is_empty ? 0 : n < 64 ? n : 64;
 	m->verdict.outcomes = m->outcomes;
 	for (size_t i = 0; i < m->verdict.n_outcomes; i++)
 		m->outcomes[i] = TRAM__V1__OUTCOME__OUTCOME_ACCEPTED;
@@ -215,6 +215,17 @@ static void drop(struct kept **list, size_t *n)
 	free(*list);
 	*list = NULL;
 	*n = 0;
+}
+
+static void take_report(struct fake_agent *a, struct ctl_client *client, const ProtobufCBinaryData *report)
+{
+	static char full[] = "no room left for reports";
+
+	keep(&a->waiting, &a->n_waiting, report->data, report->len);
+	if (a->manner.refuse_report)
+		answer_failed(client, a->manner.refuse_report, full);
+	if (a->manner.refuse_report || a->manner.hangs_up)
+		ctl_close(client);
 }
 
 static void commit(struct fake_agent *a, struct ctl_client *client, const Tram__Control__V1__SubmitCommit *body)
@@ -316,9 +327,7 @@ static void on_message(void *context, struct ctl_client *client, const uint8_t *
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_CODEBOOK: answer_codebook(a, client); break;
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_SUBMIT_BEGIN: drop(&a->waiting, &a->n_waiting); break;
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_SUBMIT_REPORT:
-		keep(&a->waiting, &a->n_waiting, request->submit_report.data, request->submit_report.len);
-		if (a->manner.hangs_up)
-			ctl_close(client);
+		take_report(a, client, &request->submit_report);
 		break;
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_SUBMIT_COMMIT: commit(a, client, request->submit_commit); break;
 	case TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_CHECK_REPORT:

@@ -15,11 +15,14 @@
 
 /* What it does; set before fake_agent_start(). */
 struct fake_manner {
-	bool has_codebook;              /* else it has none yet */
-	bool acts_for_two;              /* providers */
-	uint32_t refuse_commit;         /* exit code of its refusal; 0: gives a ticket */
-	uint32_t refuse_check;          /* 0: gives a verdict */
-	bool hangs_up;                  /* in the middle of a hand-in, without a word */
+	bool has_codebook;      /* else it has none yet */
+	bool acts_for_two;      /* providers */
+	uint32_t refuse_commit; /* exit code of its refusal; 0: gives a ticket */
+	uint32_t refuse_check;  /* 0: gives a verdict */
+	uint32_t refuse_report; /* exit code of its refusal of the first report, after which it hangs up; 0: takes it */
+	bool hangs_up;          /* in the middle of a hand-in, without a word */
+	bool verdict_is_foreign;        /* of another report of the same number: an outbox made anew */
+	bool verdict_is_empty;          /* the report could not be read */
 	bool verdict_holds;             /* the last figure of each report is held, with a finding */
 	const char *const (*status)[2]; /* names and values, closed by NULL; NULL: {"state", "streaming"} */
 	size_t verdicts_missing;        /* of the reports handed in, so many have none yet */

@@ -195,21 +195,30 @@ static void any_problem_and_nothing_is_handed_in(void **state)
 	fake_agent_stop(&a);
 }
 
+/* A file of so many figures; caller frees. */
+static char *many_rows(size_t rows)
+{
+	size_t head = strlen(HEAD), row = strlen(ROW "5\n");
+	char *text = xmalloc(head + rows * row + 100);
+
+	memcpy(text, HEAD, head);
+	for (size_t i = 0; i < rows; i++)
+		memcpy(text + head + i * row, ROW "5\n", row);
+	text[head + rows * row] = 0;
+	return text;
+}
+
 /* A fault behind the first full report: what was sent already is not committed. */
 static void a_late_problem_takes_all_back(void **state)
 {
 	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true});
-	size_t room = 12000 * 64, len = 0;
-	char *text = xmalloc(room);
+	char *text = many_rows(11000), *end = text + strlen(text);
 
 	(void)state;
-	len += (size_t)snprintf(text, room, "%s", HEAD);
-	for (int i = 0; i < 11000; i++)
-		len += (size_t)snprintf(text + len, room - len, ROW "5\n");
-	snprintf(text + len, room - len, ROW "x\n");
+	strcpy(end, ROW "x\n");
 	expect(run("submit", file("a.csv", text), NULL), 65, "", ":11002:47: error:");
 	assert_int_equal(fake_agent_reports(a), 0);
-	text[len] = 0;
+	*end = 0;
 	expect(run("submit", file("a.csv", text), NULL), 0, FAKE_TICKET, "");
 	assert_int_equal(fake_agent_reports(a), 2); /* 10,000 and the rest */
 	free(text);
@@ -262,6 +271,13 @@ static void waiting_shows_the_verdicts(void **state)
 	expect(run("verdicts", NULL), 0, "nêu lý do", "");
 	speak("en");
 	fake_agent_stop(&a);
+	a = agent(&(struct fake_manner){.has_codebook = true, .verdict_holds = true, .verdict_is_foreign = true});
+	expect(run("submit", file("a.csv", HEAD ROW "5\n" ROW "6\n"), "--wait", NULL), 65,
+	       "? DUNG-10  figure 2 (value): unlike the period before", ""); /* whose indicator is not known */
+	fake_agent_stop(&a);
+	a = agent(&(struct fake_manner){.has_codebook = true, .verdict_is_empty = true});
+	expect(run("submit", file("a.csv", HEAD ROW "5\n"), "--wait", NULL), 65, "the report could not be read", "");
+	fake_agent_stop(&a);
 	a = agent(&(struct fake_manner){.has_codebook = true, .verdicts_missing = 1});
 	expect(run("submit", file("a.csv", HEAD ROW "5\n"), "--wait=1", NULL), 75, FAKE_TICKET,
 	       "0 of 1 verdicts are in; the figures are safe, do not hand them in again");
@@ -274,9 +290,15 @@ static void waiting_shows_the_verdicts(void **state)
 static void the_agents_refusal_is_passed_on(void **state)
 {
 	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true, .refuse_commit = 75});
+	char *text;
 
 	(void)state;
 	expect(run("submit", file("a.csv", HEAD ROW "5\n"), NULL), 75, "", "the disk under the outbox is full");
+	fake_agent_stop(&a);
+	a = agent(&(struct fake_manner){.has_codebook = true, .refuse_report = 75});
+	text = many_rows(60000); /* the agent hangs up while the command still sends */
+	expect(run("submit", file("a.csv", text), NULL), 75, "", "no room left for reports");
+	free(text);
 	fake_agent_stop(&a);
 	a = agent(&(struct fake_manner){.has_codebook = true, .hangs_up = true});
 	expect(run("submit", file("a.csv", HEAD ROW "5\n"), NULL), 69, "", "closed the connection");
