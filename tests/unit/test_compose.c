@@ -817,6 +817,7 @@ static void what_is_meant_is_suggested(void **state)
 	    {HEAD "2024-S1,2024-07-19,psp_registered_accounts,Yên Bái,5\n", "message", "did you mean 63/15?"},
 	    {HEAD "2024-S1,2024-07-19,psp_registered_accounts,yen bai,5\n", "message", "did you mean 63/15?"},
 	    {HEAD "2024-S1,2024-07-19,psp_registered_accounts,63-15,5\n", "message", "did you mean 63/15?"},
+	    {HEAD "2024-S1,2024-07-19,psp_registered_accounts,Thừa Thiên Huế,5\n", "message", "did you mean 63/46?"},
 	    {HEAD "2024-S1,2024-07-19,psp_registered_accounts,Lào Cai,5\n", "message", "did you mean 34/15?"},
 	    {"provider," HEAD "P63-51," ROW "5\n", "message", "did you mean P63-15?"},
 	    {"dataflow," HEAD "payment_province," ROW "5\n", "message", "did you mean payments_province?"},
