@@ -360,15 +360,17 @@ static bool is_stored(const struct intake_report *r, size_t i)
 /* ---------------------------------------------------------------- judging */
 
 /* Bench only: everything that has a key passes. */
-static bool accept_all(struct intake *in, struct judgement *j)
+static bool accept_all(struct intake *in, const struct past *past, struct judgement *j)
 {
 	j->outcomes = arena_calloc(in->arena, j->n, sizeof(*j->outcomes));
 	j->words = arena_calloc(in->arena, n_words, sizeof(*j->words));
 	j->justified = arena_calloc(in->arena, j->n, sizeof(*j->justified));
 	if (!j->outcomes || !j->words || !j->justified)
 		return false;
-	for (size_t i = 0; i < j->n; i++)
-		j->outcomes[i] = j->figures[i].storable ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
+	for (size_t i = 0; i < j->n; i++) {
+		bool fits = j->figures[i].storable && past[i].revision < KEY_REVISION_MAX;
+		j->outcomes[i] = fits ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
+	}
 	for (size_t i = 0; i < n_words; i++)
 		j->words[i] = WORD_PASS;
 	return true;
@@ -399,7 +401,7 @@ static bool judge_report(struct intake *in, struct intake_report *r)
 	if (!r->report)
 		return judge_poison(in, r);
 	if (!in->settings->judge)
-		return accept_all(in, &r->judgement);
+		return accept_all(in, r->past, &r->judgement);
 	struct report_context ctx = context_of(in, r, r->stream->agent);
 	return rules_judge(&ctx, r->past, in->arena, &r->judgement);
 }
@@ -426,6 +428,7 @@ static void look_ahead(const struct overlay *o, struct intake_report *r)
 		const struct past *before = s->area_no ? &s->past : &r->past[i];
 		struct past now =
 		    past_after(before, r->report->observations[i], &r->judgement.figures[i], r->judgement.outcomes[i]);
+		assert(now.revision <= KEY_REVISION_MAX); /* SACH-02 refuses the next one */
 		*s = (struct stated){.area_no = r->area_no[i], .key = r->key[i], .past = now};
 		r->key[i] |= now.revision;
 	}
