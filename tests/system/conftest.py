@@ -32,7 +32,7 @@ def postgres(session_folder):
     cluster.init()
     cluster.start()
     yield cluster
-    cluster.daemon.discard()
+    cluster.discard()
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ def centre(fleet):
 
 @pytest.fixture
 def agent(fleet, centre):
-    return fleet.agent(centre)
+    return fleet.agent(centre).wait_for_codes()
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def own_postgres(folder):
     cluster = Postgres(where)
     cluster.init()
     yield cluster.start()
-    cluster.daemon.discard()
+    cluster.discard()
 
 
 @pytest.fixture

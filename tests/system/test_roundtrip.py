@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A report on its whole way: ticket, verdict, rows, roll-up, tail."""
 
+import hashlib
 import json
 import subprocess
+import sys
 
 import pytest
+from google.protobuf import json_format
 
-from tramtest import BIN, POPULATION, REPORT, csv_text, wait_until
+from tramtest import BIN, POPULATION, REPORT, ROOT, csv_text
+
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+
+from roadbook import messages  # noqa: E402
+
+pb = messages()
 
 
 def test_ticket_verdict_and_rows(agent, centre):
@@ -21,10 +30,11 @@ def test_ticket_verdict_and_rows(agent, centre):
 
 
 def test_the_bytes_are_kept_as_handed_in(agent, centre):
-    agent.submit(csv_text(POPULATION))
+    """What another program serialized is not serialized anew."""
+    report = protobuf_report()
+    agent.submit(report, "--from", "protobuf", name="report.bin")
     agent.wait_for_verdicts(1)
-    (row,) = agent.outbox()
-    assert centre.value("SELECT encode(digest, 'hex') FROM tram.report") == row["digest"]
+    assert centre.value("SELECT digest FROM tram.report") == hashlib.blake2b(report, digest_size=32).digest()
     assert centre.value("SELECT octet_length(signature) FROM tram.batch") == 64
 
 
@@ -42,7 +52,7 @@ def test_another_value_must_say_that_it_revises(agent, centre):
     agent.submit(csv_text(POPULATION | {"value": "1178601"}))
     refused = agent.wait_for_verdicts(2)[-1]
     assert refused["refused"] == 1 and "SACH-02" in json.dumps(refused)
-    agent.submit(csv_text(POPULATION | {"value": "1178602"}), "--revise", "Đính chính số liệu")
+    agent.submit(csv_text(POPULATION | {"value": "1178602"}, purpose="correction", reason="Đính chính số liệu", revises="yes"))
     accepted = agent.wait_for_verdicts(3)[-1]
     assert accepted["accepted"] + accepted["warned"] == 1
     assert centre.value("SELECT value FROM tram.observation_current") == 1178602
@@ -129,48 +139,42 @@ def test_tail_of_one_province(fleet):
     assert event["agent"] == "agent-63-48"
 
 
+def test_revising_on_the_command_line(agent, centre):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    bare = {name: value for name, value in REPORT.items() if name not in ("purpose", "reason")}
+    agent.submit(csv_text(POPULATION | {"value": "1178603"}, base=bare), "--revise", "Đính chính số liệu")
+    agent.wait_for_verdicts(2)
+    assert centre.value("SELECT value FROM tram.observation_current") == 1178603
+    assert centre.value("SELECT reason FROM tram.report ORDER BY report_no DESC LIMIT 1") == "Đính chính số liệu"
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "sdmx-csv", "protobuf"])
-def test_all_formats_say_the_same(agent, centre, form, tmp_path):
-    agent.submit(in_form(form, tmp_path), "--from", form, name=f"report.{form}")
+def test_all_formats_say_the_same(agent, centre, form):
+    agent.submit(in_form(form), "--from", form, name=f"report.{form}")
     (verdict,) = agent.wait_for_verdicts(1)
     assert verdict["accepted"] + verdict["warned"] == 1, verdict
     assert centre.value("SELECT value FROM tram.observation_current") == 1178600
 
 
-def in_form(form, tmp_path):
+def protobuf_report():
+    header = {name: value for name, value in REPORT.items() if name != "purpose"}
+    observation = pb.Observation(indicator="population", ref_area="63/46", value=pb.Decimal(mantissa=1178600),
+                                 obs_status=pb.OBSERVATION_STATUS_NORMAL, qualifier=pb.QUALIFIER_EXACT, unit="person")
+    return pb.Report(purpose=pb.PURPOSE_BACKFILL, observations=[observation], **header).SerializeToString()
+
+
+def in_form(form):
     if form == "csv":
         return csv_text(POPULATION)
-    header = {key: value for key, value in REPORT.items() if key != "purpose"}
+    if form == "protobuf":
+        return protobuf_report()
     if form == "json":
-        observation = {"indicator": "population", "refArea": "63/46", "value": {"mantissa": "1178600"},
-                       "obsStatus": "OBSERVATION_STATUS_NORMAL", "qualifier": "QUALIFIER_EXACT", "unit": "person"}
-        camel = {"provider": "provider", "dataflow": "dataflow", "time_period": "timePeriod",
-                 "reference_date": "referenceDate", "reason": "reason", "prepared_by": "preparedBy",
-                 "prepared_at": "preparedAt", "approved_by": "approvedBy", "approved_at": "approvedAt"}
-        return json.dumps({camel[key]: value for key, value in header.items()}
-                          | {"purpose": "PURPOSE_BACKFILL", "observations": [observation]})
-    if form == "sdmx-csv":
-        columns = {"STRUCTURE": "dataflow", "STRUCTURE_ID": "VN:province_statistics(1.0)", "ACTION": "I", "FREQ": "A",
-                   "REF_AREA": "63/46", "INDICATOR": "population", "TIME_PERIOD": "2024", "OBS_VALUE": "1178600",
-                   "UNIT_MEASURE": "person", "OBS_STATUS": "A", "QUALIFIER": "exact", "DATA_PROVIDER": "P63-46",
-                   "REFERENCE_DATE": "2024-12-31", "PURPOSE": "backfill", "REASON": REPORT["reason"],
-                   "PREPARED_BY": "A", "PREPARED_AT": REPORT["prepared_at"], "APPROVED_BY": "B",
-                   "APPROVED_AT": REPORT["approved_at"]}
-        return ",".join(columns) + "\n" + ",".join(columns.values()) + "\n"
-    messages = messages_of(tmp_path)
-    observation = messages.Observation(indicator="population", ref_area="63/46", value=messages.Decimal(mantissa=1178600),
-                                       obs_status=65, qualifier=1, unit="person")
-    return messages.Report(purpose=2, observations=[observation], **header).SerializeToString()
-
-
-def messages_of(folder):
-    """tram.proto as Python, made by protoc here and now."""
-    import importlib
-    import sys
-    from tramtest import ROOT
-    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={folder}", "tram.proto"], check=True)
-    sys.path.insert(0, str(folder))
-    try:
-        return importlib.import_module("tram_pb2")
-    finally:
-        sys.path.remove(str(folder))
+        return json_format.MessageToJson(pb.Report.FromString(protobuf_report()))
+    columns = {"STRUCTURE": "dataflow", "STRUCTURE_ID": "VN:province_statistics(1.0)", "ACTION": "I", "FREQ": "A",
+               "REF_AREA": "63/46", "INDICATOR": "population", "TIME_PERIOD": "2024", "OBS_VALUE": "1178600",
+               "UNIT_MEASURE": "person", "OBS_STATUS": "A", "QUALIFIER": "exact", "DATA_PROVIDER": "P63-46",
+               "REFERENCE_DATE": "2024-12-31", "PURPOSE": "backfill", "REASON": REPORT["reason"],
+               "PREPARED_BY": "A", "PREPARED_AT": REPORT["prepared_at"], "APPROVED_BY": "B",
+               "APPROVED_AT": REPORT["approved_at"]}
+    return ",".join(columns) + "\n" + ",".join(columns.values()) + "\n"

@@ -63,9 +63,9 @@ def free_port():
     raise AssertionError("no free port")
 
 
-def csv_text(*observations, **report):
-    """A CSV file in the documented columns; report fields as in REPORT unless given."""
-    rows = [REPORT | report | observation for observation in observations]
+def csv_text(*observations, base=None, **report):
+    """A CSV file in the documented columns; report fields as in base (REPORT) unless given."""
+    rows = [(base or REPORT) | report | observation for observation in observations]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -175,6 +175,10 @@ class Postgres:
         self.daemon.send(signal.SIGQUIT)
         self.daemon.wait()
 
+    def discard(self):
+        if self.daemon and self.daemon.running():
+            self.daemon.stop(signal.SIGQUIT)
+
     def conninfo(self, database, role="postgres"):
         return f"host={self.run} dbname={database} user={role}"
 
@@ -276,6 +280,11 @@ class Agent:
             assert self.daemon.running(), self.daemon.log()
             return answers(self.control)
         wait_until(ready, self.name)
+        return self
+
+    def wait_for_codes(self):
+        """In session, with the codes of the centre: files are checked with them, and `tram check` can ask."""
+        wait_until(lambda: self.json("status")["catalogue_version"] not in ("", "0"), f"the codes at {self.name}")
         return self
 
     def tram(self, *words, check=True, language="en"):
