@@ -9,10 +9,15 @@ import pytest
 from tramtest import POPULATION, csv_text, wait_until
 
 
-def monthly(number):
-    """A figure of its own, so that each can be counted at the centre."""
-    return csv_text(POPULATION | {"value": str(1000 + number)}, time_period=str(2000 + number),
-                    reference_date=f"{2000 + number}-12-31")
+KINDS = [{}, {"dim:SEX": "F"}, {"dim:SEX": "M"}, {"indicator": "land_area", "unit": "km2"},
+         {"indicator": "grdp_per_capita", "unit": "million_VND"}]
+
+
+def monthly(number, code="46"):
+    """A figure of its own, so that each can be counted at the centre: 20 of them."""
+    year = 2021 + number % 4
+    what = {"value": str(1000 + number), "ref_area": f"63/{code}"} | KINDS[number // 4]
+    return csv_text(POPULATION | what, provider=f"P63-{code}", time_period=str(year), reference_date=f"{year}-12-31")
 
 
 def values_at(centre):
@@ -75,8 +80,7 @@ def test_five_agents_while_the_centre_is_killed(fleet):
     def hand_in(agent):
         code = agent.name[-2:]
         for number in range(15):
-            content = csv_text(POPULATION | {"value": str(1000 + number), "ref_area": f"63/{code}"}, provider=f"P63-{code}",
-                               time_period=str(2000 + number), reference_date=f"{2000 + number}-12-31")
+            content = monthly(number, code)
             if agent.submit(content, check=False).returncode == 0:
                 tickets[agent.name].append(number)
 
