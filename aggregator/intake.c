@@ -79,21 +79,9 @@ bool intake_add_batch(struct intake *in, struct intake_stream *stream, const str
 #define ARENA_PER_BYTE   32
 #define ARENA_PER_REPORT (1u << 16)
 
-/* Decodes the report, or says why it is poison. */
-static void read_report(struct intake *in, struct intake_report *r)
+/* What speaks against a report that could be decoded; it is poison then. */
+static void find_poison(struct intake *in, struct intake_report *r)
 {
-	struct err err = {0};
-	if (r->entry->len > in->settings->report_bytes) {
-		r->poison = "the report is larger than report_bytes";
-		return;
-	}
-	arena_cap(in->arena, r->entry->len * ARENA_PER_BYTE + ARENA_PER_REPORT);
-	r->report = codec_report(in->arena, r->entry->data, r->entry->len, &err);
-	arena_uncap(in->arena);
-	if (!r->report) {
-		r->poison = "the bytes are not a tram.v1.Report";
-		return;
-	}
 	char place[128];
 	const char *bad = codec_report_bad_text(r->report, place, sizeof(place));
 	if (bad)
@@ -102,6 +90,26 @@ static void read_report(struct intake *in, struct intake_report *r)
 		r->poison = "the report has more observations than allowed";
 	if (r->poison)
 		r->report = NULL;
+}
+
+/* Decodes the report, or says why it is poison. False: the arena is exhausted, for which the report is not to blame. */
+static bool read_report(struct intake *in, struct intake_report *r)
+{
+	struct err err = {0};
+	if (r->entry->len > in->settings->report_bytes) {
+		r->poison = "the report is larger than report_bytes";
+		return true;
+	}
+	bool room = arena_cap(in->arena, r->entry->len * ARENA_PER_BYTE + ARENA_PER_REPORT);
+	r->report = codec_report(in->arena, r->entry->data, r->entry->len, &err);
+	arena_uncap(in->arena);
+	if (!r->report && err.kind == ERR_PROTOCOL && !room)
+		return false;
+	if (r->report)
+		find_poison(in, r);
+	else
+		r->poison = "the bytes are not a tram.v1.Report";
+	return true;
 }
 
 static struct report_context context_of(const struct intake *in, const struct intake_report *r, const char *agent)
@@ -118,8 +126,8 @@ static struct report_context context_of(const struct intake *in, const struct in
 /* False: the arena is exhausted. */
 static bool resolve_report(struct intake *in, struct intake_report *r, const char *agent)
 {
-	if (!r->poison)
-		read_report(in, r);
+	if (!r->poison && !read_report(in, r))
+		return false;
 	if (!r->report)
 		return true;
 	struct report_context ctx = context_of(in, r, agent);

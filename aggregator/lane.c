@@ -365,6 +365,10 @@ static enum store_result fill_group(struct lane *l, struct intake *in, struct pe
 		if (result != STORE_OK)
 			return result;
 		if (!p->done[i]) {
+			if (in->n_reports == 0) { /* what held nothing new takes no room from what follows */
+				arena_reset(l->arena);
+				intake_start(in);
+			}
 			enum added added = add_publish(l, in, p, i, err);
 			if (added == ADDED_NOTHING_FITS)
 				return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;

@@ -166,9 +166,12 @@ void arena_rewind(struct arena *a, struct arena_mark mark)
 	a->total = mark.total;
 }
 
-void arena_cap(struct arena *a, size_t more)
+bool arena_cap(struct arena *a, size_t more)
 {
-	a->limit = more < a->cap - a->total ? a->total + more : a->cap;
+	bool room = more <= a->cap - a->total;
+
+	a->limit = room ? a->total + more : a->cap;
+	return room;
 }
 
 void arena_uncap(struct arena *a)

@@ -8,6 +8,7 @@
 #ifndef TRAM_ARENA_H
 #define TRAM_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -44,8 +45,11 @@ struct arena_mark {
 struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark mark);
 
-/* Lowers the cap to at most `more` bytes beyond what is used now, until lifted with arena_uncap(): for one message. */
-void arena_cap(struct arena *a, size_t more);
+/*
+ * Lowers the cap to at most `more` bytes beyond what is used now, until lifted with arena_uncap(): for one message. False:
+ * the arena has less than that left, so that what does not fit may be no fault of the message.
+ */
+bool arena_cap(struct arena *a, size_t more);
 void arena_uncap(struct arena *a);
 
 #endif

@@ -173,7 +173,7 @@ static void say_hello(struct bench *b, struct province *p)
 	handoff_put(b->jobs, new_job(p, JOB_HELLO, TRAM__V1__ENVELOPE__BODY_HELLO, &hello));
 }
 
-static void publish(struct bench *b, struct province *p, uint64_t first, uint64_t last)
+static struct job *new_publish(const struct province *p, uint64_t first, uint64_t last)
 {
 	Tram__V1__Publish m = TRAM__V1__PUBLISH__INIT;
 	Tram__V1__Batch batch = TRAM__V1__BATCH__INIT;
@@ -200,16 +200,22 @@ static void publish(struct bench *b, struct province *p, uint64_t first, uint64_
 	batch_sign(&header, p->secret, signature);
 	key_id(p->public_key, id);
 	m.session = 7;
-	m.epoch = (ProtobufCBinaryData){EPOCH_SIZE, p->epoch.bytes};
+	m.epoch = (ProtobufCBinaryData){EPOCH_SIZE, header.epoch.bytes};
 	m.first_seq = first;
 	m.count = (uint32_t)batch.n_entries;
-	m.prev_chain = (ProtobufCBinaryData){DIGEST_SIZE, p->chain[first - 1].bytes};
-	m.chain = (ProtobufCBinaryData){DIGEST_SIZE, p->chain[last].bytes};
+	m.prev_chain = (ProtobufCBinaryData){DIGEST_SIZE, header.prev_chain.bytes};
+	m.chain = (ProtobufCBinaryData){DIGEST_SIZE, header.chain.bytes};
 	m.payload = (ProtobufCBinaryData){len, payload};
 	m.signature = (ProtobufCBinaryData){SIGNATURE_SIZE, signature};
 	m.key_id = (ProtobufCBinaryData){KEY_ID_SIZE, id};
-	handoff_put(b->jobs, new_job(p, JOB_PUBLISH, TRAM__V1__ENVELOPE__BODY_PUBLISH, &m));
+	struct job *job = new_job(p, JOB_PUBLISH, TRAM__V1__ENVELOPE__BODY_PUBLISH, &m);
 	free(payload);
+	return job;
+}
+
+static void publish(struct bench *b, const struct province *p, uint64_t first, uint64_t last)
+{
+	handoff_put(b->jobs, new_publish(p, first, last));
 }
 
 /* ---------------------------------------------------------------- what is expected */
@@ -328,6 +334,39 @@ static void narrows_down_what_the_store_refuses(void **state)
 	bench_close(&b);
 }
 
+/*
+ * Large reports fill the arena just where the tenth is to be decoded, with room for all else: 7 + 7 reports in the first
+ * PUBLISH as payload and as batch, each decoded once more when it is new. It is whole, and must wait for an arena of its
+ * own; it is no poison.
+ */
+static void a_full_arena_is_no_fault_of_the_report(void **state)
+{
+	const size_t arena = (size_t)64 << 20, large = arena * 2 / (2 * 65 + 1);
+	struct job *jobs[4];
+	struct bench b = bench_open();
+	char *comment = xmalloc(large);
+
+	(void)state;
+	memset(comment, 'a', large);
+	comment[large - 300] = '\0';
+	province_start(&hue);
+	for (int i = 0; i < 10; i++) {
+		append_report(&hue, "2024", 1178600, comment);
+	}
+	for (uint64_t i = 0; i < 4; i++) {
+		jobs[i] = new_publish(&hue, i + 1, i + 7);
+	}
+	say_hello(&b, &hue);
+	for (size_t i = 0; i < 4; i++) {
+		handoff_put(b.jobs, jobs[i]);
+	}
+	assert_int_equal(subscribed_at(&b), 0);
+	committed_through(&b, &hue, 10, "5555555555");
+	assert_stored(&hue, "10", "0", "0");
+	bench_close(&b);
+	free(comment);
+}
+
 /* A figure that is there though its provider never reported the period: the key collides, and the past is asked for. */
 static void asks_for_the_past_on_a_conflict(void **state)
 {
@@ -425,6 +464,7 @@ int main(void)
 	    cmocka_unit_test(commits_each_report_once),
 	    cmocka_unit_test(keeps_poison_and_goes_on),
 	    cmocka_unit_test(narrows_down_what_the_store_refuses),
+	    cmocka_unit_test(a_full_arena_is_no_fault_of_the_report),
 	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
 	    cmocka_unit_test(survives_a_lost_connection),
 	    cmocka_unit_test(is_fenced_by_the_watermark),

@@ -152,13 +152,13 @@ static void cap_for_one_message(void **state)
 
 	(void)state;
 	assert_non_null(arena_alloc(a, 1600));
-	arena_cap(a, 160);
+	assert_true(arena_cap(a, 160));
 	assert_null(arena_alloc(a, 161));
 	assert_non_null(arena_alloc(a, 160));
 	assert_null(arena_alloc(a, 1));
 	arena_uncap(a);
 	assert_non_null(arena_alloc(a, 1600));
-	arena_cap(a, 1 << 20); /* never beyond the arena's own */
+	assert_false(arena_cap(a, 1 << 20)); /* never beyond the arena's own */
 	assert_null(arena_alloc(a, 10000));
 	arena_free(&a);
 }
