@@ -465,6 +465,13 @@ static void tell_overlap(struct lane *l, const struct intake *in, struct pending
 	p->done[i] = true;
 }
 
+/* What narrowing found holds for the report that is next. When the stream may stand elsewhere it is to be found anew. */
+static void forget_poison(struct pending *p)
+{
+	p->limit = SIZE_MAX;
+	p->poison = NULL;
+}
+
 static void settle_group(struct lane *l, const struct intake *in, struct pending *p, size_t whole)
 {
 	for (size_t i = 0; i < in->n_streams; i++) {
@@ -474,8 +481,7 @@ static void settle_group(struct lane *l, const struct intake *in, struct pending
 	for (size_t i = 0; i < whole; i++)
 		if (is_settled(p, i, whole))
 			tell_overlap(l, in, p, i);
-	p->limit = SIZE_MAX;
-	p->poison = NULL;
+	forget_poison(p);
 	p->force_past = false;
 	retry_reset(&l->retry);
 }
@@ -525,6 +531,13 @@ static bool all_done(const struct pending *p)
 	return true;
 }
 
+/* After a failure that the reports are not to blame for. False: the lane is to give up. */
+static bool start_over(struct lane *l, struct pending *p, enum store_result result, const struct err *err)
+{
+	forget_poison(p);
+	return recover(l, result, err);
+}
+
 /* Commits everything that is pending, in as many groups as it takes. False: the lane is to give up. */
 static bool commit_pending(struct lane *l, struct pending *p)
 {
@@ -536,7 +549,7 @@ static bool commit_pending(struct lane *l, struct pending *p)
 			narrow(p, reports, &err);
 		else if (result == STORE_CONFLICT && !p->force_past)
 			p->force_past = true;
-		else if (result != STORE_OK && !recover(l, result, &err))
+		else if (result != STORE_OK && !start_over(l, p, result, &err))
 			return false;
 	}
 	return true;

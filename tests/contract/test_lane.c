@@ -367,6 +367,48 @@ static void a_full_arena_is_no_fault_of_the_report(void **state)
 	free(comment);
 }
 
+/*
+ * Two lanes find the same poison; one of them commits it. The other, fenced, must not take the report behind it for what
+ * it found before. The check takes its time, so that each waits for the other's lock at every try.
+ */
+static void poison_is_found_anew_after_a_fence(void **state)
+{
+	struct bench one = bench_open(), two = bench_open();
+
+	(void)state;
+	contract_ask(
+	    "CREATE FUNCTION tram.is_thorn(comment text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF comment = "
+	    "'thorn' THEN PERFORM pg_sleep(0.3); RETURN true; END IF; RETURN false; END $$");
+	contract_ask("ALTER TABLE tram.report ADD CONSTRAINT for_this_test CHECK (NOT tram.is_thorn(comment))");
+	province_start(&hue);
+	append_report(&hue, "2024", 1178600, "thorn");
+	append_report(&hue, "2024", 1178600, "");
+	append_report(&hue, "2024", 1178600, "");
+	say_hello(&one, &hue);
+	say_hello(&two, &hue);
+	assert_int_equal(subscribed_at(&one), 0);
+	assert_int_equal(subscribed_at(&two), 0);
+	publish(&one, &hue, 1, 2);
+	publish(&two, &hue, 1, 3);
+	for (uint64_t at = 0; at < 2;) {
+		struct result *r = next_result(&one);
+
+		at = r->seq;
+		result_free(&r);
+	}
+	for (uint64_t at = 0; at < 3;) {
+		struct result *r = next_result(&two);
+
+		at = r->seq;
+		result_free(&r);
+	}
+	contract_ask("ALTER TABLE tram.report DROP CONSTRAINT for_this_test");
+	contract_ask("DROP FUNCTION tram.is_thorn");
+	assert_stored(&hue, "2", "0", "1");
+	bench_close(&one);
+	bench_close(&two);
+}
+
 /* A figure that is there though its provider never reported the period: the key collides, and the past is asked for. */
 static void asks_for_the_past_on_a_conflict(void **state)
 {
@@ -465,6 +507,7 @@ int main(void)
 	    cmocka_unit_test(keeps_poison_and_goes_on),
 	    cmocka_unit_test(narrows_down_what_the_store_refuses),
 	    cmocka_unit_test(a_full_arena_is_no_fault_of_the_report),
+	    cmocka_unit_test(poison_is_found_anew_after_a_fence),
 	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
 	    cmocka_unit_test(survives_a_lost_connection),
 	    cmocka_unit_test(is_fenced_by_the_watermark),
