@@ -290,8 +290,7 @@ class History:
         names = derives.split(" / ")
         if len(names) == 1:
             before = str(int(period[:4]) - 1) + period[4:]
-            own_boundary = "63" if before < "2025" or before == "2025-S1" else "34"
-            bottoms = self.rollup(names[0], before, level, own_boundary, as_of)
+            bottoms = self.rollup(names[0], before, level, boundary, as_of)
         else:
             bottoms = self.rollup(names[1], period, level, boundary, as_of)
         results = {}
@@ -383,10 +382,17 @@ class RollupTest(unittest.TestCase):
                     self.assert_rollup(indicator, period, "nation", None, as_of)
 
     def test_old_figures_in_new_units(self):
-        for indicator in ("count_sum", "share", "mean_by_other"):
+        for indicator in ("count_sum", "share", "mean_by_other", "sum_growth", "sum_multiple", "quotient"):
             for level in ("nation", "region", "province"):
                 with self.subTest(indicator=indicator, level=level):
                     self.assert_rollup(indicator, "2024", level, "34", FOREVER)
+
+    def test_growth_over_the_change_of_units(self):
+        """The year before is counted in the units of this year: a province of 2025 grows from those it was made of."""
+        for indicator in ("sum_growth", "sum_multiple"):
+            for level in ("nation", "region", "province"):
+                with self.subTest(indicator=indicator, level=level):
+                    self.assert_rollup(indicator, "2025", level, None, FOREVER)
 
     def test_a_day_names_the_vintage_in_force_on_it(self):
         self.assertEqual(self.ask("count_sum", "2024", "province", "2026-03-01", None),

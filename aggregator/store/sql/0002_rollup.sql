@@ -384,7 +384,8 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
   FROM (SELECT coalesce(bottom.coverage_weight, 0) < top.coverage_weight AS less) c
 $$;
 
--- The roll-up itself, for codes and packed periods; tram.rollup() is what people call. It reads the tables with its
+-- The roll-up itself, for codes and packed periods; tram.rollup() is what people call. Growth over the day on which units
+-- changed is in the younger ones: the year before is counted for the successors. It reads the tables with its
 -- owner's rights, so that readers need rights to views only.
 CREATE FUNCTION tram.rollup_at(indicator text, period integer, level text, boundary text, as_of timestamptz,
                                depth integer DEFAULT 0)
@@ -418,9 +419,8 @@ BEGIN
   RETURN QUERY
   SELECT made.*
   FROM tram.rollup_at(v_parts[1], rollup_at.period, rollup_at.level, v_boundary, rollup_at.as_of, rollup_at.depth + 1) top
-  LEFT JOIN tram.rollup_at(v_parts[array_length(v_parts, 1)], v_bottom_period, rollup_at.level,
-                           CASE WHEN v_bottom_period = rollup_at.period THEN v_boundary END, rollup_at.as_of,
-                           rollup_at.depth + 1) bottom ON bottom.area = top.area
+  LEFT JOIN tram.rollup_at(v_parts[array_length(v_parts, 1)], v_bottom_period, rollup_at.level, v_boundary,
+                           rollup_at.as_of, rollup_at.depth + 1) bottom ON bottom.area = top.area
   CROSS JOIN LATERAL tram.rollup_derived(v_i, top, bottom, array_length(v_parts, 1) = 1, v_version) made;
 END $$;
 
