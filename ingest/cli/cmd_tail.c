@@ -76,7 +76,7 @@ struct tail {
 	void *context, *socket, *monitor;
 	char *endpoint;
 	struct arena *arena;
-	uint64_t feed_id, position; /* of the last event heard; 0: none yet */
+	struct tail_place place;
 	uint64_t shown;
 	enum link link;
 };
@@ -177,15 +177,12 @@ static void watch_connection(struct tail *t)
 /* A position that does not follow the last one heard is said before the event. */
 static void note_position(struct tail *t, const Tram__V1__Event *event)
 {
-	bool known = t->position > 0, anew = known && event->feed_id != t->feed_id;
-	uint64_t next = anew ? 1 : t->position + 1;
+	struct tail_break broken = tail_follow(&t->place, event);
 
-	if (anew)
+	if (broken.anew)
 		tail_show_restart(stdout, t->format);
-	if (known && event->position > next)
-		tail_show_gap(stdout, t->format, next, event->position - 1);
-	t->feed_id = event->feed_id;
-	t->position = event->position;
+	if (broken.missed_to)
+		tail_show_gap(stdout, t->format, broken.missed_from, broken.missed_to);
 }
 
 static void take(struct tail *t, const struct road_message *m)

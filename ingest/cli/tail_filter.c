@@ -129,3 +129,19 @@ bool tail_filter_passes(const struct tail_filter *f, const Tram__V1__Event *even
 	       passes(&f->indicators, field(event, "indicator"), is_same) &&
 	       passes(&f->rules, field(event, "rule"), is_same);
 }
+
+/* ---------------------------------------------------------------- positions */
+
+struct tail_break tail_follow(struct tail_place *place, const Tram__V1__Event *event)
+{
+	bool known = place->position > 0;
+	struct tail_break broken = {.anew = known && event->feed_id != place->feed_id};
+	uint64_t next = broken.anew ? 1 : place->position + 1;
+
+	if (known && event->position > next) {
+		broken.missed_from = next;
+		broken.missed_to = event->position - 1;
+	}
+	*place = (struct tail_place){event->feed_id, event->position};
+	return broken;
+}

@@ -25,4 +25,16 @@ bool tail_filter_check(struct tail_filter *filter, struct err *err) MUST_CHECK;
 /* Whether the event is wanted. filter has been checked. */
 bool tail_filter_passes(const struct tail_filter *filter, const Tram__V1__Event *event);
 
+/* How far the feed has been heard. Zeroed: not at all. */
+struct tail_place {
+	uint64_t feed_id, position;
+};
+
+/* What an event's position says about those before it. */
+struct tail_break {
+	bool anew;                       /* the feed began anew */
+	uint64_t missed_from, missed_to; /* positions that were not heard; 0: none */
+};
+struct tail_break tail_follow(struct tail_place *place, const Tram__V1__Event *event);
+
 #endif

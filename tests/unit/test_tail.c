@@ -264,6 +264,30 @@ static void what_was_missed_is_said(void **state)
 	}
 }
 
+static void positions_are_followed(void **state)
+{
+	static const struct {
+		uint64_t feed_id, position;
+		struct tail_break expect;
+	} events[] = {
+	    {1, 40, {0}}, /* the first one heard: what was before is not missed */
+	    {1, 41, {0}}, {1, 45, {false, 42, 44}}, {1, 46, {0}}, {2, 1, {true, 0, 0}},
+	    {2, 2, {0}},  {3, 4, {true, 1, 3}}, /* began anew, and its first ones were not heard */
+	    {3, 5, {0}},
+	};
+	struct tail_place place = {0};
+	(void)state;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		Tram__V1__Event e = TRAM__V1__EVENT__INIT;
+		e.feed_id = events[i].feed_id;
+		e.position = events[i].position;
+		struct tail_break broken = tail_follow(&place, &e);
+		assert_int_equal(broken.anew, events[i].expect.anew);
+		assert_int_equal(broken.missed_from, events[i].expect.missed_from);
+		assert_int_equal(broken.missed_to, events[i].expect.missed_to);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +298,7 @@ int main(void)
 	    cmocka_unit_test(a_line_of_logfmt),
 	    cmocka_unit_test(a_line_of_json),
 	    cmocka_unit_test(a_terminal_is_sent_nothing_it_would_obey),
+	    cmocka_unit_test(positions_are_followed),
 	    cmocka_unit_test(what_was_missed_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
