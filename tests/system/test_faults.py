@@ -138,7 +138,7 @@ def test_terminate_drains(fleet):
 def test_hangup_takes_up_a_new_agent(fleet):
     """The roster is read anew: an agent accepted meanwhile comes in, without a restart."""
     centre = fleet.centre()
-    agent = fleet.agent(centre, known=False)
+    agent = fleet.agent(centre, known=False, handshake="500ms")
     agent.submit(csv_text(POPULATION))
     wait_until(lambda: "key.refused" in centre.daemon.log(), "the refusal of an unknown key")
     centre.tram("agents", "accept", agent.key.with_suffix(".pub"))
