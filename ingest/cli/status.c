@@ -3,13 +3,17 @@
 
 #include "cli.h"
 #include "codec.h"
+#include "conf.h"
 #include "lang.h"
+#include "mem.h"
 #include "talk.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+#define CENTRE_SOCKET "/run/tram-aggregator/control" /* unless its settings name another */
 
 static bool keep_status(void *context, const Tram__Control__V1__ControlReply *reply)
 {
@@ -49,10 +53,41 @@ const char *status_value(const Tram__Control__V1__Status *status, const char *na
 
 /* ---------------------------------------------------------------- tram status */
 
+struct status_options {
+	struct common_options common;
+	const char *centre;
+};
+
+static const struct option_row status_rows[] = {
+    {"centre", "FILE", OPTION_TEXT, offsetof(struct status_options, centre),
+     N_("of the centre with these settings, where the command runs on its machine")},
+};
+
 static const struct options status_spec = {
-    "status", "",    N_("How the agent on this machine is: its link to the centre, and what waits to be sent."),
-    true,     false, NULL,
-    0,        0,     0};
+    "status",
+    "[OPTION]...",
+    N_("How the agent on this machine is: its link to the centre, and what waits to be sent."),
+    true,
+    false,
+    status_rows,
+    sizeof status_rows / sizeof *status_rows,
+    0,
+    0};
+
+/* The control socket that a centre's settings name; caller frees. NULL and *err on failure. */
+static char *find_centre(const char *file, struct err *err)
+{
+	const char *slash = strrchr(file, '/');
+	char *control, *path;
+
+	if (!conf_peek(file, "control", &control, err))
+		return NULL;
+	if (!control || *control == '/' || !slash)
+		return control ? control : xstrdup(CENTRE_SOCKET);
+	path = xasprintf("%.*s/%s", (int)(slash - file), file, control);
+	free(control);
+	return path;
+}
 
 static bool show_status(const Tram__Control__V1__Status *status, bool is_json, struct err *err)
 {
@@ -69,22 +104,32 @@ static bool show_status(const Tram__Control__V1__Status *status, bool is_json, s
 	return !is_json || cli_print_json(object, err);
 }
 
-int cmd_status(int argc, char **argv)
+static bool ask_and_show(const struct status_options *o, struct err *err)
 {
-	struct common_options o = {0};
+	char *centre = o->centre ? find_centre(o->centre, err) : NULL;
 	Tram__Control__V1__Status *status;
-	struct err err;
-	int first;
 	bool ok;
 
-	switch (options_parse(&status_spec, argc, argv, &o, &first, &err)) {
+	if (o->centre && !centre)
+		return false;
+	status = status_fetch(centre ? centre : o->common.agent_socket, err);
+	ok = status && show_status(status, o->common.format == TABLE_JSON, err);
+	if (status)
+		tram__control__v1__status__free_unpacked(status, NULL);
+	free(centre);
+	return ok;
+}
+
+int cmd_status(int argc, char **argv)
+{
+	struct status_options o = {0};
+	struct err err;
+	int first;
+
+	switch (options_parse(&status_spec, argc, argv, &o.common, &first, &err)) {
 	case OPTIONS_HELPED: return EX_OK;
 	case OPTIONS_WRONG: return cli_fail(&err);
 	case OPTIONS_GO: break;
 	}
-	status = status_fetch(o.agent_socket, &err);
-	ok = status && show_status(status, o.format == TABLE_JSON, &err);
-	if (status)
-		tram__control__v1__status__free_unpacked(status, NULL);
-	return ok ? EX_OK : cli_fail(&err);
+	return ask_and_show(&o, &err) ? EX_OK : cli_fail(&err);
 }

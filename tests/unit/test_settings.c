@@ -33,7 +33,9 @@ static void the_defaults_are_sound(void **state)
 	assert_int_equal(s.credit_batches, 32);
 	assert_int_equal(s.heartbeat, 5000000);
 	assert_true(s.judge);
-	assert_string_equal(s.feed, ROAD_FEED_ENDPOINT); /* what `tram tail` listens to unless told */
+	assert_string_equal(s.control,
+			    "/run/tram-aggregator/control"); /* what `tram status --centre` asks unless told */
+	assert_string_equal(s.feed, ROAD_FEED_ENDPOINT);     /* what `tram tail` listens to unless told */
 	settings_clear(&s);
 	assert_null(s.road);
 }
