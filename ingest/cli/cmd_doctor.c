@@ -254,8 +254,9 @@ static void print_sight(const char *title, const struct sight *s)
 {
 	const char *colour = healths[s->health].colour;
 
-	printf("%s%s%s %-12s %s\n", terminal_begin(stdout, colour), healths[s->health].sign, terminal_end(stdout),
-	       title, s->what);
+	printf("%s%s%s ", terminal_begin(stdout, colour), healths[s->health].sign, terminal_end(stdout));
+	terminal_label(stdout, title, 12);
+	printf(" %s\n", s->what);
 	if (*s->remedy)
 		printf("  %-12s %s %s\n", "", _("remedy:"), s->remedy);
 }
@@ -291,7 +292,7 @@ static int examine(const struct patient *p, json_t *gather)
 
 static const struct option_row doctor_rows[] = {
     {"settings", "FILE", OPTION_TEXT, offsetof(struct doctor_options, settings),
-     N_("the agent's settings (" SETTINGS_FILE ")")},
+     N_("the agent's settings (/etc/tram/tram-agent.conf)")},
 };
 
 static const struct options doctor_spec = {

@@ -4,6 +4,7 @@
 #include "keys.h"
 #include "lang.h"
 #include "mem.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <jansson.h>
@@ -38,6 +39,12 @@ static const struct options show_spec = {
     false,       false,  NULL,
     0,           1,      1};
 
+static void show_line(const char *label, const char *text)
+{
+	terminal_label(stdout, label, 16);
+	printf(" %s\n", text);
+}
+
 static bool show_keys(const struct keys *keys, const char *path, bool is_json, struct err *err)
 {
 	char fingerprint[40], sign[2 * SIGN_PUBLIC_SIZE + 1];
@@ -49,11 +56,11 @@ static bool show_keys(const struct keys *keys, const char *path, bool is_json, s
 						"curve_public", keys->curve_public, "signing_public", sign, "file",
 						path),
 				      err);
-	printf("%-16s %s\n", _("name"), keys->name);
-	printf("%-16s %s\n", _("fingerprint"), fingerprint);
-	printf("%-16s %s\n", "CURVE", keys->curve_public);
-	printf("%-16s %s\n", "Ed25519", sign);
-	printf("%-16s %s\n", _("file"), path);
+	show_line(_("name"), keys->name);
+	show_line(_("fingerprint"), fingerprint);
+	show_line("CURVE", keys->curve_public);
+	show_line("Ed25519", sign);
+	show_line(_("file"), path);
 	return true;
 }
 

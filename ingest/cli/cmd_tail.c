@@ -53,7 +53,8 @@ static const struct option_row rows[] = {
     ROW("n", "COUNT", OPTION_COUNT, count, N_("the same")),
     ROW("feed", "ENDPOINT", OPTION_TEXT, feed,
 	N_("where the feed is (TRAM_FEED, else what the centre's settings say)")),
-    ROW("centre", "FILE", OPTION_TEXT, centre, N_("the centre's settings (TRAM_CENTRE, else " CENTRE_FILE ")")),
+    ROW("centre", "FILE", OPTION_TEXT, centre,
+	N_("the centre's settings (TRAM_CENTRE, else /etc/tram/tram-aggregator.conf)")),
     ROW("key", "FILE", OPTION_TEXT, key, N_("your own keys (.key), for a feed over tcp://")),
     ROW("centre-key", "FILE", OPTION_TEXT, centre_key, N_("the centre's public keys (.pub), for a feed over tcp://")),
 };

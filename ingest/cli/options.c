@@ -24,7 +24,7 @@ struct common_row {
 
 static const struct common_row common_rows[] = {
     {"format", "FORMAT", N_("table (for people) or json (for programs)"), CODE_FORMAT},
-    {"agent-socket", "PATH", N_("the agent's control socket (TRAM_AGENT_SOCKET, else " DEFAULT_SOCKET ")"),
+    {"agent-socket", "PATH", N_("the agent's control socket (TRAM_AGENT_SOCKET, else /run/tram-agent/control)"),
      CODE_SOCKET},
     {"lang", "LANG", N_("vi or en (TRAM_LANG, else the locale)"), CODE_LANG},
     {"help", NULL, N_("this text"), CODE_HELP},
@@ -38,8 +38,44 @@ static bool is_offered(const struct options *o, const struct common_row *row)
 
 /* ---------------------------------------------------------------- help */
 
-static void print_row(const char *name, const char *argument, const char *help)
+/* What stands for an argument, in a synopsis or beside an option. */
+static const char *const arguments[] = {
+    N_("AGENT"),    N_("AREA"),   N_("CODE"),   N_("CONNINFO"),  N_("COUNT"),  N_("DATE"),   N_("DIR"),
+    N_("ENDPOINT"), N_("FILE"),   N_("FORMAT"), N_("INDICATOR"), N_("LANG"),   N_("LETTER"), N_("LEVEL"),
+    N_("NAME"),     N_("NUMBER"), N_("OPTION"), N_("PATH"),      N_("PERIOD"), N_("REASON"), N_("SECONDS"),
+    N_("TEXT"),     N_("TICKET"), N_("TIME"),   N_("VINTAGE"),   N_("WORD"),
+};
+
+static const char *argument_word(const char *word)
 {
+	for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++)
+		if (strcmp(arguments[i], word) == 0)
+			return _(arguments[i]);
+	return word;
+}
+
+/* "FILE [OPTION]..." in the reader's language; caller frees. */
+static char *in_words(const char *synopsis)
+{
+	static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	char *text = xstrdup("");
+
+	while (*synopsis) {
+		size_t plain = strcspn(synopsis, capitals), len = strspn(synopsis + plain, capitals);
+		char *word = xstrndup(synopsis + plain, len);
+		char *longer = xasprintf("%s%.*s%s", text, (int)plain, synopsis, argument_word(word));
+
+		free(text);
+		free(word);
+		text = longer;
+		synopsis += plain + len;
+	}
+	return text;
+}
+
+static void print_row(const char *name, const char *placeholder, const char *help)
+{
+	char *argument = placeholder ? in_words(placeholder) : NULL;
 	const char *dash = name[1] ? "--" : "-";
 	char *left = argument && *argument == '['
 			 ? xasprintf("%s%s[=%.*s]", dash, name, (int)strlen(argument) - 2, argument + 1)
@@ -49,6 +85,7 @@ static void print_row(const char *name, const char *argument, const char *help)
 
 	printf("  %s%*s%s\n", left, room > 0 ? room : 2, "", help);
 	free(left);
+	free(argument);
 }
 
 static const char *common_help(const struct options *o, const struct common_options *values,
@@ -62,7 +99,10 @@ static const char *common_help(const struct options *o, const struct common_opti
 
 static void print_help(const struct options *o, const struct common_options *values)
 {
-	printf(_("Usage: tram %s %s\n\n%s\n\nOptions:\n"), o->command, o->synopsis, _(o->about));
+	char *synopsis = in_words(o->synopsis);
+
+	printf(_("Usage: tram %s %s\n\n%s\n\nOptions:\n"), o->command, synopsis, _(o->about));
+	free(synopsis);
 	for (size_t i = 0; i < o->n; i++)
 		print_row(o->rows[i].name, o->rows[i].argument, _(o->rows[i].help));
 	for (size_t i = 0; i < N_COMMON; i++)
@@ -225,11 +265,15 @@ static bool set_format(const struct options *o, struct common_options *values, s
 
 static bool check_operands(const struct options *o, int n, struct err *err)
 {
-	if (n < (int)o->operands_min)
-		return err_set(err, ERR_USAGE, _("something is missing: tram %s %s"), o->command, o->synopsis);
-	if (n > (int)o->operands_max)
-		return err_set(err, ERR_USAGE, _("that is too much: tram %s %s"), o->command, o->synopsis);
-	return true;
+	bool too_few = n<(int)o->operands_min, too_many = n>(int) o->operands_max;
+	char *synopsis = in_words(o->synopsis);
+
+	if (too_few || too_many)
+		err_set(err, ERR_USAGE,
+			too_few ? _("something is missing: tram %s %s") : _("that is too much: tram %s %s"), o->command,
+			synopsis);
+	free(synopsis);
+	return !too_few && !too_many;
 }
 
 enum options_result options_parse(const struct options *o, int argc, char **argv, struct common_options *values,

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "lang.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -70,4 +71,11 @@ void terminal_progress_end(void)
 	if (progress.shown)
 		fprintf(stderr, "\r\x1b[K");
 	progress.shown = false;
+}
+
+void terminal_label(FILE *out, const char *text, int columns)
+{
+	int left = columns - (int)text_columns(text);
+
+	fprintf(out, "%s%*s", text, left > 0 ? left : 0, "");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * terminal - colours and progress, on a terminal only: in a pipe these give and print nothing. NO_COLOR is honoured.
+ * terminal - labels that line up; colours and progress, on a terminal only: in a pipe these give and print nothing.
+ * NO_COLOR is honoured.
  */
 #ifndef TRAM_TERMINAL_H
 #define TRAM_TERMINAL_H
@@ -19,5 +20,8 @@ const char *terminal_end(FILE *f);
 void terminal_progress(uint64_t done_bytes, uint64_t total_bytes, uint64_t rows);
 /* Wipes the line of terminal_progress(); call before printing anything else. */
 void terminal_progress_end(void);
+
+/* The text, and blanks up to so many columns of the screen: printf counts bytes, and a Vietnamese letter is several. */
+void terminal_label(FILE *out, const char *text, int columns);
 
 #endif

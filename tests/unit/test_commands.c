@@ -533,6 +533,9 @@ static void keys_are_made_and_shown(void **state)
 	ran_free(&made);
 	ran_free(&shown);
 	expect(run("keys", "show", key, NULL), 0, "agent-63-15", "");
+	speak("vi");
+	expect(run("keys", "show", key, NULL), 0, "tên              agent-63-15\n", "");
+	speak("en");
 	made = run("keys", "make", "agent-63-15", "--out", key, NULL);
 	assert_int_not_equal(made.status, 0); /* never over an old one */
 	ran_free(&made);
@@ -566,6 +569,18 @@ static void mistakes_on_the_command_line(void **state)
 	       "--revise is a correction");
 	expect(run("outbox", "list", "--limit", "-1", NULL), 64, "", "whole number");
 	expect(run("--lang", "vi", "submit", "--help", NULL), 0, "--reference-date", "");
+}
+
+static void help_is_in_vietnamese_and_lines_up(void **state)
+{
+	(void)state;
+	speak("vi");
+	expect(run("submit", "--help", NULL), 0, "tram submit TỆP [LỰA_CHỌN]...", "");
+	expect(run("submit", "--help", NULL), 0, "  --wait[=GIÂY]               chờ", "");
+	expect(run("submit", "--help", NULL), 0, "socket điều khiển của trạm", "");
+	expect(run("verdicts", "a", "b", NULL), 64, "", "tram verdicts [PHIẾU] [LỰA_CHỌN]...");
+	speak("en");
+	expect(run("submit", "--help", NULL), 0, "tram submit FILE [OPTION]...", "");
 }
 
 static void every_command_explains_itself(void **state)
@@ -673,6 +688,7 @@ int main(void)
 	    cmocka_unit_test(the_doctor_says_what_is_wrong_and_what_to_do),
 	    cmocka_unit_test(keys_are_made_and_shown),
 	    cmocka_unit_test(mistakes_on_the_command_line),
+	    cmocka_unit_test(help_is_in_vietnamese_and_lines_up),
 	    cmocka_unit_test(every_command_explains_itself),
 	    cmocka_unit_test(every_option_is_in_the_manual),
 	    cmocka_unit_test(the_centres_program_is_found_beside_this_one),
