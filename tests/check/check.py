@@ -61,6 +61,8 @@ BANNED = {
     "sleep|usleep": "waiting is done in the loop, on a condition",
 }
 FUNCTION_LINES_MAX = 90
+# In a text for translation, what is neither a literal nor a format of <inttypes.h>.
+CUT_TEXT = re.compile(r'\bN?_\(\s*(?:"(?:[^"\\]|\\.)*"\s*|PRI\w+\b\s*)+((?!PRI)[A-Za-z_]\w*)')
 UNFINISHED = r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K|for no[w]|not implemente[d])\b"
 
 
@@ -191,7 +193,11 @@ def check_unfinished():
 
 
 def check_translations():
-    """Every text that a person reads stands in deploy/po/vi.po, translated."""
+    """Every text that a person reads stands in deploy/po/vi.po, translated; and whole, so that it is found there."""
+    for name in tracked("proto/*.[ch]", "ingest/*.[ch]", "aggregator/*.[ch]", "*.def"):
+        source = read(name)
+        for match in CUT_TEXT.finditer(source):
+            yield f"{name}:{source.count(chr(10), 0, match.end()) + 1}: write {match[1]} out, xgettext stops there"
     done = subprocess.run(["deploy/po/update", "--check"], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         yield from done.stderr.splitlines()
