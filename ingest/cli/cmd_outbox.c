@@ -178,13 +178,14 @@ static void decimal_cell(struct table *t, const Tram__V1__Decimal *d)
 
 static void show_observations(const Tram__V1__Report *report)
 {
-	static const char *const names[] = {"No.",         "indicator", "ref_area",  "value",          "numerator",
+	static const char *const names[] = {N_("No."),     "indicator", "ref_area",  "value",          "numerator",
 					    "denominator", "unit",      "unit_mult", "missing_reason", "qualifier"};
 	struct table *t = table_new(TABLE_TEXT, stdout);
 	char word[40];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		table_column(t, names[i], names[i], i == 0 || (i >= 3 && i <= 5) || i == 7 ? TABLE_RIGHT : TABLE_LEFT);
+		table_column(t, names[i], _(names[i]),
+			     i == 0 || (i >= 3 && i <= 5) || i == 7 ? TABLE_RIGHT : TABLE_LEFT);
 	for (size_t i = 0; i < report->n_observations; i++) {
 		const Tram__V1__Observation *o = report->observations[i];
 
