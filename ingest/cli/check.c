@@ -139,7 +139,7 @@ static struct cell head_cell(const struct check *c, const struct record *record,
 
 	if (cell.is_wrong)
 		return cell;
-	if (cell.len == 0 && c->options.stated[field])
+	if (c->options.stated[field] && (cell.len == 0 || c->options.overrules[field]))
 		cell = option_cell(c, field);
 	if (cell.len == 0)
 		cell = text_cell(implied(c, record, field), record->at);
@@ -267,7 +267,8 @@ static void keep_head_cells(struct check *c, const struct record *record, const 
 		c->stated[field] = (struct cell){.text = copy, .len = cells[field].len, .at = cells[field].at};
 		/* What a program adds of itself changes nothing that the province stated. */
 		if (field != FIELD_SOFTWARE)
-			c->head_altered = c->head_altered || !cell_trim(record->cells[field]).len;
+			c->head_altered =
+			    c->head_altered || cells[field].at.option || !cell_trim(record->cells[field]).len;
 	}
 }
 

@@ -15,6 +15,7 @@
 
 struct check_options {
 	const char *stated[FIELD_COUNT]; /* on the command line; NULL: not */
+	bool overrules[FIELD_COUNT];     /* and then whatever the file says; else the two must agree */
 	bool withdraw;                   /* every record takes its figure back; values in it are not looked at */
 	bool no_agent; /* nobody could say what the codebook implies: its absence is no fault of the file */
 	enum decimal_locale locale;

@@ -4,10 +4,12 @@
 #include "clock.h"
 #include "codec.h"
 #include "decimal.h"
+#include "digest.h"
 #include "fields.h"
 #include "lang.h"
 #include "report_json.h"
 #include "talk.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -62,6 +64,17 @@ struct listing {
 	bool for_people; /* times in Viet Nam's */
 };
 
+/* Of no use to the eye. */
+static void programs_cells(struct table *t, const Tram__Control__V1__OutboxRow *row)
+{
+	char digest[2 * DIGEST_SIZE + 1] = "";
+
+	cell_number(t, row->verdict_seq);
+	if (row->digest.len == DIGEST_SIZE)
+		text_hex(row->digest.data, DIGEST_SIZE, digest);
+	table_cell(t, digest);
+}
+
 static bool list_row(void *context, const Tram__Control__V1__ControlReply *reply)
 {
 	const struct listing *listing = context;
@@ -82,10 +95,12 @@ static bool list_row(void *context, const Tram__Control__V1__ControlReply *reply
 	table_cell_coloured(t, row->acknowledged ? "green" : "yellow", state_of(row, listing->for_people));
 	table_cell(t, row->file_name);
 	table_cell(t, row->ticket);
+	if (!listing->for_people)
+		programs_cells(t, row);
 	return true;
 }
 
-static void list_columns(struct table *t)
+static void list_columns(struct table *t, bool for_people)
 {
 	table_column(t, "seq", _("No."), TABLE_RIGHT);
 	table_column(t, "handed_in_at", _("Handed in"), TABLE_LEFT);
@@ -97,6 +112,10 @@ static void list_columns(struct table *t)
 	table_column(t, "state", _("State"), TABLE_LEFT);
 	table_column(t, "file", _("File"), TABLE_LEFT);
 	table_column(t, "ticket", _("Ticket"), TABLE_LEFT);
+	if (for_people)
+		return;
+	table_column(t, "verdict_seq", "verdict_seq", TABLE_RIGHT);
+	table_column(t, "digest", "digest", TABLE_LEFT);
 }
 
 int cmd_outbox_list(int argc, char **argv)
@@ -120,7 +139,7 @@ int cmd_outbox_list(int argc, char **argv)
 	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX;
 	request.outbox = &body;
 	listing = (struct listing){table_new(o.common.format, stdout), o.common.format == TABLE_TEXT};
-	list_columns(listing.table);
+	list_columns(listing.table, listing.for_people);
 	ok = talk_ask(o.common.agent_socket, &request, TALK_PATIENCE_MS, list_row, &listing, &err);
 	if (ok)
 		table_end(listing.table);

@@ -119,15 +119,22 @@ static bool set_justification(struct handin *h, const char *justify, char **ret_
 	return true;
 }
 
+/* The same file may be handed in again, so what it says of its first purpose gives way. */
+static void overrule(struct handin *h, enum field_id field, const char *text)
+{
+	h->check.stated[field] = text;
+	h->check.overrules[field] = text != NULL;
+}
+
 static bool set_revision(struct handin *h, const struct submit_options *o, struct err *err)
 {
 	if (o->reason)
 		return err_set(err, ERR_USAGE, _("--revise says why already: leave --reason out"));
 	if (o->purpose && strcmp(o->purpose, "correction") != 0)
 		return err_set(err, ERR_USAGE, _("--revise is a correction: leave --purpose out"));
-	h->check.stated[FIELD_PURPOSE] = "correction";
-	h->check.stated[FIELD_REASON] = o->revise;
-	h->check.stated[FIELD_REVISES] = "yes";
+	overrule(h, FIELD_PURPOSE, "correction");
+	overrule(h, FIELD_REASON, o->revise);
+	overrule(h, FIELD_REVISES, "yes");
 	return true;
 }
 
@@ -154,6 +161,10 @@ static bool set_options(struct handin *h, const struct submit_options *o, char *
 		return err_set(err, ERR_USAGE, _("--locale %s: only vi is known; leave it out for 1234.56"), o->locale);
 	if (o->justify && !set_justification(h, o->justify, ret_code, err))
 		return false;
+	if (h->check.withdraw) {
+		overrule(h, FIELD_PURPOSE, "correction");
+		overrule(h, FIELD_REASON, o->reason);
+	}
 	return !o->revise || set_revision(h, o, err);
 }
 

@@ -258,8 +258,11 @@ static void answer_outbox(struct fake_agent *a, struct ctl_client *client)
 	for (size_t i = 0; i < a->n_committed; i++) {
 		reply_message reply = TRAM__CONTROL__V1__CONTROL_REPLY__INIT;
 		Tram__Control__V1__OutboxRow row;
+		struct digest digest;
 
 		tram__control__v1__outbox_row__init(&row);
+		digest_report(a->committed[i].bytes, a->committed[i].len, &digest);
+		row.digest = (ProtobufCBinaryData){sizeof digest.bytes, digest.bytes};
 		row.seq = i + 1;
 		row.file_name = file;
 		row.ticket = ticket;

@@ -428,6 +428,29 @@ static void options_become_part_of_the_report(void **state)
 	fake_agent_stop(&a);
 }
 
+/* A file that was handed in before is handed in again as it stands: its own purpose and reason were the first time's. */
+static void revising_overrules_what_the_file_says(void **state)
+{
+	static const char *const text = "purpose,reason," HEAD "backfill,first time," ROW "5\n";
+	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true});
+	struct arena *arena = arena_new(1 << 20);
+	const Tram__V1__Report *report;
+
+	(void)state;
+	expect(run("submit", file("a.csv", text), "--purpose", "regular", NULL), 65, "",
+	       "purpose is \"backfill\" in the file");
+	expect(run("submit", file("a.csv", text), "--revise", "counted anew", NULL), 0, FAKE_TICKET, "");
+	expect(run("withdraw", file("a.csv", text), "--reason", "typing error", NULL), 0, FAKE_TICKET, "");
+	for (size_t i = 0; i < 2; i++) {
+		report = handed_in(a, i, arena);
+		assert_int_equal(report->purpose, TRAM__V1__PURPOSE__PURPOSE_CORRECTION);
+		assert_string_equal(report->reason, i ? "typing error" : "counted anew");
+		assert_true(report->revises);
+	}
+	arena_free(&arena);
+	fake_agent_stop(&a);
+}
+
 /* ---------------------------------------------------------------- looking */
 
 static void the_outbox_is_listed_and_shown(void **state)
@@ -444,6 +467,8 @@ static void the_outbox_is_listed_and_shown(void **state)
 	value = json_of(&ran);
 	assert_int_equal(json_array_size(value), 1);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(value, 0), "seq")), 1);
+	assert_int_equal(json_string_length(json_object_get(json_array_get(value, 0), "digest")), 64);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(value, 0), "state")), "waiting");
 	json_decref(value);
 	ran_free(&ran);
 	expect(run("outbox", "show", "1", NULL), 0, "psp_registered_accounts", "");
@@ -684,6 +709,7 @@ int main(void)
 	    cmocka_unit_test(check_keeps_nothing),
 	    cmocka_unit_test(withdrawing_by_file_and_by_name),
 	    cmocka_unit_test(options_become_part_of_the_report),
+	    cmocka_unit_test(revising_overrules_what_the_file_says),
 	    cmocka_unit_test(the_outbox_is_listed_and_shown),
 	    cmocka_unit_test(the_doctor_says_what_is_wrong_and_what_to_do),
 	    cmocka_unit_test(keys_are_made_and_shown),
