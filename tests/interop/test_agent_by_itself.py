@@ -531,6 +531,28 @@ def test_outbox_full_then_room_again(agent, centre):
     assert len(agent.committed()) == kept + 1
 
 
+def test_no_room_for_what_the_centre_says(agent, centre):
+    """A disk that fills up behind the door: nothing is taken for kept that is not, and it goes on when there is room."""
+    judge = centre.judge
+
+    def judge_at_length(data, verdict_seq=0, mark=None):
+        verdict = judge(data, verdict_seq, mark)
+        verdict.cause = "x" * 900_000
+        return verdict
+    centre.judge, centre.mute = judge_at_length, {"verdicts"}
+    agent.settings |= {"outbox_bytes": "1MiB", "message_bytes": "16MiB"}  # and some 8 MiB for words about what is in
+    agent.start()
+    ticket = agent.submit(*[report(i) for i in range(12)])
+    wait_until(lambda: agent.status()["acknowledged"] == "12", "the acknowledgement")
+    centre.mute = set()
+    wait_until(lambda: agent.status()["cause"] == "outbox_full", "a word about the disk")
+    assert agent.status()["verdicts"] == "0" and "outbox.full" in agent.log()
+    agent.settings["outbox_bytes"] = "64MiB"
+    agent.conf.write_text("".join(f"{k} = {v}\n" for k, v in agent.settings.items()), "utf-8")
+    agent.process.send_signal(signal.SIGHUP)
+    assert len(agent.wait_for_verdicts(ticket)) == 12
+
+
 def test_end_in_the_middle_of_everything(agent, centre):
     centre.credit = (0, 0)
     agent.start()
