@@ -556,12 +556,11 @@ static void continue_awaiting(struct visitor *v, int64_t now_us)
 		v->doing = READING;
 }
 
-/* A verdict may be almost as large as what may wait unread, so it is left for later when it does not fit now. */
+/* A verdict may be almost as large as a message may be, so that is asked before it is given, not after. */
 static bool fits_now(const struct visitor *v, const reply_message *reply)
 {
 	size_t waiting = ctl_pending(v->client);
-	return waiting == 0 ||
-	       waiting + protobuf_c_message_get_packed_size(&reply->base) < CTL_MESSAGE_MAX - UNREAD_MAX;
+	return waiting == 0 || waiting + protobuf_c_message_get_packed_size(&reply->base) <= UNREAD_MAX;
 }
 
 static void damaged_verdict(struct visitor *v, uint64_t verdict_seq)
@@ -601,16 +600,13 @@ static bool answer_verdict_row(void *context, const struct outbox_verdict *verdi
 	if (v->verdicts.paused || !answer_row(v, &reply))
 		return false;
 	v->verdicts.after = verdict->verdict_seq;
-	v->verdicts.paused = ctl_pending(v->client) >= UNREAD_MAX;
-	return !v->verdicts.paused;
+	return true;
 }
 
 static void continue_reading(struct visitor *v, int64_t now_us)
 {
 	struct err err;
 	(void)now_us;
-	if (ctl_pending(v->client) >= UNREAD_MAX)
-		return;
 	v->verdicts.paused = false;
 	if (!outbox_verdicts(v->desk->outbox, v->verdicts.after, v->verdicts.first_seq, v->verdicts.last_seq,
 			     answer_verdict_row, v, &err))

@@ -323,6 +323,11 @@ static void test_bit_rot_is_found(void **state)
 	assert_true(outbox_is_broken(p->ob));
 	assert_false(hand_in(p, 1, 100, NOW, &ticket));
 
+	meddle(p, "UPDATE report SET digest = zeroblob(32) WHERE seq = 3");
+	assert_non_null(open_again(p));
+	assert_false(
+	    outbox_read(p->ob, 3, p->arena, &report, &p->err)); /* the bytes are right, what is told of them is not */
+
 	/* A report exchanged together with its digest: the chain knows. */
 	meddle(p, "UPDATE report SET (bytes, digest) = (SELECT bytes, digest FROM report WHERE seq = 4) WHERE seq = 5");
 	assert_null(open_again(p));

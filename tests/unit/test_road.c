@@ -235,6 +235,17 @@ static void test_odd_shapes(void **state)
 	assert_int_equal(wait_message(s, s->centre, &m, 3000), ROAD_OK);
 	assert_int_equal(m.len, 5);
 
+	const uint8_t id[5] = {0, (uint8_t)(m.peer >> 24), (uint8_t)(m.peer >> 16), (uint8_t)(m.peer >> 8),
+			       (uint8_t)m.peer};
+	uint64_t peer = m.peer;
+	zmq_send(s->centre, id, sizeof id, ZMQ_SNDMORE);
+	zmq_send(s->centre, "part", 4, ZMQ_SNDMORE);
+	zmq_send(s->centre, "part", 4, 0);
+	road_send_to(s->centre, peer, "whole", 5);
+	assert_int_equal(wait_message(s, s->agent, &m, 3000), ROAD_ODD);
+	assert_int_equal(wait_message(s, s->agent, &m, 3000), ROAD_OK);
+	assert_int_equal(m.len, 5);
+
 	/* A peer that chose its routing id. */
 	road_monitor_close(&s->monitor, s->agent);
 	road_close(&s->agent);
