@@ -470,13 +470,28 @@ static void test_list(void **state)
 	close(fd);
 }
 
+/* Reports whose rows in a list are long. */
+static void hand_in_wide(struct stage *s, unsigned n)
+{
+	char wide[201];
+	const struct outbox_summary summary = {wide, wide, wide, 1};
+	struct outbox_ticket ticket;
+	memset(wide, 'x', 200);
+	wide[200] = '\0';
+	assert_true(outbox_begin(s->outbox, wide, 1, 5, &s->err));
+	for (unsigned i = 0; i < n; i++)
+		assert_true(outbox_add(s->outbox, "x", 1, &summary, &s->err));
+	assert_true(outbox_commit(s->outbox, &ticket, &s->err));
+}
+
 /* Far more than may wait unread: given piece by piece, all of it, while others are served. */
 static void test_long_answer_to_a_slow_reader(void **state)
 {
 	struct stage *s = *state;
 	int fd = visit(s), other = visit(s);
-	enum { N = 60 };
+	enum { N = 60, REPORTS = 6000 };
 	hand_in(s, N);
+	hand_in_wide(s, REPORTS);
 	for (uint64_t i = 1; i <= N; i++)
 		judge(s, i, i, 200000); /* 12 MB, three times what a visitor may leave unread */
 	say_verdicts(s, fd, "", 0);
@@ -485,6 +500,14 @@ static void test_long_answer_to_a_slow_reader(void **state)
 	say_list(s, other, 1);
 	expect(s, other, REPLY(OUTBOX_ROW));
 	expect_done(s, other, 1);
+	say_list(s, other, 0);
+	for (int i = 0; i < 50; i++)
+		turn(s, 0);
+	for (uint64_t seq = N + REPORTS; seq > 0; seq--) {
+		assert_int_equal(expect(s, other, REPLY(OUTBOX_ROW))->outbox_row->seq, seq);
+		arena_reset(s->arena);
+	}
+	expect_done(s, other, N + REPORTS);
 	for (uint64_t i = 1; i <= N; i++) {
 		assert_int_equal(expect(s, fd, REPLY(VERDICT_ROW))->verdict_row->verdict->verdict_seq, i);
 		arena_reset(s->arena);

@@ -137,10 +137,15 @@ static void test_begun_before(void **state)
 	struct place *p = *state;
 	char path[128];
 	snprintf(path, sizeof path, "%s/outbox-new.db", p->dir);
-	FILE *f = fopen(path, "w");
-	fputs("half", f);
-	fclose(f);
+	struct outbox *whole = p->ob;
+	p->ob = outbox_open_after(p->dir, "outbox-new.db", AGENT, NULL, NULL, &limits, boot, &p->err);
+	assert_non_null(p->ob);
+	hand_in(p, 2, 900);
+	outbox_close(&p->ob);
+	p->ob = whole;
 	renew_it(p, false, 3);
+	check_report(p, 1, "report 5", 200, 1, 2);
+	assert_int_equal(outbox_state(p->ob)->last_appended, 3);
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
