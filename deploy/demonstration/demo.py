@@ -163,6 +163,9 @@ def run(command, what, allow=(0,), **kwargs):
 
 # ---------------------------------------------------------------- PostgreSQL
 
+STARTED_BY_ROOT = "TRAM_DEMO_STARTED_BY_ROOT" in os.environ
+
+
 class Postgres:
     """A cluster of our own: Unix socket only, peer authentication, fsync as it should be."""
 
@@ -194,11 +197,16 @@ class Postgres:
             f.write(f"listen_addresses = ''\nunix_socket_directories = '{self.run}'\nport = 5432\n"
                     "max_connections = 50\nshared_buffers = 128MB\nmax_wal_size = 1GB\n")
         (self.data / "pg_hba.conf").write_text("local all all peer map=tram\n")
+
+    def admit(self):
+        """Who may be which role: the user that runs all this and, where root started it, root."""
+        users = [self.user] + (["root"] if STARTED_BY_ROOT else [])
         roles = ("postgres",) + self.ROLES
-        (self.data / "pg_ident.conf").write_text("".join(f"tram {self.user} {role}\n" for role in roles))
+        (self.data / "pg_ident.conf").write_text("".join(f"tram {user} {role}\n" for user in users for role in roles))
 
     def start(self):
         self.init()
+        self.admit()
         process = self.children.start("postgresql", [self.programs / "postgres", "-D", self.data], end=signal.SIGINT)
         wait_until(lambda: self.answers() or process.poll() is not None, "PostgreSQL")
         self.children.check()
@@ -341,8 +349,8 @@ class Demo:
 
     def hand_in(self):
         files = [(agent, path) for agent in self.agents for path in sorted((self.directory / "handin" / agent).glob("*.csv"))]
-        known = {agent: {pathlib.Path(row["file"]).name for row in self.outbox(agent)} for agent in self.agents}
-        fresh = [(agent, path) for agent, path in files if path.name not in known[agent]]
+        known = {agent: {row["file"] for row in self.outbox(agent)} for agent in self.agents}
+        fresh = [(agent, path) for agent, path in files if str(path) not in known[agent]]
         with Step("Files handed in", "Tệp đã nộp", len(fresh)) as step:
             for agent, path in fresh:
                 self.tram("submit", str(path), "--from", "csv", agent=agent)
@@ -351,6 +359,11 @@ class Demo:
             kept = len(files) - len(fresh)
             say(f"  {kept} files were handed in at an earlier start: they are not sent again",
                 f"  {kept} tệp đã nộp ở lần chạy trước: không gửi lại")
+
+    def verdicts(self, agent):
+        """Of what the demonstration handed in; not of what somebody tried besides."""
+        own = str(self.directory / "handin" / agent) + "/"
+        return [row for row in self.tram("verdicts", agent=agent, parse=True) if (row["file"] or "").startswith(own)]
 
     def wait_for_verdicts(self):
         with Step("Reports with their verdict", "Báo cáo đã có kết luận", 1) as step:
@@ -438,8 +451,9 @@ def show_what_next(demo):
   tram quarantine list                            # {text("the one that is held, and why", "số đang được giữ, và vì sao")}
   tram status; tram verdicts                      # {text("as the first province sees it", "như tỉnh đầu tiên nhìn thấy")}
 """)
-    if os.environ.get("TRAM_DEMO_BY_ROOT"):
-        say("  (as root, or as the user tram: the sockets are theirs)", "  (với quyền root hoặc người dùng tram)")
+    if STARTED_BY_ROOT:
+        say("  (as root: sockets and database are open to root and to the user tram)",
+            "  (với quyền root: socket và cơ sở dữ liệu mở cho root và người dùng tram)")
 
 
 # ---------------------------------------------------------------- is all as it should be?
@@ -504,7 +518,7 @@ def run_demo(demo, once):
     demo.start_agents()
     demo.hand_in()
     demo.wait_for_verdicts()
-    tallies = {agent: Tally(demo.tram("verdicts", agent=agent, parse=True)) for agent in demo.agents}
+    tallies = {agent: Tally(demo.verdicts(agent)) for agent in demo.agents}
     show_agents(demo, tallies)
     show_figures(demo)
     show_real(demo)
