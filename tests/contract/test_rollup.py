@@ -267,11 +267,19 @@ class History:
             "areas_reporting": len(reporting), "areas_expected": len(areas), "held": held,
             "coverage_weight": sum((population[a] for a in reporting), Fraction(0)) / sum(population.values()),
             "obs_status": max((f.status for f, _ in counted), key=STATUS_ORDER.index, default="M"),
-            "qualifier": QUALIFIERS[max((f.qualifier for f, _ in counted), default=0)],
+            "qualifier": self.weakest({f.qualifier for f, _ in counted}),
             "demonstration": any(f.demonstration for f, _ in counted),
         }
         result["finality"] = "final" if len(reporting) == len(areas) else "provisional"
         return result
+
+    @staticmethod
+    def weakest(qualifiers):
+        """At least one and at most another add up to neither."""
+        names = {QUALIFIERS[q] for q in qualifiers}
+        if names & {"at_least", "more_than"} and "at_most" in names:
+            return "approx"
+        return QUALIFIERS[max(qualifiers, default=0)]
 
     @staticmethod
     def value(method, unit, parts):
@@ -309,7 +317,9 @@ class History:
                 "coverage_weight": less["coverage_weight"], "held": top["held"] + bottom["held"],
                 "finality": "final" if top["finality"] == bottom["finality"] == "final" else "provisional",
                 "obs_status": max(top["obs_status"], bottom["obs_status"], key=STATUS_ORDER.index),
-                "qualifier": max(top["qualifier"], bottom["qualifier"], key=QUALIFIERS.index),
+                # A bound of the divisor is the opposite bound of the quotient, and with one on top it is none at all.
+                "qualifier": "approx" if bottom["qualifier"] in ("at_least", "more_than", "at_most")
+                             else max(top["qualifier"], bottom["qualifier"], key=QUALIFIERS.index),
                 "demonstration": top["demonstration"] or bottom["demonstration"],
             }
         return results

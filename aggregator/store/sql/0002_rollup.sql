@@ -244,7 +244,7 @@ CREATE TYPE tram.rollup_row AS (
   coverage_weight   numeric,   -- share of the expected areas' population that lives in those reporting; 1 is all
   finality          text,      -- final: every expected area reports
   obs_status        "char",    -- the weakest
-  qualifier         text,      -- the weakest
+  qualifier         text,      -- the weakest; approx where bounds do not add up to one
   demonstration     boolean,   -- something in it is not reported data
   held              integer    -- figures that are in the quarantine and so not in it
 );
@@ -339,7 +339,9 @@ BEGIN
            sum(population) FILTER (WHERE counts OR stands AND missing_reason = 1) AS population_reporting,
            sum(population) AS population_expected,
            max(weakness) FILTER (WHERE counts) AS weakness,
-           max(qualifier) FILTER (WHERE counts) AS qualifier,
+           -- what is at least one figure and at most another is neither
+           CASE WHEN bool_or(qualifier IN (2, 3)) FILTER (WHERE counts) AND bool_or(qualifier = 4) FILTER (WHERE counts)
+                THEN 6 ELSE max(qualifier) FILTER (WHERE counts) END AS qualifier,
            coalesce(bool_or(flags & 2 <> 0) FILTER (WHERE counts), false) AS demonstration,
            count(*) FILTER (WHERE held)::integer AS held
     FROM told GROUP BY unit
@@ -378,8 +380,10 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
          CASE WHEN top.finality = 'final' AND bottom.finality = 'final' THEN 'final' ELSE 'provisional' END,
          (SELECT s.obs_status FROM tram.obs_status s
           WHERE s.obs_status IN (top.obs_status, coalesce(bottom.obs_status, 'M')) ORDER BY s.weakness DESC LIMIT 1),
-         (SELECT q.code FROM tram.qualifier q
-          WHERE q.code IN (top.qualifier, coalesce(bottom.qualifier, '')) ORDER BY q.qualifier DESC LIMIT 1),
+         -- a divisor that is at least or at most so much turns the bound round: about
+         CASE WHEN bottom.qualifier IN ('at_least', 'more_than', 'at_most') THEN 'approx'
+              ELSE (SELECT q.code FROM tram.qualifier q WHERE q.code IN (top.qualifier, coalesce(bottom.qualifier, ''))
+                    ORDER BY q.qualifier DESC LIMIT 1) END,
          top.demonstration OR coalesce(bottom.demonstration, false), top.held + coalesce(bottom.held, 0)
   FROM (SELECT coalesce(bottom.coverage_weight, 0) < top.coverage_weight AS less) c
 $$;
