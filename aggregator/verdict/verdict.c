@@ -52,19 +52,27 @@ static bool make_outcomes(struct arena *a, const struct judgement *j, Tram__V1__
 	return true;
 }
 
-static void make_finding(struct arena *a, const struct finding *f, Tram__V1__Finding *ret)
+/* False: a text does not fit. One that was left empty would stay so with the province for ever. */
+static bool make_finding(struct arena *a, const struct finding *f, Tram__V1__Finding *ret)
 {
+	const char *texts[] = {arena_strdup(a, f->field ? f->field : ""), arena_strdup(a, f->found ? f->found : ""),
+			       arena_strdup(a, f->expected ? f->expected : ""), finding_message(a, f, true),
+			       finding_message(a, f, false)};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!texts[i])
+			return false;
 	tram__v1__finding__init(ret);
 	ret->rule = text(f->rule->code);
 	ret->severity = (Tram__V1__Severity)f->severity;
 	ret->observation = f->line;
-	ret->field = text(f->field ? arena_strdup(a, f->field) : "");
-	ret->found = text(f->found ? arena_strdup(a, f->found) : "");
-	ret->expected = text(f->expected ? arena_strdup(a, f->expected) : "");
-	ret->message_vi = text(finding_message(a, f, true));
-	ret->message_en = text(finding_message(a, f, false));
+	ret->field = text(texts[0]);
+	ret->found = text(texts[1]);
+	ret->expected = text(texts[2]);
+	ret->message_vi = text(texts[3]);
+	ret->message_en = text(texts[4]);
 	ret->remedy_vi = text(finding_remedy(f, true));
 	ret->remedy_en = text(finding_remedy(f, false));
+	return true;
 }
 
 static bool make_findings(struct arena *a, const struct judgement *j, Tram__V1__Verdict *v)
@@ -76,7 +84,8 @@ static bool make_findings(struct arena *a, const struct judgement *j, Tram__V1__
 	if (!v->findings || !rows)
 		return false;
 	for (size_t i = 0; i < j->n_findings; i++) {
-		make_finding(a, &j->findings[i], &rows[i]);
+		if (!make_finding(a, &j->findings[i], &rows[i]))
+			return false;
 		v->findings[i] = &rows[i];
 	}
 	v->n_findings = j->n_findings;

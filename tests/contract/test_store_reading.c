@@ -351,13 +351,22 @@ static void test_verdicts_stop_where_the_memory_ends(void **state)
 		assert_result(STORE_OK, store_commit(writer, &judged.group, &contract_err));
 		w = open_stream(AGENT_ONE, 0x78);
 	}
-	arena_cap(arena, 12000);
-	assert_result(STORE_OK, store_verdicts(writer, AGENT_ONE, 0, 100, arena, &again, &n, &contract_err));
-	assert_true(n > 0 && n < 20);
-	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(again[i]->verdict_seq, i + 1);
-		assert_int_equal(again[i]->n_findings, 2);
+	for (size_t room = 6000; room < 18000; room += 16) {
+		struct arena_mark mark = arena_mark(arena);
+
+		arena_cap(arena, room);
+		assert_result(STORE_OK, store_verdicts(writer, AGENT_ONE, 0, 100, arena, &again, &n, &contract_err));
+		assert_true(n < 20);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(again[i]->verdict_seq, i + 1);
+			assert_int_equal(again[i]->n_findings, 2);
+			assert_string_not_equal(again[i]->findings[1]->message_vi, "");
+			assert_string_not_equal(again[i]->findings[1]->message_en, "");
+		}
+		arena_uncap(arena);
+		arena_rewind(arena, mark);
 	}
+	assert_true(n > 0);
 }
 
 /* A rule that a later program no longer has is still named, with what was found. */
