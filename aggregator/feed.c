@@ -86,6 +86,12 @@ void feed_publish(struct feed *f, Tram__V1__Event *event)
 	count(f->counters, COUNTER_EVENTS_PUBLISHED);
 }
 
+void feed_skip(struct feed *f, size_t n)
+{
+	f->position += n;
+	count_by(f->counters, COUNTER_EVENTS_LOST, n);
+}
+
 void feed_tell(struct feed *f, enum event_id id, const char *agent, const char *area, int64_t at_us,
 	       const struct log_field *fields, size_t n)
 {

@@ -31,7 +31,10 @@ void feed_publish(struct feed *f, Tram__V1__Event *event);
 void feed_tell(struct feed *f, enum event_id id, const char *agent, const char *area, int64_t at_us,
 	       const struct log_field *fields, size_t n);
 
-/* How many events have been told. */
+/* Leaves a gap of n positions, for events that cannot be told: who listens to all sees that something is missing. */
+void feed_skip(struct feed *f, size_t n);
+
+/* How many events have been told or skipped. */
 uint64_t feed_position(const struct feed *f);
 
 #endif

@@ -393,6 +393,7 @@ static void tell_reports(struct result *r, const struct intake *in, const struct
 	r->verdicts = arena_calloc(r->arena, reports, sizeof(*r->verdicts));
 	r->events = arena_calloc(r->arena, events, sizeof(*r->events));
 	bool fits = r->verdicts && r->events;
+	r->n_events_lost = events;
 	for (size_t i = 0; i < in->n_reports && fits; i++) {
 		const struct intake_report *report = &in->reports[i];
 		if (report->stream != s)
@@ -410,6 +411,7 @@ static void tell_reports(struct result *r, const struct intake *in, const struct
 		if (fits) {
 			r->verdicts[r->n_verdicts++] = v;
 			r->n_events += n;
+			r->n_events_lost -= n;
 		}
 	}
 }
@@ -431,7 +433,10 @@ static struct result *committed(const struct job *job, const struct watermark *w
 	return r;
 }
 
-/* One result for an agent in the group. Verdicts that do not fit are asked for again by the agent's cursor. */
+/*
+ * One result for an agent in the group. Verdicts that do not fit are asked for again by the agent's cursor; events that do
+ * not are lost to the feed, which leaves a gap for them.
+ */
 static void tell_stream(struct lane *l, const struct intake *in, struct intake_stream *s, struct pending *p,
 			size_t whole)
 {

@@ -77,7 +77,7 @@ struct result {
 	uint64_t check_id;
 	/* COMMITTED: for feed and counters, after COMMIT only */
 	Tram__V1__Event **events;
-	size_t n_events;
+	size_t n_events, n_events_lost; /* lost: had no room in the arena */
 	/* STORE */
 	bool store_is_up;
 	const char *store_text;

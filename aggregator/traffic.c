@@ -196,6 +196,7 @@ static void take_result(struct aggregator *a, unsigned lane, const struct result
 	count_committed(a, r);
 	for (size_t i = 0; i < r->n_events; i++)
 		feed_publish(a->feed, r->events[i]);
+	feed_skip(a->feed, r->n_events_lost);
 }
 
 void serve_lanes(struct aggregator *a)

@@ -39,20 +39,25 @@ static int open_all(void **state)
 
 /* ---------------------------------------------------------------- a lane */
 
-static struct bench bench_open(void)
+static struct bench bench_open_with(size_t arena)
 {
 	const struct lane_settings settings = {.number = 1,
 					       .database = contract_conninfo("tram_writer"),
 					       .group_rows = 1000,
 					       .report_bytes = LIMIT_REPORT_BYTES,
 					       .batch_bytes = LIMIT_BATCH_BYTES,
-					       .arena_bytes = (size_t)64 << 20,
+					       .arena_bytes = arena,
 					       .observations = LIMIT_OBSERVATIONS,
 					       .judge = true};
 	struct bench b = {.jobs = handoff_new(64), .results = handoff_new(64)};
 
 	b.lane = lane_start(&settings, shipped, b.jobs, b.results);
 	return b;
+}
+
+static struct bench bench_open(void)
+{
+	return bench_open_with((size_t)64 << 20);
 }
 
 /* The next result that is not about the store's coming and going. */
@@ -409,6 +414,67 @@ static void poison_is_found_anew_after_a_fence(void **state)
 	bench_close(&two);
 }
 
+/* A report in which everything is wrong, as often as it can be. */
+static void append_ruin(struct province *p)
+{
+	Tram__V1__Report report = TRAM__V1__REPORT__INIT;
+	Tram__V1__Observation o = TRAM__V1__OBSERVATION__INIT;
+	Tram__V1__Decimal d = TRAM__V1__DECIMAL__INIT;
+	size_t len;
+
+	d.scale = 99;
+	o.indicator = o.ref_area = o.unit = o.source_system = o.comment = (char *)(uintptr_t) "x ";
+	o.value = o.numerator = o.denominator = o.weight = &d;
+	report.provider = (char *)(uintptr_t)p->provider;
+	report.dataflow = (char *)(uintptr_t) "province_statistics";
+	report.time_period = (char *)(uintptr_t) "2024";
+	report.reference_date = (char *)(uintptr_t) "2024-12-31";
+	report.prepared_by = (char *)(uintptr_t) "Nguyễn Văn An";
+	report.n_observations = LIMIT_OBSERVATIONS;
+	report.observations = xcalloc(report.n_observations, sizeof(struct Tram__V1__Observation *));
+	for (size_t i = 0; i < report.n_observations; i++) {
+		report.observations[i] = &o;
+	}
+	append(p, codec_pack(&report.base, &len), protobuf_c_message_get_packed_size(&report.base));
+	free(report.observations);
+}
+
+/* More findings than can be told at once: the verdict is there to be asked for, and the feed is told what it misses. */
+static void counts_the_events_it_has_no_room_for(void **state)
+{
+	struct bench b = bench_open_with((size_t)512 << 20);
+	struct job *ask = xcalloc(1, sizeof *ask);
+	struct result *r;
+	char findings[24];
+
+	(void)state;
+	province_start(&hue);
+	append_ruin(&hue);
+	say_hello(&b, &hue);
+	r = next_result(&b);
+	ask->kind = JOB_VERDICTS;
+	ask->verdict_after = r->verdict_seq;
+	snprintf(ask->agent, sizeof ask->agent, "%s", hue.agent);
+	result_free(&r);
+	publish(&b, &hue, 1, 1);
+	r = next_result(&b);
+	assert_int_equal(r->kind, RESULT_COMMITTED);
+	snprintf(findings, sizeof findings, "%zu", r->n_events_lost - 1);
+	assert_int_equal(r->n_events, 0);
+	assert_string_equal(
+	    contract_ask(
+		"SELECT count(*) FROM tram.report_finding WHERE severity <> 'I' AND report_no = (SELECT report_no "
+		"FROM tram.verdict ORDER BY known_at DESC LIMIT 1)"),
+	    findings);
+	result_free(&r);
+	handoff_put(b.jobs, ask);
+	r = next_result(&b);
+	assert_int_equal(r->n_verdicts, 1);
+	assert_true(r->verdicts[0]->n_findings >= 6 * LIMIT_OBSERVATIONS);
+	result_free(&r);
+	bench_close(&b);
+}
+
 /* A figure that is there though its provider never reported the period: the key collides, and the past is asked for. */
 static void asks_for_the_past_on_a_conflict(void **state)
 {
@@ -508,6 +574,7 @@ int main(void)
 	    cmocka_unit_test(narrows_down_what_the_store_refuses),
 	    cmocka_unit_test(a_full_arena_is_no_fault_of_the_report),
 	    cmocka_unit_test(poison_is_found_anew_after_a_fence),
+	    cmocka_unit_test(counts_the_events_it_has_no_room_for),
 	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
 	    cmocka_unit_test(survives_a_lost_connection),
 	    cmocka_unit_test(is_fenced_by_the_watermark),

@@ -127,6 +127,19 @@ static void a_lanes_event_is_numbered_and_passed_on(void **state)
 	assert_int_equal(s->counters.at[COUNTER_EVENTS_PUBLISHED], before + 1);
 }
 
+/* What cannot be told leaves its places empty, so that a listener sees that it missed something. */
+static void what_is_skipped_leaves_a_gap(void **state)
+{
+	struct stage *s = *state;
+	uint64_t before = join(s, "63/46|");
+	feed_skip(s->feed, 3);
+	tell_one(s, "x");
+	Tram__V1__Event *e = hear(s);
+	assert_int_equal(e->position, before + 4);
+	tram__v1__event__free_unpacked(e, NULL);
+	assert_int_equal(s->counters.at[COUNTER_EVENTS_LOST], 3);
+}
+
 /* One who does not read stops nobody, and sees by the positions what it missed. */
 static void a_slow_listener_misses_and_can_tell(void **state)
 {
@@ -164,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(an_event_is_heard_as_it_was_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_lanes_event_is_numbered_and_passed_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_skipped_leaves_a_gap, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slow_listener_misses_and_can_tell, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_keys_only_this_machine_listens, setup, teardown),
 	};
