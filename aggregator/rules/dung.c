@@ -475,7 +475,7 @@ void dung_13_report(struct walk *w)
 	}
 	if (n) {
 		find(w, SEVERITY_WARN, "qualifier",
-		     say(w, "%zu / %zu (#%zu%s)", n, w->report->n_observations, first, n > 1 ? " …" : ""), "exact");
+		     say(w, "%zu / %zu: #%zu%s", n, w->report->n_observations, first, n > 1 ? ", …" : ""), "exact");
 	}
 }
 

@@ -57,7 +57,7 @@ void sach_01(struct walk *w, const struct look *x)
 	if (is_stored_already(x)) {
 		find(w, 0, "value", say_figure(w, x->i), "");
 	} else if (first != NO_LINE && first != x->i && w->twins.differs[x->i] == NO_LINE) {
-		find(w, 0, "value", say(w, "%s (#%u)", say_figure(w, x->i), first + 1), "");
+		find(w, 0, "value", say(w, "#%u: %s", first + 1, say_figure(w, x->i)), "");
 	}
 }
 
@@ -110,7 +110,7 @@ void sach_03(struct walk *w, const struct look *x)
 
 	if (other != NO_LINE) {
 		find(w, 0, "value",
-		     say(w, "%s (#%zu), %s (#%u)", say_figure(w, x->i), x->i + 1, say_figure(w, other), other + 1), "");
+		     say(w, "#%zu: %s, #%u: %s", x->i + 1, say_figure(w, x->i), other + 1, say_figure(w, other)), "");
 	}
 }
 

@@ -186,20 +186,23 @@ static bool print_json(struct handin *h, json_t *verdicts, struct err *err)
 /* What a person wants to know beside the ticket; a pipe gets the ticket alone. */
 static void tell_person(const struct handin *h)
 {
+	char figures[64], reports[64];
+
 	if (!terminal_is(stderr))
 		return;
 	if (h->unchecked_codes)
 		fprintf(stderr, "%s\n",
 			_("note: the agent has no codes from the centre yet, so codes were not checked here"));
+	snprintf(figures, sizeof figures, ngettext("%" PRIu64 " figure", "%" PRIu64 " figures", h->observations),
+		 h->observations);
+	snprintf(reports, sizeof reports, ngettext("%" PRIu64 " report", "%" PRIu64 " reports", h->reports),
+		 h->reports);
 	if (h->what == HANDIN_JUDGE)
-		fprintf(stderr, _("%" PRIu64 " figures in %" PRIu64 " reports were judged; nothing was kept\n"),
-			h->observations, h->reports);
+		fprintf(stderr, _("judged: %s in %s; nothing was kept\n"), figures, reports);
 	else
 		fprintf(stderr,
-			_("%" PRIu64 " figures in %" PRIu64
-			  " reports are safe on this machine's disk; what the centre says "
-			  "of them: tram verdicts %s\n"),
-			h->observations, h->reports, h->ticket);
+			_("safe on this machine's disk: %s in %s; what the centre says of them: tram verdicts %s\n"),
+			figures, reports, h->ticket);
 }
 
 /* The verdicts of the ticket; 75 while some are still to come, though the figures are safe. */

@@ -111,7 +111,7 @@ static void show_sums(FILE *out, const Tram__V1__Verdict *verdict)
 		fprintf(out, "  %s\n", _("the report could not be read: nothing of it was stored"));
 		return;
 	}
-	fprintf(out, _("  %zu figures: "), verdict->n_outcomes);
+	fprintf(out, ngettext("  %zu figure: ", "  %zu figures: ", verdict->n_outcomes), verdict->n_outcomes);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		if (parts[i].n == 0)
 			continue;
@@ -146,7 +146,16 @@ static void show_where(FILE *out, const Tram__V1__Finding *finding, const struct
 		fprintf(out, " (%s)", finding->field);
 }
 
-static void show_finding(FILE *out, const Tram__V1__Finding *finding, const struct show_about *about)
+/* Whoever has said why is not asked again. */
+static bool is_answered(const Tram__V1__Verdict *verdict, const Tram__V1__Finding *finding)
+{
+	return finding->severity == TRAM__V1__SEVERITY__SEVERITY_JUSTIFY && finding->observation > 0 &&
+	       finding->observation <= verdict->n_outcomes &&
+	       verdict->outcomes[finding->observation - 1] == TRAM__V1__OUTCOME__OUTCOME_ACCEPTED_WITH_WARNINGS;
+}
+
+static void show_finding(FILE *out, const Tram__V1__Verdict *verdict, const Tram__V1__Finding *finding,
+			 const struct show_about *about)
 {
 	bool vi = lang_is_vi();
 	const char *remedy = vi ? finding->remedy_vi : finding->remedy_en;
@@ -155,15 +164,9 @@ static void show_finding(FILE *out, const Tram__V1__Finding *finding, const stru
 		ROW(severities, finding->severity).sign, finding->rule, terminal_end(out));
 	show_where(out, finding, about);
 	fprintf(out, ": %s\n", vi ? finding->message_vi : finding->message_en);
-	if (*finding->found || *finding->expected) {
-		fputs("      ", out);
-		if (*finding->found)
-			fprintf(out, "%s %s  ", _("found:"), finding->found);
-		if (*finding->expected)
-			fprintf(out, "%s %s", _("expected:"), finding->expected);
-		fputc('\n', out);
-	}
-	if (*remedy)
+	if (is_answered(verdict, finding))
+		fprintf(out, "      %s\n", _("justified: accepted with a warning"));
+	else if (*remedy)
 		fprintf(out, "      %s %s\n", _("remedy:"), remedy);
 }
 
@@ -172,7 +175,7 @@ void show_verdict(FILE *out, const Tram__V1__Verdict *verdict, const struct show
 	show_head(out, verdict, about);
 	show_sums(out, verdict);
 	for (size_t i = 0; i < verdict->n_findings; i++)
-		show_finding(out, verdict->findings[i], about);
+		show_finding(out, verdict, verdict->findings[i], about);
 }
 
 /* ---------------------------------------------------------------- for programs */

@@ -152,8 +152,10 @@ static void make_verdict(const struct fake_agent *a, struct made_verdict *m, con
 	m->verdict.outcomes = m->outcomes;
 	for (size_t i = 0; i < m->verdict.n_outcomes; i++)
 		m->outcomes[i] = TRAM__V1__OUTCOME__OUTCOME_ACCEPTED;
-	if (a->manner.verdict_holds && m->verdict.n_outcomes) {
-		m->outcomes[m->verdict.n_outcomes - 1] = TRAM__V1__OUTCOME__OUTCOME_HELD;
+	if ((a->manner.verdict_holds || a->manner.verdict_is_answered) && m->verdict.n_outcomes) {
+		m->outcomes[m->verdict.n_outcomes - 1] = a->manner.verdict_holds
+							     ? TRAM__V1__OUTCOME__OUTCOME_HELD
+							     : TRAM__V1__OUTCOME__OUTCOME_ACCEPTED_WITH_WARNINGS;
 		make_finding(m, (uint32_t)m->verdict.n_outcomes);
 	}
 	arena_free(&arena);

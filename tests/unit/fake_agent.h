@@ -24,6 +24,7 @@ struct fake_manner {
 	bool verdict_is_foreign;        /* of another report of the same number: an outbox made anew */
 	bool verdict_is_empty;          /* the report could not be read */
 	bool verdict_holds;             /* the last figure of each report is held, with a finding */
+	bool verdict_is_answered;       /* the same finding, which the province has justified */
 	const char *const (*status)[2]; /* names and values, closed by NULL; NULL: {"state", "streaming"} */
 	size_t verdicts_missing;        /* of the reports handed in, so many have none yet */
 };

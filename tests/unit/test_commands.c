@@ -283,7 +283,27 @@ static void waiting_shows_the_verdicts(void **state)
 	       "0 of 1 verdicts are in; the figures are safe, do not hand them in again");
 	fake_agent_stop(&a);
 	a = agent(&(struct fake_manner){.has_codebook = true});
-	expect(run("submit", file("a.csv", HEAD ROW "5\n"), "--wait", "1", NULL), 0, "1 figures: 1 accepted", "");
+	expect(run("submit", file("a.csv", HEAD ROW "5\n"), "--wait", "1", NULL), 0, "1 figure: 1 accepted", "");
+	fake_agent_stop(&a);
+}
+
+static void a_finding_is_told_once(void **state)
+{
+	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true, .verdict_holds = true});
+	struct ran ran = run("check", file("a.csv", HEAD ROW "5\n" ROW "6\n"), NULL);
+
+	(void)state;
+	assert_non_null(strstr(ran.out, "  2 figures: 1 accepted, 1 held\n"));
+	assert_non_null(strstr(ran.out, "(value): unlike the period before\n      remedy: say why\n"));
+	assert_null(strstr(ran.out, "7 .. 9")); /* the message says it where the centre made it */
+	ran_free(&ran);
+	fake_agent_stop(&a);
+	a = agent(&(struct fake_manner){.has_codebook = true, .verdict_is_answered = true});
+	ran = run("check", file("a.csv", HEAD ROW "5\n"), NULL);
+	assert_int_equal(ran.status, 0);
+	assert_non_null(strstr(ran.out, "unlike the period before\n      justified: accepted with a warning\n"));
+	assert_null(strstr(ran.out, "say why"));
+	ran_free(&ran);
 	fake_agent_stop(&a);
 }
 
@@ -346,11 +366,11 @@ static void check_keeps_nothing(void **state)
 
 	(void)state;
 	expect(run("check", file("a.csv", HEAD ROW "5\n"), NULL), 65, "say why", "");
-	expect(run("submit", file("a.csv", HEAD ROW "5\n"), "--dry-run", NULL), 65, "1 figures: 1 held", "");
+	expect(run("submit", file("a.csv", HEAD ROW "5\n"), "--dry-run", NULL), 65, "1 figure: 1 held", "");
 	assert_int_equal(fake_agent_reports(a), 0);
 	fake_agent_stop(&a);
 	a = agent(&(struct fake_manner){.has_codebook = true});
-	expect(run("check", file("a.csv", HEAD ROW "5\n"), NULL), 0, "1 figures: 1 accepted", "");
+	expect(run("check", file("a.csv", HEAD ROW "5\n"), NULL), 0, "1 figure: 1 accepted", "");
 	fake_agent_stop(&a);
 	a = agent(&(struct fake_manner){.has_codebook = true, .refuse_check = 75});
 	expect(run("check", file("a.csv", HEAD ROW "5\n"), NULL), 75, "", "the centre cannot be reached");
@@ -702,6 +722,7 @@ int main(void)
 	    cmocka_unit_test(a_late_problem_takes_all_back),
 	    cmocka_unit_test(submit_in_json_says_it_all),
 	    cmocka_unit_test(waiting_shows_the_verdicts),
+	    cmocka_unit_test(a_finding_is_told_once),
 	    cmocka_unit_test(the_agents_refusal_is_passed_on),
 	    cmocka_unit_test(without_an_agent_the_file_is_checked_all_the_same),
 	    cmocka_unit_test(without_codes_the_centre_checks_them),
