@@ -133,7 +133,7 @@ static void fill_long_options(const struct options *o, struct option long_option
 	long_options[n] = (struct option){0};
 }
 
-static void fill_letters(const struct options *o, char letters[static 2 * ROWS_MAX + 1])
+static void fill_letters(const struct options *o, char letters[static 2 * ROWS_MAX + 2])
 {
 	size_t n = 0;
 
@@ -144,6 +144,7 @@ static void fill_letters(const struct options *o, char letters[static 2 * ROWS_M
 		if (o->rows[i].argument)
 			letters[n++] = ':';
 	}
+	letters[n++] = 'h'; /* as --help, as everybody tries first */
 	letters[n] = '\0';
 }
 
@@ -280,7 +281,7 @@ enum options_result options_parse(const struct options *o, int argc, char **argv
 				  int *ret_first, struct err *err)
 {
 	struct option known[ROWS_MAX];
-	char letters[2 * ROWS_MAX + 1];
+	char letters[2 * ROWS_MAX + 2];
 	const char *socket = getenv("TRAM_AGENT_SOCKET");
 	bool ok = true;
 	int code;
@@ -292,6 +293,7 @@ enum options_result options_parse(const struct options *o, int argc, char **argv
 	optind = 0;
 	while (ok && (code = getopt_long(argc, argv, letters, known, NULL)) != -1) {
 		switch (code) {
+		case 'h':
 		case CODE_HELP: print_help(o, values); return OPTIONS_HELPED;
 		case CODE_FORMAT:
 			ok = values->formats ? set_own_format(values, err) : set_format(o, values, err);

@@ -597,6 +597,7 @@ static void mistakes_on_the_command_line(void **state)
 	expect(run("--version", NULL), 0, "tram " TRAM_VERSION, "");
 	expect(run("sumbit", NULL), 64, "", "did you mean \"tram submit\"?");
 	expect(run("qqqqqqqq", NULL), 64, "", "tram --help lists them");
+	expect(run("submit", "-h", NULL), 0, "Usage: tram submit", "");
 	expect(run("outbox", NULL), 64, "", "outbox show");
 	expect(run("outbox", "--help", NULL), 0, "outbox show", "");
 	expect(run("submit", NULL), 64, "", "FILE");
