@@ -2,6 +2,7 @@
 #include "intake.h"
 
 #include "clock.h"
+#include "lang.h"
 
 #include <assert.h>
 #include <string.h>
@@ -191,7 +192,19 @@ static bool has_figures(const struct intake_report *r)
 	return r->report && r->judgement.readable;
 }
 
-/* The area's number; observations of one report are nearly always of one area. */
+/* An area's number. One of the catalogue that has none was loaded into another store: nothing of it could be kept. */
+static enum store_result number_area(struct intake *in, const struct area *area, int32_t *ret_no, struct err *err)
+{
+	enum store_result result = store_area_no(in->store, area->area, ret_no, err);
+	if (result == STORE_OK && *ret_no == 0) {
+		err_set(err, ERR_CONFIG, _("the store has no number for the area %s: `tram catalogue load` gives one"),
+			area->area);
+		result = STORE_BROKEN;
+	}
+	return result;
+}
+
+/* Observations of one report are nearly always of one area. */
 static enum store_result number_areas(struct intake *in, struct intake_report *r, struct err *err)
 {
 	const struct area *last = NULL;
@@ -202,7 +215,7 @@ static enum store_result number_areas(struct intake *in, struct intake_report *r
 		if (!f->storable)
 			continue;
 		if (f->area != last)
-			result = store_area_no(in->store, f->area->area, &area_no, err);
+			result = number_area(in, f->area, &area_no, err);
 		last = f->area;
 		r->area_no[i] = area_no;
 	}

@@ -475,6 +475,32 @@ static void counts_the_events_it_has_no_room_for(void **state)
 	bench_close(&b);
 }
 
+/* An area of the catalogue that the store does not know: its figures wait, they are not accepted and then left out. */
+static void waits_for_the_number_of_an_area(void **state)
+{
+	struct province ha_noi = {.agent = AGENT_TWO, .provider = "P63-01", .area = "63/01"};
+
+	(void)state;
+	contract_ask("UPDATE tram.area_number SET area = 'gone' WHERE area = '63/01'");
+	struct bench b = bench_open();
+	province_start(&ha_noi);
+	append_report(&ha_noi, "2022", 8400000, "");
+	say_hello(&b, &ha_noi);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &ha_noi, 1, 1);
+	struct result *r = handoff_take(b.results, 500);
+	assert_true(!r || r->kind == RESULT_STORE);
+	if (r) {
+		assert_false(r->store_is_up);
+		assert_non_null(strstr(r->store_text, "63/01"));
+		result_free(&r);
+	}
+	contract_ask("UPDATE tram.area_number SET area = '63/01' WHERE area = 'gone'");
+	committed_through(&b, &ha_noi, 1, "1");
+	assert_stored(&ha_noi, "1", "1", "0");
+	bench_close(&b);
+}
+
 /* A figure that is there though its provider never reported the period: the key collides, and the past is asked for. */
 static void asks_for_the_past_on_a_conflict(void **state)
 {
@@ -575,6 +601,7 @@ int main(void)
 	    cmocka_unit_test(a_full_arena_is_no_fault_of_the_report),
 	    cmocka_unit_test(poison_is_found_anew_after_a_fence),
 	    cmocka_unit_test(counts_the_events_it_has_no_room_for),
+	    cmocka_unit_test(waits_for_the_number_of_an_area),
 	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
 	    cmocka_unit_test(survives_a_lost_connection),
 	    cmocka_unit_test(is_fenced_by_the_watermark),
