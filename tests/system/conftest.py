@@ -15,10 +15,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: only in tests/run full")
 
 
+def in_memory():
+    """Where clusters lie: fifty databases are made and deleted. In memory where there is room, and else on disk."""
+    shm = pathlib.Path("/dev/shm")
+    return shm if shm.is_dir() and shutil.disk_usage(shm).free > 4 << 30 else pathlib.Path("/tmp")
+
+
 @pytest.fixture(scope="session")
 def session_folder():
     """Short, because sockets lie in it; entered by the user postgres too."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-", dir="/tmp"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-", dir=in_memory()))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
