@@ -145,6 +145,23 @@ static const char *say_verdicts(const struct facts *f)
 	return number(f, f->state->verdict_cursor);
 }
 
+static bool note_stored(void *context, const struct outbox_verdict *row)
+{
+	*(int64_t *)context = row->stored_at_us;
+	return true;
+}
+
+static const char *say_last_verdict(const struct facts *f)
+{
+	uint64_t last = f->state->verdict_cursor;
+	struct err ignored;
+	int64_t at = 0;
+	char text[CLOCK_TEXT];
+	if (last == 0 || !outbox_verdicts(f->outbox, last - 1, 0, 0, note_stored, &at, &ignored) || at == 0)
+		return "";
+	return arena_strdup(f->arena, clock_text_vn(at, text));
+}
+
 static const char *say_p50(const struct facts *f)
 {
 	return known(f, f->p50_us < 0 ? -1 : f->p50_us / 1000);
@@ -230,6 +247,7 @@ static const struct {
     {"oldest_pending", say_oldest_pending},
     {"oldest_pending_age_s", say_oldest_pending_age},
     {"verdicts", say_verdicts},
+    {"last_verdict", say_last_verdict},
     {"time_to_verdict_p50_ms", say_p50},
     {"time_to_verdict_p99_ms", say_p99},
     {"catalogue_version", say_catalogue},

@@ -6,6 +6,7 @@
 #include "conf.h"
 #include "lang.h"
 #include "mem.h"
+#include "status_show.h"
 #include "talk.h"
 
 #include <jansson.h>
@@ -56,9 +57,12 @@ const char *status_value(const Tram__Control__V1__Status *status, const char *na
 struct status_options {
 	struct common_options common;
 	const char *centre;
+	bool all;
 };
 
 static const struct option_row status_rows[] = {
+    {"all", NULL, OPTION_FLAG, offsetof(struct status_options, all),
+     N_("every field and counter, under the names that programs use")},
     {"centre", "FILE", OPTION_TEXT, offsetof(struct status_options, centre),
      N_("of the centre with these settings, where the command runs on its machine")},
 };
@@ -89,19 +93,49 @@ static char *find_centre(const char *file, struct err *err)
 	return path;
 }
 
-static bool show_status(const Tram__Control__V1__Status *status, bool is_json, struct err *err)
+/* Names and the like are texts, though one may consist of digits only. */
+static bool is_number(const Tram__Control__V1__StatusField *field)
 {
-	json_t *object = is_json ? json_object() : NULL;
+	static const char *const texts[] = {"agent", "version", "centre", "epoch", "settings_file"};
+	const char *digits = field->value + (*field->value == '-');
+	size_t len = strlen(digits);
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (strcmp(texts[i], field->name) == 0)
+			return false;
+	return len > 0 && len <= 18 && strspn(digits, "0123456789") == len && (len == 1 || *digits != '0');
+}
+
+static json_t *status_json(const Tram__Control__V1__Status *status)
+{
+	json_t *object = json_object();
 
 	for (size_t i = 0; i < status->n_fields; i++) {
 		const Tram__Control__V1__StatusField *field = status->fields[i];
 
-		if (is_json)
-			json_object_set_new(object, field->name, json_string(field->value));
-		else if (*field->value)
-			printf("%-24s %s\n", field->name, field->value);
+		json_object_set_new(object, field->name,
+				    is_number(field) ? json_integer(strtoll(field->value, NULL, 10))
+						     : json_string(field->value));
 	}
-	return !is_json || cli_print_json(object, err);
+	return object;
+}
+
+static void show_fields(const Tram__Control__V1__Status *status)
+{
+	for (size_t i = 0; i < status->n_fields; i++)
+		if (*status->fields[i]->value)
+			printf("%-24s %s\n", status->fields[i]->name, status->fields[i]->value);
+}
+
+static bool show(const Tram__Control__V1__Status *status, const struct status_options *o, struct err *err)
+{
+	if (o->common.format == TABLE_JSON)
+		return cli_print_json(status_json(status), err);
+	if (o->all || o->centre)
+		show_fields(status);
+	else
+		status_show(stdout, status);
+	return true;
 }
 
 static bool ask_and_show(const struct status_options *o, struct err *err)
@@ -113,7 +147,7 @@ static bool ask_and_show(const struct status_options *o, struct err *err)
 	if (o->centre && !centre)
 		return false;
 	status = status_fetch(centre ? centre : o->common.agent_socket, err);
-	ok = status && show_status(status, o->common.format == TABLE_JSON, err);
+	ok = status && show(status, o, err);
 	if (status)
 		tram__control__v1__status__free_unpacked(status, NULL);
 	free(centre);

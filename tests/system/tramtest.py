@@ -284,7 +284,7 @@ class Agent:
 
     def wait_for_codes(self):
         """In session, with the codes of the centre: files are checked with them, and `tram check` can ask."""
-        wait_until(lambda: self.json("status")["catalogue_version"] not in ("", "0"), f"the codes at {self.name}")
+        wait_until(lambda: self.json("status")["catalogue_version"] not in ("", 0), f"the codes at {self.name}")
         return self
 
     def tram(self, *words, check=True, language="en"):

@@ -498,11 +498,61 @@ static void the_outbox_is_listed_and_shown(void **state)
 	expect(run("submit", file("a.json", ran.out), NULL), 0, FAKE_TICKET, ""); /* what it shows it reads */
 	ran_free(&ran);
 	assert_int_equal(fake_agent_reports(a), 2);
-	expect(run("status", NULL), 0, "streaming", "");
+	expect(run("status", NULL), 0, "Link                 connected\n", "");
 	expect(run("status", "--format", "json", NULL), 0, "\"state\": \"streaming\"", "");
 	expect(run("verdicts", "--since", "2030-01-01", "--format", "json", NULL), 0, "[]", "");
 	expect(run("verdicts", "--since", "soon", NULL), 64, "", "--since \"soon\"");
 	expect(run("verdicts", "--wait", NULL), 64, "", "needs a ticket");
+	fake_agent_stop(&a);
+}
+
+static void status_is_told_in_words_or_in_full(void **state)
+{
+	static const char *const rows[][2] = {{"agent", "4601"},
+					      {"version", TRAM_VERSION},
+					      {"state", "offline"},
+					      {"why", "the line was cut"},
+					      {"remedy", "Check the line."},
+					      {"pending", "3"},
+					      {"oldest_pending", "2024-07-19 08:00:00"},
+					      {"verdicts", "17"},
+					      {"last_verdict", "2024-07-20 09:00:00"},
+					      {"time_to_verdict_p50_ms", "250"},
+					      {"time_to_verdict_p99_ms", "12000"},
+					      {"catalogue_version", "0"},
+					      {"door_refuses", "the outbox is full: free some space"},
+					      {"outbox_bytes", "1310720"},
+					      {"outbox_bytes_max", "4294967296"},
+					      {"disk_free_bytes", ""},
+					      {"clock_skew_ms", "-12"},
+					      {NULL, NULL}};
+	struct fake_agent *a = agent(&(struct fake_manner){.status = rows});
+	struct ran ran = run("status", "--format", "json", NULL);
+	json_t *object = json_of(&ran);
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(object, "outbox_bytes_max")), 4294967296);
+	assert_int_equal(json_integer_value(json_object_get(object, "clock_skew_ms")), -12);
+	assert_string_equal(json_string_value(json_object_get(object, "agent")), "4601"); /* a name all the same */
+	assert_string_equal(json_string_value(json_object_get(object, "disk_free_bytes")), "");
+	json_decref(object);
+	ran_free(&ran);
+	ran = run("status", NULL);
+	assert_string_equal(ran.out, "Agent                4601 (tram " TRAM_VERSION ")\n"
+				     "Link                 not connected\n"
+				     "Why                  the line was cut\n"
+				     "Remedy               Check the line.\n"
+				     "Waiting              3 reports, the oldest handed in at 2024-07-19 08:00:00\n"
+				     "Last verdict         2024-07-20 09:00:00\n"
+				     "Time to verdict      half within 0.3 s, 99 of 100 within 12 s\n"
+				     "Outbox               1.3 of 4096 MiB\n"
+				     "Catalogue            none from the centre yet\n"
+				     "Refuses hand-ins     the outbox is full: free some space\n");
+	ran_free(&ran);
+	speak("vi");
+	expect(run("status", NULL), 0, "1,3 / 4096 MiB", "");
+	speak("en");
+	expect(run("status", "--all", NULL), 0, "outbox_bytes_max         4294967296\n", "");
 	fake_agent_stop(&a);
 }
 
@@ -733,6 +783,7 @@ int main(void)
 	    cmocka_unit_test(options_become_part_of_the_report),
 	    cmocka_unit_test(revising_overrules_what_the_file_says),
 	    cmocka_unit_test(the_outbox_is_listed_and_shown),
+	    cmocka_unit_test(status_is_told_in_words_or_in_full),
 	    cmocka_unit_test(the_doctor_says_what_is_wrong_and_what_to_do),
 	    cmocka_unit_test(keys_are_made_and_shown),
 	    cmocka_unit_test(mistakes_on_the_command_line),
