@@ -166,9 +166,3 @@ bool roster_equal(const struct roster *a, const struct roster *b)
 			return false;
 	return true;
 }
-
-const char *roster_state_name(enum roster_state state)
-{
-	static const char *const names[] = {"active", "suspended", "revoked"};
-	return names[state];
-}

@@ -46,6 +46,4 @@ size_t roster_count(const struct roster *r, enum roster_state state);
 /* Whether both say the same. */
 bool roster_equal(const struct roster *a, const struct roster *b);
 
-const char *roster_state_name(enum roster_state state);
-
 #endif

@@ -230,7 +230,8 @@ static void take_in_session(struct session_core *c, struct agent *a, const struc
 	case TRAM__V1__ENVELOPE__BODY_PUBLISH: take_publish(c, a, m, now); break;
 	case TRAM__V1__ENVELOPE__BODY_CHECK: take_check(c, a, m, now); break;
 	case TRAM__V1__ENVELOPE__BODY_HEARTBEAT: take_heartbeat(c, a, m->envelope->heartbeat, now); break;
-	default: take_codebook_request(c, a, now); break;
+	case TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST: take_codebook_request(c, a, now); break;
+	default: count(c->counters, COUNTER_IGNORED_UNEXPECTED); break;
 	}
 }
 

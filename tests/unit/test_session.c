@@ -816,6 +816,31 @@ static void every_drop_has_a_counter(void **state)
 	assert_string_equal(counter_table[COUNTER_REFUSED_OVER_CREDIT].cause, "over_credit");
 }
 
+/* In a live session too: only the five kinds that an agent sends are acted upon, whatever number comes one day. */
+static void other_kinds_are_counted_and_ignored(void **state)
+{
+	struct world *w = *state;
+	static const struct conversation talk = {"open", {OPEN}};
+	uint64_t before;
+	hold(w, &talk);
+	before = w->counters.at[COUNTER_IGNORED_UNEXPECTED];
+	for (int kind = 0; kind < 64; kind++) {
+		Tram__V1__Envelope e = TRAM__V1__ENVELOPE__INIT;
+		struct session_message m = {
+		    .peer = 1, .user = "a", .envelope = &e, .data = (const uint8_t *)"x", .len = 1};
+		struct session_action action;
+		if (kind == TRAM__V1__ENVELOPE__BODY_HELLO || kind == TRAM__V1__ENVELOPE__BODY_PUBLISH ||
+		    kind == TRAM__V1__ENVELOPE__BODY_CHECK || kind == TRAM__V1__ENVELOPE__BODY_HEARTBEAT ||
+		    kind == TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST)
+			continue;
+		e.version = 1;
+		e.body_case = (Tram__V1__Envelope__BodyCase)kind;
+		session_take_message(w->core, &m, w->now);
+		assert_int_equal(w->counters.at[COUNTER_IGNORED_UNEXPECTED], ++before);
+		assert_false(session_next(w->core, &action));
+	}
+}
+
 /* One verdict with far more findings than a message holds: it goes, and says how many are missing. */
 static void a_verdict_too_large_is_cut(void **state)
 {
@@ -877,6 +902,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(conversations_go_as_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_drop_has_a_counter, setup, teardown),
+	    cmocka_unit_test_setup_teardown(other_kinds_are_counted_and_ignored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_verdict_too_large_is_cut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_agents_are_seen, setup, teardown),
 	};
