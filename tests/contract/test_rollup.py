@@ -419,6 +419,16 @@ class RollupTest(unittest.TestCase):
                 self.ask(*question)
             self.assertIn(word, str(refusal.exception))
 
+    def test_a_method_that_no_rollup_knows(self):
+        for by in ("province", "centre"):
+            with self.subTest(provided_by=by), self.db.transaction(force_rollback=True):
+                self.db.execute("INSERT INTO tram.indicator SELECT (jsonb_populate_record(i, jsonb_build_object('indicator',"
+                                " 'odd', 'over_area', 'median', 'dataflow', %s::text))).* FROM tram.indicator i"
+                                " WHERE indicator = 'count_sum'", (f"by_{by}",))
+                with self.assertRaises(psycopg.errors.FeatureNotSupported) as refusal, self.db.transaction():
+                    self.ask("odd", "2024", "nation", None, None)
+                self.assertIn("median", str(refusal.exception))
+
     def test_a_period_before_the_registry_has_no_provinces(self):
         self.assertEqual(self.ask("count_sum", "1990", "nation", None, None), {})
         self.assertEqual(self.ask("national", "1990", "nation", None, None)["VN"]["areas_expected"], 1)

@@ -406,9 +406,19 @@ DECLARE
 BEGIN
   SELECT i.* INTO STRICT v_i FROM tram.indicator i WHERE i.indicator = rollup_at.indicator;
   SELECT max(c.version) INTO v_version FROM tram.catalogue c;
+  CASE v_i.over_area
+    WHEN 'sum', 'ratio_of_sums', 'weighted_mean' THEN
+      SELECT d.provided_by = 'centre' INTO v_own FROM tram.dataflow d WHERE d.dataflow = v_i.dataflow;
+    WHEN 'distinct_union', 'national_only', 'rank_external', 'benchmark_external', 'target' THEN
+      v_own := true;
+    WHEN 'growth_recomputed' THEN
+      v_own := NULL;
+    ELSE
+      RAISE EXCEPTION 'no roll-up knows the method % of indicator %', v_i.over_area, rollup_at.indicator
+        USING ERRCODE = 'feature_not_supported',
+        HINT = 'the schema is older than the catalogue: run tram store migrate';
+  END CASE;
   IF v_i.over_area <> 'growth_recomputed' THEN
-    SELECT d.provided_by = 'centre' OR v_i.over_area NOT IN ('sum', 'ratio_of_sums', 'weighted_mean') INTO v_own
-    FROM tram.dataflow d WHERE d.dataflow = v_i.dataflow;
     RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, v_own, rollup_at.period, rollup_at.level, v_boundary,
                                                   rollup_at.as_of, v_version);
     RETURN;
