@@ -17,12 +17,13 @@ struct rollup_options {
 	const char *period, *level, *boundary, *as_of;
 };
 
+#define BOUNDARY_HELP N_("63 or 34 provinces, or a day (those in force at the period's end)")
+
 static const struct option_row rollup_rows[] = {
     {"period", "PERIOD", OPTION_TEXT, offsetof(struct rollup_options, period),
      N_("2024, 2024-S1, 2024-Q2, 2024-06, …; all that were reported unless given")},
     {"level", "LEVEL", OPTION_TEXT, offsetof(struct rollup_options, level), N_("nation, region or province (nation)")},
-    {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary),
-     N_("63 or 34 provinces, or a day (those in force at the period's end)")},
+    {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary), BOUNDARY_HELP},
     {"as-of", "TIME", OPTION_TEXT, offsetof(struct rollup_options, as_of),
      N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
     CENTRE_ROWS(rollup_options),
@@ -62,6 +63,16 @@ static bool check_period(const char *text, struct err *err)
 		   text);
 }
 
+/* Whether figures can be shown in these units depends on their period: the store says. */
+static bool check_boundary(const char *text, struct err *err)
+{
+	int64_t day;
+
+	return strcmp(text, "63") == 0 || strcmp(text, "34") == 0 ||
+	       (strlen(text) == strlen("2025-07-01") && clock_parse(text, &day)) ||
+	       err_set(err, ERR_USAGE, "--boundary %s: %s", text, _(BOUNDARY_HELP));
+}
+
 static bool read_question(const struct rollup_options *o, const char *indicator, struct rollup_question *ret,
 			  struct err *err)
 {
@@ -70,7 +81,8 @@ static bool read_question(const struct rollup_options *o, const char *indicator,
 					.level = o->level ? o->level : "nation",
 					.boundary = o->boundary,
 					.as_of_us = INT64_MAX};
-	if (!check_level(ret->level, err) || (o->period && !check_period(o->period, err))) {
+	if (!check_level(ret->level, err) || (o->period && !check_period(o->period, err)) ||
+	    (o->boundary && !check_boundary(o->boundary, err))) {
 		return false;
 	}
 	return !o->as_of || clock_parse(o->as_of, &ret->as_of_us) ||

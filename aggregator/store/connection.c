@@ -44,6 +44,7 @@ enum store_result connection_failure(struct store *s, const PGresult *r, struct 
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
 	const char *message = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	const char *detail = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL) : NULL;
+	const char *hint = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_HINT) : NULL;
 	const char *where = r ? PQresultErrorField(r, PG_DIAG_CONTEXT) : NULL;
 	const char *constraint = r ? PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME) : NULL;
 	enum store_result result = sqlstate_result(state, constraint);
@@ -55,8 +56,8 @@ enum store_result connection_failure(struct store *s, const PGresult *r, struct 
 		set_text(err, err_kind_of(result), PQerrorMessage(s->pg));
 		return result;
 	}
-	err_set(err, err_kind_of(result), "PostgreSQL: %s (%s)%s%s%s%s", message, state, detail ? "; " : "",
-		detail ? detail : "", where ? "; " : "", where ? where : "");
+	err_set(err, err_kind_of(result), "PostgreSQL: %s (%s)%s%s%s%s%s%s", message, state, detail ? "; " : "",
+		detail ? detail : "", hint ? "; " : "", hint ? hint : "", where ? "; " : "", where ? where : "");
 	return result;
 }
 

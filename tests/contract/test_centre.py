@@ -175,7 +175,8 @@ class CentreTest(unittest.TestCase):
         for words, status, said in ((("no_such",), 65, "no_such"), (("population", "--period", "2024-13"), 64, "2024-13"),
                                     (("population", "--level", "county"), 64, "county"),
                                     (("population", "--as-of", "yesterday"), 64, "yesterday"),
-                                    (("population", "--period", "2024", "--boundary", "99"), 65, "99"),
+                                    (("population", "--period", "2024", "--boundary", "99"), 64, "63 or 34 provinces, or a day"),
+                                    (("population", "--period", "2026", "--boundary", "63"), 65, "cannot be taken apart"),
                                     (("population", "extra"), 64, "rollup"), (("--nation",), 64, "--nation")):
             with self.subTest(words=words):
                 self.assertIn(said, tram("rollup", *words, status=status))
