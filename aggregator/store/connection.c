@@ -166,6 +166,20 @@ enum store_result connection_rollback(struct store *s, enum store_result result)
 	return PQstatus(s->pg) == CONNECTION_BAD ? STORE_RECONNECT : result;
 }
 
+/* PostgreSQL answers the COMMIT of a failed transaction with success and the tag ROLLBACK: nothing was written then. */
+static enum store_result commit(struct store *s, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = connection_ask(s, "COMMIT", NULL, &r, err);
+
+	if (result == STORE_OK && strcmp(PQcmdStatus(r), "COMMIT") != 0) {
+		err_set(err, ERR_SOFTWARE, _("PostgreSQL rolled the transaction back instead of committing it"));
+		result = STORE_RECONNECT;
+	}
+	PQclear(r);
+	return result;
+}
+
 enum store_result connection_transaction(struct store *s,
 					 enum store_result (*work)(struct store *s, void *context, struct err *err),
 					 void *context, struct err *err)
@@ -176,7 +190,7 @@ enum store_result connection_transaction(struct store *s,
 		result = work(s, context, err);
 	}
 	if (result == STORE_OK) {
-		result = connection_run(s, "COMMIT", err);
+		result = commit(s, err);
 	}
 	return result == STORE_OK ? STORE_OK : connection_rollback(s, result);
 }

@@ -545,6 +545,23 @@ static void test_many_streams_move_at_once(void **state)
 	assert_int_equal(read_stream(writer, AGENT_ONE, &first).verdict_seq, first.verdict_seq + 3);
 }
 
+/* A failure that the work does not report. */
+static enum store_result fail_unseen(struct store *s, void *context, struct err *err)
+{
+	struct err ignored;
+
+	(void)context;
+	(void)err;
+	assert_int_not_equal(connection_run(s, "SELECT 1 / 0", &ignored), STORE_OK);
+	return STORE_OK;
+}
+
+static void test_a_commit_that_rolls_back_is_no_commit(void **state)
+{
+	(void)state;
+	assert_result(STORE_RECONNECT, connection_transaction(writer, fail_unseen, NULL, &contract_err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -563,6 +580,7 @@ int main(void)
 	    TEST(test_a_killed_connection_is_made_anew),
 	    TEST(test_a_lock_is_tried_again),
 	    TEST(test_many_streams_move_at_once),
+	    TEST(test_a_commit_that_rolls_back_is_no_commit),
 	};
 
 	return cmocka_run_group_tests_name("store group", tests, contract_open, contract_close);
