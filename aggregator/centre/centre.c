@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "centre.h"
 
+#include "clock.h"
 #include "lang.h"
 #include "nearest.h"
 #include "settings.h"
@@ -27,6 +28,13 @@ int centre_fail(const struct err *err)
 	fflush(stdout);
 	fprintf(stderr, "tram: %s\n", err->text);
 	return err->kind ? (int)err->kind : EX_SOFTWARE;
+}
+
+void centre_cell_time(struct table *t, bool for_people, int64_t us)
+{
+	char text[CLOCK_TEXT];
+
+	table_cell(t, us == 0 ? NULL : for_people ? clock_text_vn(us, text) : clock_text_rfc3339(us, text));
 }
 
 bool centre_parse(const struct options *spec, int argc, char **argv, struct common_options *values, int *ret_first,

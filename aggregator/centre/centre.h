@@ -10,6 +10,7 @@
 
 #include "options.h"
 #include "store_centre.h"
+#include "table.h"
 
 typedef int centre_command(int argc, char **argv);
 #define COMMAND(id, name, section, help, run) centre_command run;
@@ -42,6 +43,9 @@ struct store *centre_connect(const struct centre_options *options, enum centre_r
 
 /* Prints the error on stderr and returns its exit status. */
 int centre_fail(const struct err *err);
+
+/* A cell with a moment: Viet Nam's time for people, RFC 3339 in UTC for programs, nothing for 0. */
+void centre_cell_time(struct table *t, bool for_people, int64_t us);
 
 /* options_parse(), which prints help and errors itself: true to go on, else *ret_status is the exit status. */
 bool centre_parse(const struct options *spec, int argc, char **argv, struct common_options *values, int *ret_first,

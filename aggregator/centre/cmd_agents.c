@@ -66,9 +66,9 @@ static void show_agent(void *context, const struct agent_row *row)
 	table_cell_coloured(t, active ? "green" : "red", l->for_people ? state_word(row->state) : row->state);
 	table_cell(t, row->providers);
 	table_cell_number(t, row->reports);
-	table_cell(t, row->committed_at);
+	centre_cell_time(t, l->for_people, row->committed_at_us);
 	table_cell(t, fingerprint);
-	table_cell(t, row->changed_at);
+	centre_cell_time(t, l->for_people, row->changed_at_us);
 	table_cell(t, row->changed_by);
 	table_cell(t, row->reason);
 }

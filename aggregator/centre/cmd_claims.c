@@ -100,9 +100,9 @@ static void show_for_programs(struct listing *l, const struct claim_row *row)
 	table_cell_number(l->table, row->figure_no);
 	table_cell(l->table, row->indicator);
 	table_cell(l->table, row->time_period);
-	figures_number(l->table, row->published);
-	figures_number(l->table, row->published_numerator);
-	figures_number(l->table, row->published_denominator);
+	table_cell(l->table, row->published);
+	table_cell(l->table, row->published_numerator);
+	table_cell(l->table, row->published_denominator);
 	table_cell_number(l->table, mult);
 	table_cell(l->table, row->published_qualifier);
 	table_cell(l->table, row->announced_on);

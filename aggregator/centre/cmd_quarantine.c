@@ -70,7 +70,7 @@ static void show_for_people(struct table *t, const struct quarantine_row *row)
 {
 	char *figure = row->value ? display_number(row->value) : display_parts(row->numerator, row->denominator);
 
-	table_cell(t, row->held_at);
+	centre_cell_time(t, true, row->held_at_us);
 	table_cell(t, row->area_name);
 	table_cell(t, row->indicator);
 	table_cell(t, row->time_period);
@@ -85,16 +85,16 @@ static void show_for_people(struct table *t, const struct quarantine_row *row)
 
 static void show_for_programs(struct table *t, const struct quarantine_row *row)
 {
-	table_cell(t, row->held_at);
+	centre_cell_time(t, false, row->held_at_us);
 	table_cell(t, row->area);
 	table_cell(t, row->area_name);
 	table_cell(t, row->indicator);
 	table_cell(t, row->dimensions);
 	table_cell(t, row->time_period);
 	table_cell_number(t, row->revision);
-	figures_number(t, row->value);
-	figures_number(t, row->numerator);
-	figures_number(t, row->denominator);
+	table_cell(t, row->value);
+	table_cell(t, row->numerator);
+	table_cell(t, row->denominator);
 	table_cell(t, row->unit);
 	table_cell(t, row->rules);
 	table_cell(t, row->found);

@@ -48,11 +48,11 @@ struct listing {
 static void show_migration(void *context, const struct migration_state *row)
 {
 	const struct listing *l = context;
-	const struct state *state = &states[row->unknown ? 3 : row->altered ? 2 : row->applied_at ? 0 : 1];
+	const struct state *state = &states[row->unknown ? 3 : row->altered ? 2 : row->applied_at_us ? 0 : 1];
 
 	table_cell_printf(l->table, "%04d", row->version);
 	table_cell(l->table, row->name);
-	table_cell(l->table, row->applied_at);
+	centre_cell_time(l->table, l->for_people, row->applied_at_us);
 	table_cell_coloured(l->table, state->colour, l->for_people ? _(state->word) : state->code);
 }
 

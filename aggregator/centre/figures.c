@@ -14,15 +14,6 @@ void figures_columns(struct table *t)
 	}
 }
 
-void figures_number(struct table *t, const char *digits)
-{
-	if (digits) {
-		table_cell_number(t, digits);
-	} else {
-		table_cell(t, NULL);
-	}
-}
-
 static void count(struct table *t, int n)
 {
 	char digits[16];
@@ -33,19 +24,19 @@ static void count(struct table *t, int n)
 
 void figures_cells(struct table *t, const struct rollup_figure *f)
 {
-	figures_number(t, f->value);
-	figures_number(t, f->numerator);
-	figures_number(t, f->denominator);
+	table_cell(t, f->value);
+	table_cell(t, f->numerator);
+	table_cell(t, f->denominator);
 	table_cell(t, f->method);
 	table_cell(t, f->unit);
 	table_cell(t, f->boundary);
-	figures_number(t, f->catalogue_version);
+	table_cell_number(t, f->catalogue_version);
 	count(t, f->areas_reporting);
 	count(t, f->areas_expected);
-	figures_number(t, f->coverage_weight);
+	table_cell_number(t, f->coverage_weight);
 	table_cell(t, f->finality);
 	table_cell(t, f->obs_status);
 	table_cell(t, f->qualifier);
-	table_cell(t, f->demonstration ? "yes" : "no");
+	table_cell_bool(t, f->demonstration);
 	count(t, f->held);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * figures - the columns of a roll-up as programs read them, for every command that lists roll-ups: the names are those
- * of the view tram.national_rollup.
+ * of the view tram.national_rollup. A figure is a text of digits even in JSON, where a reader may take a number for a
+ * binary one and lose its last digits.
  */
 #ifndef TRAM_FIGURES_H
 #define TRAM_FIGURES_H
@@ -11,8 +12,5 @@
 
 void figures_columns(struct table *t);
 void figures_cells(struct table *t, const struct rollup_figure *figure);
-
-/* A number, or nothing where there is none. */
-void figures_number(struct table *t, const char *digits);
 
 #endif

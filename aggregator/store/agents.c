@@ -8,9 +8,9 @@
 /* ---------------------------------------------------------------- list */
 
 static const char list_sql[] =
-    "SELECT a.agent, k.state, to_char(k.changed_at AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD HH24:MI:SS'),"
+    "SELECT a.agent, k.state, (extract(epoch FROM k.changed_at) * 1000000)::bigint,"
     "       k.changed_by, k.reason, k.curve_public, k.signing_public, coalesce(p.codes, ''), coalesce(s.seq, 0),"
-    "       to_char(s.at AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD HH24:MI:SS')"
+    "       coalesce((extract(epoch FROM s.at) * 1000000)::bigint, 0)"
     " FROM tram.agent a"
     " JOIN LATERAL (SELECT * FROM tram.agent_key k WHERE k.agent_no = a.agent_no ORDER BY k.agent_key_no DESC LIMIT 1) "
     "k"
@@ -26,13 +26,13 @@ static struct agent_row read_agent(const PGresult *r, int row)
 	struct agent_row a = {
 	    .agent = cell_text(r, row, 0),
 	    .state = cell_text(r, row, 1),
-	    .changed_at = cell_text(r, row, 2),
+	    .changed_at_us = cell_int(r, row, 2),
 	    .changed_by = cell_text(r, row, 3),
 	    .reason = cell_text(r, row, 4),
 	    .curve_public = cell_text(r, row, 5),
 	    .providers = cell_text(r, row, 7),
 	    .reports = cell_text(r, row, 8),
-	    .committed_at = cell_text_or_null(r, row, 9),
+	    .committed_at_us = cell_int(r, row, 9),
 	};
 
 	(void)cell_bytes(r, row, 6, a.signing_public, sizeof a.signing_public); /* the column's check has its length */

@@ -24,9 +24,9 @@ static enum store_result ask_applied(struct store *s, PGresult **ret, struct err
 {
 	static const char there[] = "SELECT to_regclass('tram.schema_migration') IS NOT NULL";
 	static const char list[] = "SELECT version, name, encode(digest, 'hex'),"
-				   " to_char(applied_at AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD HH24:MI:SS')"
+				   " (extract(epoch FROM applied_at) * 1000000)::bigint"
 				   " FROM tram.schema_migration ORDER BY version";
-	static const char nothing[] = "SELECT 0, '', '', '' WHERE false";
+	static const char nothing[] = "SELECT 0, '', '', 0 WHERE false";
 	enum store_result result = connection_ask(s, there, NULL, ret, err);
 	bool has;
 
@@ -160,7 +160,7 @@ enum store_result store_migrations(struct store *s, migration_each *each, void *
 
 		if ((int)i < n) {
 			migration_digest(&migrations[i], hex);
-			state.applied_at = cell_text(applied, (int)i, 3);
+			state.applied_at_us = cell_int(applied, (int)i, 3);
 			state.altered = strcmp(cell_text(applied, (int)i, 2), hex) != 0;
 		}
 		each(context, &state);
@@ -168,7 +168,7 @@ enum store_result store_migrations(struct store *s, migration_each *each, void *
 	for (int i = (int)n_migrations; i < n; i++) {
 		each(context, &(struct migration_state){.version = (int)cell_int(applied, i, 0),
 							.name = cell_text(applied, i, 1),
-							.applied_at = cell_text(applied, i, 3),
+							.applied_at_us = cell_int(applied, i, 3),
 							.unknown = true});
 	}
 	PQclear(applied);

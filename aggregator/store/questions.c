@@ -162,7 +162,7 @@ enum store_result store_claims(struct store *s, claim_each *each, void *context,
 
 static const char quarantine_sql[] =
     "SELECT area, area_name, indicator, dimensions, time_period, revision, value, numerator, denominator, unit,"
-    "       to_char(held_at AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD HH24:MI:SS'), provider, agent, seq, line,"
+    "       (extract(epoch FROM held_at) * 1000000)::bigint, provider, agent, seq, line,"
     "       coalesce(rules, ''), coalesce(found, ''), coalesce(expected, ''), coalesce(justification, '')"
     " FROM tram.quarantine ORDER BY held_at, area, indicator, dimensions, time_period, revision";
 
@@ -182,7 +182,7 @@ enum store_result store_quarantine(struct store *s, quarantine_each *each, void 
 						       .numerator = cell_text_or_null(r, i, 7),
 						       .denominator = cell_text_or_null(r, i, 8),
 						       .unit = cell_text(r, i, 9),
-						       .held_at = cell_text(r, i, 10),
+						       .held_at_us = cell_int(r, i, 10),
 						       .provider = cell_text(r, i, 11),
 						       .agent = cell_text(r, i, 12),
 						       .seq = cell_text(r, i, 13),

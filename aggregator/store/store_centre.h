@@ -4,7 +4,8 @@
  * reading figures.
  *
  * Rows are handed to a function of the caller's, one by one, in the order shown; what they point at lives for that call.
- * Figures are text, exactly as PostgreSQL has them, or NULL where there is none. Times are texts in Viet Nam's time.
+ * Figures are text, exactly as PostgreSQL has them, or NULL where there is none. Times are UTC
+ * microseconds.
  */
 #ifndef TRAM_STORE_CENTRE_H
 #define TRAM_STORE_CENTRE_H
@@ -24,9 +25,9 @@ enum store_result store_migrate(struct store *s, size_t *ret_applied, struct err
 struct migration_state {
 	int version;
 	const char *name;
-	const char *applied_at; /* NULL: not yet */
-	bool altered;           /* not the one this program was built with */
-	bool unknown;           /* this program does not have it */
+	int64_t applied_at_us; /* 0: not yet */
+	bool altered;          /* not the one this program was built with */
+	bool unknown;          /* this program does not have it */
 };
 typedef void migration_each(void *context, const struct migration_state *row);
 enum store_result store_migrations(struct store *s, migration_each *each, void *context, struct err *err) MUST_CHECK;
@@ -34,12 +35,13 @@ enum store_result store_migrations(struct store *s, migration_each *each, void *
 /* ---------------------------------------------------------------- roster (admin) */
 
 struct agent_row {
-	const char *agent, *state, *changed_at, *changed_by, *reason;
+	const char *agent, *state, *changed_by, *reason;
 	const char *curve_public;
 	uint8_t signing_public[SIGN_PUBLIC_SIZE];
-	const char *providers;    /* it acts for: codes, by spaces */
-	const char *reports;      /* committed, in all its epochs */
-	const char *committed_at; /* the last one; NULL: none */
+	const char *providers; /* it acts for: codes, by spaces */
+	const char *reports;   /* committed, in all its epochs */
+	int64_t changed_at_us;
+	int64_t committed_at_us; /* the last one; 0: none */
 };
 typedef void agent_each(void *context, const struct agent_row *row);
 enum store_result store_agents(struct store *s, agent_each *each, void *context, struct err *err) MUST_CHECK;
@@ -113,7 +115,8 @@ enum store_result store_claims(struct store *s, claim_each *each, void *context,
 struct quarantine_row {
 	const char *area, *area_name, *indicator, *dimensions, *time_period, *revision;
 	const char *value, *numerator, *denominator, *unit;
-	const char *held_at, *provider, *agent, *seq, *line;
+	int64_t held_at_us;
+	const char *provider, *agent, *seq, *line;
 	const char *rules, *found, *expected, *justification;
 };
 typedef void quarantine_each(void *context, const struct quarantine_row *row);

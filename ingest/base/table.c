@@ -20,10 +20,12 @@ struct column {
 	size_t width;
 };
 
+enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BOOL };
+
 struct cell {
 	char *text; /* NULL: nothing */
 	const char *colour;
-	bool is_number;
+	enum cell_kind kind;
 };
 
 struct table {
@@ -149,6 +151,19 @@ static void print_json_text(FILE *out, const char *text)
 	json_decref(string);
 }
 
+static void print_json_cell(FILE *out, const struct cell *cell)
+{
+	if (!cell->text) {
+		fputs("null", out);
+	} else if (cell->kind == CELL_BOOL) {
+		fputs(strcmp(cell->text, "yes") == 0 ? "true" : "false", out);
+	} else if (cell->kind == CELL_NUMBER && is_json_number(cell->text)) {
+		fputs(cell->text, out);
+	} else {
+		print_json_text(out, cell->text);
+	}
+}
+
 static void print_json_row(struct table *t, const struct cell *row)
 {
 	fputs(t->any_row ? ",\n {" : "\n {", t->out);
@@ -156,13 +171,7 @@ static void print_json_row(struct table *t, const struct cell *row)
 		fputs(i ? ", " : "", t->out);
 		print_json_text(t->out, t->columns[i].key);
 		fputs(": ", t->out);
-		if (!row[i].text) {
-			fputs("null", t->out);
-		} else if (row[i].is_number && is_json_number(row[i].text)) {
-			fputs(row[i].text, t->out);
-		} else {
-			print_json_text(t->out, row[i].text);
-		}
+		print_json_cell(t->out, &row[i]);
 	}
 	fputs("}", t->out);
 }
@@ -288,15 +297,15 @@ void table_flush(struct table *t)
 	fflush(t->out);
 }
 
-static void add_cell(struct table *t, const char *text, const char *colour, bool is_number)
+static void add_cell(struct table *t, const char *text, const char *colour, enum cell_kind kind)
 {
 	assert(t->n_columns > 0 && !t->ended);
 	if (t->n_cells == t->room) {
 		t->room = t->room ? 2 * t->room : t->n_columns;
 		t->cells = xreallocarray(t->cells, t->room, sizeof *t->cells);
 	}
-	t->cells[t->n_cells++] = (struct cell){
-	    .text = text ? clean(text, t->format == TABLE_TEXT) : NULL, .colour = colour, .is_number = is_number};
+	t->cells[t->n_cells++] =
+	    (struct cell){.text = text ? clean(text, t->format == TABLE_TEXT) : NULL, .colour = colour, .kind = kind};
 	if (t->n_cells % t->n_columns == 0 && !row_must_wait(t)) {
 		print_waiting(t);
 	}
@@ -304,12 +313,17 @@ static void add_cell(struct table *t, const char *text, const char *colour, bool
 
 void table_cell(struct table *t, const char *text)
 {
-	add_cell(t, text, NULL, false);
+	add_cell(t, text, NULL, CELL_TEXT);
 }
 
 void table_cell_number(struct table *t, const char *digits)
 {
-	add_cell(t, digits, NULL, true);
+	add_cell(t, digits, NULL, CELL_NUMBER);
+}
+
+void table_cell_bool(struct table *t, bool value)
+{
+	add_cell(t, value ? "yes" : "no", NULL, CELL_BOOL);
 }
 
 void table_cell_printf(struct table *t, const char *format, ...)
@@ -320,7 +334,7 @@ void table_cell_printf(struct table *t, const char *format, ...)
 	va_start(args, format);
 	text = xvasprintf(format, args);
 	va_end(args);
-	add_cell(t, text, NULL, false);
+	add_cell(t, text, NULL, CELL_TEXT);
 	free(text);
 }
 
@@ -332,7 +346,7 @@ void table_cell_coloured(struct table *t, const char *colour, const char *text)
 		code = strcmp(colours[i].name, colour) == 0 ? colours[i].code : code;
 	}
 	assert(code || !colour);
-	add_cell(t, text, code, false);
+	add_cell(t, text, code, CELL_TEXT);
 }
 
 void table_end(struct table *t)

@@ -17,7 +17,8 @@ enum table_align { TABLE_LEFT, TABLE_RIGHT };
 
 struct table;
 
-/* Caller frees with table_free(). JSON is an array of objects whose members are text, number or null. */
+/* Caller frees with table_free(). JSON is an array of objects whose members are text, number, true or false, or
+ * null. */
 struct table *table_new(enum table_format format, FILE *out);
 void table_free(struct table **tp);
 
@@ -28,7 +29,8 @@ void table_column(struct table *t, const char *key, const char *title, enum tabl
  * UTF-8, and control characters in what people read, are shown as U+FFFD. */
 void table_cell(struct table *t, const char *text);
 void table_cell_number(struct table *t,
-		       const char *digits); /* JSON: a number, as written (text if JSON has no such number) */
+		       const char *digits);        /* JSON: a number, as written (text if JSON has no such number) */
+void table_cell_bool(struct table *t, bool value); /* JSON: true or false; else yes or no */
 void table_cell_printf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Same as table_cell, in a terminal colour when out is a terminal: "red", "yellow", "green", "dim", "bold". */
 void table_cell_coloured(struct table *t, const char *colour, const char *text);

@@ -22,6 +22,7 @@ import psycopg
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else ROOT / "build/dev/bin")
+RFC_3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 HELD = "etransaction_law_affected_documents"
 MISSING = {"": 0, "not_applicable": 1, "not_collected": 2, "late": 3, "suppressed": 4, "system_down": 5}
 QUALIFIER = {"": 1, "exact": 1, "at_least": 2, "more_than": 3, "at_most": 4, "nearly": 5, "approx": 6}
@@ -153,13 +154,15 @@ class CentreTest(unittest.TestCase):
 
     def test_rollup(self):
         rows = table("rollup", "psp_registered_accounts")
-        self.assertEqual([(r["time_period"], r["value"]) for r in rows], [("2023-S1", 7700000), ("2024-S1", 16400000)])
+        self.assertEqual([(r["time_period"], r["value"]) for r in rows], [("2023-S1", "7700000"), ("2024-S1", "16400000")])
+        self.assertEqual([r["demonstration"] for r in rows], [True, True])
+        self.assertIs(table("rollup", "population", "--period", "2024")[0]["demonstration"], False)
         regions = table("rollup", "psp_registered_accounts", "--period", "2024-S1", "--level", "region")
-        self.assertEqual((len(regions), sum(r["value"] for r in regions)), (6, 16400000))
+        self.assertEqual((len(regions), sum(int(r["value"]) for r in regions)), (6, 16400000))
         provinces = table("rollup", "population", "--period", "2024", "--level", "province")
-        self.assertEqual((len(provinces), next(r["value"] for r in provinces if r["area"] == "63/46")), (63, 1178600))
+        self.assertEqual((len(provinces), next(r["value"] for r in provinces if r["area"] == "63/46")), (63, "1178600"))
         merged = table("rollup", "population", "--period", "2024", "--level", "province", "--boundary", "34")
-        self.assertEqual((len(merged), sum(r["value"] for r in merged)), (34, sum(r["value"] for r in provinces)))
+        self.assertEqual((len(merged), sum(int(r["value"]) for r in merged)), (34, sum(int(r["value"]) for r in provinces)))
         self.assertEqual([r["value"] for r in table("rollup", "population", "--period", "2024", "--as-of", "2025-01-31")], [None])
         self.assertGreater(len(table("rollup")), 80)
 
@@ -183,7 +186,8 @@ class CentreTest(unittest.TestCase):
 
     def test_quarantine(self):
         (row,) = table("quarantine", "list")
-        self.assertEqual((row["indicator"], row["area"], row["value"], row["provider"]), (HELD, "VN", 139, "C-MIC"))
+        self.assertEqual((row["indicator"], row["area"], row["value"], row["provider"]), (HELD, "VN", "139", "C-MIC"))
+        self.assertRegex(row["held_at"], RFC_3339)
         self.assertIn("139", tram("quarantine", "list"))
 
     def test_csv_has_the_same_columns(self):
@@ -200,6 +204,8 @@ class CentreTest(unittest.TestCase):
         (row,) = table("agents", "list")
         self.assertEqual((row["agent"], row["state"], row["reason"], row["providers"]),
                          ("agent-63-46", "suspended", "máy hỏng", "P63-46"))
+        self.assertRegex(row["changed_at"], RFC_3339)
+        self.assertRegex(tram("agents", "list"), r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
         self.assertIn(row["fingerprint"], tram("agents", "accept", self.folder / "agent-63-46.pub"))
         self.assertEqual(table("agents", "list")[0]["state"], "active")
         self.assertIn("agent-99", tram("agents", "revoke", "agent-99", "--reason", "x", status=65))

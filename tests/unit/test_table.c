@@ -142,6 +142,21 @@ static void numbers_as_written(void **state)
 	}
 }
 
+static void true_and_false(void **state)
+{
+	(void)state;
+	begin(TABLE_JSON);
+	table_cell(t, "yes");
+	table_cell_bool(t, true);
+	table_cell_bool(t, false);
+	expect("[\n {\"area\": \"yes\", \"value\": true, \"note\": false}\n]\n");
+	begin(TABLE_CSV);
+	table_cell(t, "x");
+	table_cell_bool(t, true);
+	table_cell_bool(t, false);
+	expect("area,value,note\nx,yes,no\n");
+}
+
 static void json_survives_bad_bytes(void **state)
 {
 	(void)state;
@@ -204,6 +219,7 @@ int main(void)
 	    cmocka_unit_test(empty_tables),
 	    cmocka_unit_test(json_is_exact),
 	    cmocka_unit_test(numbers_as_written),
+	    cmocka_unit_test(true_and_false),
 	    cmocka_unit_test(json_survives_bad_bytes),
 	    cmocka_unit_test(csv_is_quoted),
 	    cmocka_unit_test(long_lists_are_printed_as_they_come),
