@@ -152,6 +152,24 @@ enum book_area book_area(const struct book *b, const Tram__V1__CodebookProvider 
 	return own && strcmp(own->name_vi, is->name_vi) != 0 ? BOOK_AREA_RENUMBERED : BOOK_AREA_FOREIGN;
 }
 
+/* Days as YYYY-MM-DD sort as texts. */
+void book_area_span(const struct book *b, const Tram__V1__CodebookArea *area, const char **ret_from,
+		    const char **ret_to)
+{
+	*ret_from = area->valid_from;
+	*ret_to = area->valid_to;
+	for (size_t i = 0; b->codebook && i < b->codebook->n_areas; i++) {
+		const Tram__V1__CodebookArea *entry = b->codebook->areas[i];
+
+		if (strcmp(entry->area, area->area) != 0)
+			continue;
+		if (strcmp(entry->valid_from, *ret_from) < 0)
+			*ret_from = entry->valid_from;
+		if (!*entry->valid_to || (**ret_to && strcmp(entry->valid_to, *ret_to) > 0))
+			*ret_to = entry->valid_to;
+	}
+}
+
 const char *book_area_name(const Tram__V1__CodebookArea *area)
 {
 	return lang_is_vi() ? area->name_vi : area->name_en;

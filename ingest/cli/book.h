@@ -45,6 +45,13 @@ enum book_area {
 enum book_area book_area(const struct book *b, const Tram__V1__CodebookProvider *provider, const char *stated,
 			 int32_t date, const Tram__V1__CodebookArea **ret_is, const Tram__V1__CodebookArea **ret_other);
 
+/*
+ * From when to when the area was there, over all its entries: a change of name or of rank begins a new one. The texts
+ * are the codebook's; "" where it has no first or no last day.
+ */
+void book_area_span(const struct book *b, const Tram__V1__CodebookArea *area, const char **ret_from,
+		    const char **ret_to);
+
 /* The name of an area in the process's language. */
 const char *book_area_name(const Tram__V1__CodebookArea *area);
 

@@ -65,6 +65,8 @@ bool check_supplies(struct check *c, enum field_id field)
 		supplied = supplied || c->options.no_agent || book_only_provider(c->book);
 	if (field == FIELD_DATAFLOW)
 		supplied = supplied || c->options.no_agent || book_is_known(c->book);
+	if (field == FIELD_REFERENCE_DATE)
+		supplied = supplied || c->options.withdraw;
 	if (field == FIELD_VALUE)
 		supplied = c->options.withdraw;
 	c->waived[field] = c->waived[field] || !supplied;
@@ -111,6 +113,20 @@ static bool is_withdrawal(const struct check *c, const struct record *record)
 	return c->options.withdraw || action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW;
 }
 
+static struct cell head_cell(const struct check *c, const struct record *record, enum field_id field);
+
+/* Of a withdrawal: the period's last day, or today where it has not ended. NULL: the period cannot be read. */
+static const char *last_day(const struct check *c, const struct record *record)
+{
+	struct cell cell = head_cell(c, record, FIELD_TIME_PERIOD);
+	struct period period;
+	char day[16];
+
+	if (!cell.len || !period_parse(arena_strndup(c->arena, cell.text, cell.len), &period))
+		return NULL;
+	return arena_strdup(c->arena, date_text(period.end < c->today ? period.end : c->today, day));
+}
+
 /* Where neither file nor command line says it, and there is no choice. NULL: there is. */
 static const char *implied(const struct check *c, const struct record *record, enum field_id field)
 {
@@ -123,6 +139,8 @@ static const char *implied(const struct check *c, const struct record *record, e
 		return is_withdrawal(c, record) ? "correction" : "regular";
 	if (field == FIELD_SOFTWARE)
 		return "tram " TRAM_VERSION;
+	if (field == FIELD_REFERENCE_DATE && c->options.withdraw)
+		return last_day(c, record);
 	if (field == FIELD_DATAFLOW && cell.len) {
 		const Tram__V1__CodebookIndicator *indicator =
 		    book_indicator(c->book, arena_strndup(c->arena, cell.text, cell.len));

@@ -110,9 +110,11 @@ static char *area_words(const Tram__V1__CodebookArea *area)
 
 static bool tell_not_valid(const struct job *j, const Tram__V1__CodebookArea *area)
 {
-	char *name = area_words(area);
-	char *valid = *area->valid_to ? xasprintf(_("%s from %s to %s"), name, area->valid_from, area->valid_to)
-				      : xasprintf(_("%s since %s"), name, area->valid_from);
+	const char *from, *to;
+	char *name = area_words(area), *valid;
+
+	book_area_span(j->book, area, &from, &to);
+	valid = *to ? xasprintf(_("%s from %s to %s"), name, from, to) : xasprintf(_("%s since %s"), name, from);
 
 	tell(
 	    j, PROBLEM_AREA_NOT_VALID, FIELD_REF_AREA, &j->record->cells[FIELD_REF_AREA],

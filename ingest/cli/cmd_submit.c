@@ -98,7 +98,9 @@ static const struct options withdraw_spec = {
     "withdraw",
     "[FILE] --reason TEXT [OPTION]...",
     N_("Takes figures back: those of FILE, or those that --indicator and --area name for --period. Values in FILE are\n"
-       "not looked at. The figures stay in the history, marked as withdrawn."),
+       "not looked at. The figures stay in the history, marked as withdrawn. Without --reference-date the period's "
+       "last\n"
+       "day holds, or today where the period has not ended."),
     true,
     false,
     ROWS(withdraw_rows),

@@ -420,6 +420,41 @@ static void withdrawing_by_file_and_by_name(void **state)
 	fake_agent_stop(&a);
 }
 
+static void a_withdrawals_reference_date_is_the_periods_last_day(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"2023-S1", "2023-06-30"}, {"2023-S2", "2023-12-31"}, {"2024-S2", "2024-07-20"}};
+	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true});
+	struct arena *arena = arena_new(1 << 20);
+
+	(void)state;
+	clock_set(INT64_C(1721433600000000), 0); /* 2024-07-20 */
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect(run("withdraw", "--reason", "r", "--indicator", "psp_registered_accounts", "--area", "63/15",
+			   "--period", cases[i][0], NULL),
+		       0, FAKE_TICKET, "");
+		assert_string_equal(handed_in(a, i, arena)->reference_date, cases[i][1]);
+	}
+	expect(run("withdraw", "--reason", "r", "--indicator", "psp_registered_accounts", "--area", "63/15", "--period",
+		   "2024-S3", NULL),
+	       65, "", "--period: error");
+	clock_set(PROVINCE_TODAY, 0);
+	arena_free(&arena);
+	fake_agent_stop(&a);
+}
+
+static void an_area_is_told_with_all_its_days(void **state)
+{
+	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true});
+
+	(void)state;
+	expect(run("submit", file("a.csv", HEAD "2002,2002-12-31,psp_registered_accounts,63/46,5\n"), NULL), 65, "",
+	       "\"63/46\" was no area on 2002-12-31: 63/46 (Hue) from 2008-08-01 to 2025-06-30");
+	expect(run("submit", file("a.csv", HEAD "2002,2002-12-31,psp_registered_accounts,34/15,5\n"), NULL), 65, "",
+	       "34/15 (Lao Cai) since 2025-07-01");
+	fake_agent_stop(&a);
+}
+
 static void options_become_part_of_the_report(void **state)
 {
 	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true, .acts_for_two = true});
@@ -780,6 +815,8 @@ int main(void)
 	    cmocka_unit_test(files_that_cannot_be_read),
 	    cmocka_unit_test(check_keeps_nothing),
 	    cmocka_unit_test(withdrawing_by_file_and_by_name),
+	    cmocka_unit_test(a_withdrawals_reference_date_is_the_periods_last_day),
+	    cmocka_unit_test(an_area_is_told_with_all_its_days),
 	    cmocka_unit_test(options_become_part_of_the_report),
 	    cmocka_unit_test(revising_overrules_what_the_file_says),
 	    cmocka_unit_test(the_outbox_is_listed_and_shown),
