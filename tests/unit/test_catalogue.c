@@ -679,7 +679,7 @@ static void test_frequencies_have_their_own_days(void **state)
 	struct catalogue *c = fine_change("calendars.csv", "decree_09_2019,A", "A,-1,15,0,14", "A,0,1,0,0");
 	const struct dataflow *d = catalogue_dataflow(c, "digital_economy_province");
 	struct period p;
-	int32_t from, to;
+	int32_t from = 0, to = 0;
 
 	(void)state;
 	assert_true(period_parse("2024", &p) && catalogue_period_dates(d, &p, &from, &to));
