@@ -84,12 +84,13 @@ static void the_watchdog_is_fed_in_time(void **state)
 	setenv("WATCHDOG_USEC", "80000", 1);
 	for (int i = 0; i < 100; i++) {
 		daemon_alive();
+		while (
+		    *note()) { /* at once: on a slow machine there are more than the socket holds, and the next one waits */
+			notes++;
+		}
 		usleep(1000);
 	}
 	spent_us = clock_monotonic_us() - begun_us;
-	while (*note()) {
-		notes++;
-	}
 	assert_in_range(notes, 2, spent_us / 20000 + 1); /* a quarter of the interval apart */
 }
 
