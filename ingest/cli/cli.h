@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli - the commands of the program tram: one table (main.c), one function a command.
+ * cli - the commands of the program tram: one table (commands.def), one function a command.
  *
  * A command gets argv from its own name on ("outbox show" counts as one: argv[0]) and returns an exit status of
  * sysexits.h, or what cli_fail() returns.
