@@ -96,7 +96,7 @@ static void print_help(FILE *out)
 	      "  -n, --check        reads settings and keys, says what is wrong with them, and ends\n"
 	      "  -p, --print        prints every setting with its value, default, bounds and meaning, and ends\n"
 	      "      --version      prints the version and ends\n"
-	      "      --help         prints this and ends\n"
+	      "  -h, --help         prints this and ends\n"
 	      "\n"
 	      "SIGTERM finishes what is being committed and ends; SIGHUP reads settings, roster and catalogue again.\n"
 	      "See tram-aggregator(8) and tram-aggregator.conf(5).\n"),

@@ -126,6 +126,32 @@ static int show_group(const char *group, int argc, char **argv)
 	return asked ? EX_OK : EX_USAGE;
 }
 
+/* "catalogue lod" */
+static int tell_unknown_of_group(const char *group, const char *word)
+{
+	struct nearest near = nearest_to(word);
+	size_t len = strlen(group);
+	struct err err;
+
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strncmp(commands[i].name, group, len) == 0 && commands[i].name[len] == ' ') {
+			nearest_try(&near, commands[i].name + len + 1);
+		}
+	}
+	if (near.found) {
+		err_set(&err, ERR_USAGE, _("unknown command \"%s %s\"; did you mean \"tram %s %s\"?"), group, word,
+			group, near.found);
+	} else {
+		err_set(&err, ERR_USAGE, _("unknown command \"%s %s\": tram %s --help lists them"), group, word, group);
+	}
+	return centre_fail(&err);
+}
+
+static int run_group(int argc, char **argv)
+{
+	return argc > 2 && *argv[2] != '-' ? tell_unknown_of_group(argv[1], argv[2]) : show_group(argv[1], argc, argv);
+}
+
 static int tell_unknown(const char *word)
 {
 	struct nearest near = nearest_to(word);
@@ -164,5 +190,5 @@ int centre_run(int argc, char **argv)
 		print_commands(stdout, NULL);
 		return argc < 2 ? EX_USAGE : EX_OK;
 	}
-	return is_group(argv[1]) ? show_group(argv[1], argc, argv) : tell_unknown(argv[1]);
+	return is_group(argv[1]) ? run_group(argc, argv) : tell_unknown(argv[1]);
 }

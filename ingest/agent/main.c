@@ -293,17 +293,20 @@ static const struct option options[] = {
 
 static int help(void)
 {
-	printf(_("tram-agent keeps a province's reports and brings them to the centre.\n"
+	printf(_("Usage: tram-agent [-n | -p | --renew | --renew-all] [-c FILE | FILE]\n"
+		 "The agent of a province: keeps what is handed in and brings it to the centre.\n"
 		 "\n"
-		 "Usage: tram-agent [OPTION] [FILE]\n"
-		 "  -c, --config FILE  settings (%s)\n"
-		 "  -n, --check        check the settings and exit\n"
-		 "  -p, --print        print all settings with their defaults and exit\n"
-		 "      --renew        set an outbox that has forked aside and start a new one with what was not "
-		 "acknowledged\n"
+		 "  -c, --config FILE  settings; %s unless told\n"
+		 "  -n, --check        reads the settings, says what is wrong with them, and ends\n"
+		 "  -p, --print        prints every setting with its value, default, bounds and meaning, and ends\n"
+		 "      --renew        sets an outbox that has forked aside, starts a new one with what was not\n"
+		 "                     acknowledged, and ends\n"
 		 "      --renew-all    the same, with all reports that are kept: for a centre that has lost them\n"
-		 "  -h, --help\n"
-		 "      --version\n"),
+		 "      --version      prints the version and ends\n"
+		 "  -h, --help         prints this and ends\n"
+		 "\n"
+		 "SIGTERM ends it; SIGHUP reads the settings again and tries the centre at once.\n"
+		 "See tram-agent(8) and tram-agent.conf(5).\n"),
 	       AGENT_SETTINGS_FILE);
 	return 0;
 }

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct keys_options {
 	struct common_options common;
@@ -99,6 +101,20 @@ static bool is_public(const char *path)
 	return len > 4 && strcmp(path + len - 4, ".pub") == 0;
 }
 
+/* Whoever only wants the fingerprint needs no right to the secret. */
+static bool is_mine(const char *path, struct err *err)
+{
+	size_t len = strlen(path);
+	bool is_key = len > 4 && strcmp(path + len - 4, ".key") == 0;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_uid == geteuid())
+		return true;
+	return err_set(err, ERR_NOPERM,
+		       _("%s belongs to another user; the .pub file shows the same: tram keys show %.*s.pub"), path,
+		       (int)(is_key ? len - 4 : len), path);
+}
+
 int cmd_keys_show(int argc, char **argv)
 {
 	struct keys_options o = {0};
@@ -113,7 +129,7 @@ int cmd_keys_show(int argc, char **argv)
 	case OPTIONS_GO: break;
 	}
 	ok = (is_public(argv[first]) ? keys_load_public(argv[first], &keys, &err)
-				     : keys_load_secret(argv[first], &keys, &err)) &&
+				     : is_mine(argv[first], &err) && keys_load_secret(argv[first], &keys, &err)) &&
 	     show_keys(&keys, argv[first], o.common.format == TABLE_JSON, &err);
 	keys_wipe(&keys);
 	return ok ? EX_OK : cli_fail(&err);

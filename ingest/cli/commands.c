@@ -168,6 +168,24 @@ static int show_group(const char *group, bool asked)
 	return asked ? EX_OK : EX_USAGE;
 }
 
+/* "catalogue lod" */
+static int tell_unknown_of_group(const char *group, const char *word)
+{
+	struct nearest near = nearest_to(word);
+	size_t len = strlen(group);
+	struct err err;
+
+	for (size_t i = 0; i < n_commands; i++)
+		if (strncmp(commands[i].name, group, len) == 0 && commands[i].name[len] == ' ')
+			nearest_try(&near, commands[i].name + len + 1);
+	if (near.found)
+		err_set(&err, ERR_USAGE, _("unknown command \"%s %s\"; did you mean \"tram %s %s\"?"), group, word,
+			group, near.found);
+	else
+		err_set(&err, ERR_USAGE, _("unknown command \"%s %s\": tram %s --help lists them"), group, word, group);
+	return cli_fail(&err);
+}
+
 static int tell_unknown(const char *word)
 {
 	struct nearest near = nearest_to(word);
@@ -190,9 +208,33 @@ static bool is_one_of(const char *word, const char *const *words, size_t n)
 	return false;
 }
 
+static const char *const help[] = {"--help", "-h", "help"};
+
+/* "help submit" and "submit help" as "submit --help"; a file may be called help, and then it is the file. */
+static void heed_help(int argc, char **argv)
+{
+	static char option[] = "--help";
+
+	if (argc > 2 && strcmp(argv[1], "help") == 0) {
+		memmove(argv + 1, argv + 2, (size_t)(argc - 2) * sizeof *argv);
+		argv[argc - 1] = option;
+	} else if (argc > 2 && argc < 5 && strcmp(argv[argc - 1], "help") == 0 && access("help", F_OK) != 0) {
+		argv[argc - 1] = option;
+	}
+}
+
+static int run_group(int argc, char **argv)
+{
+	bool asked = argc > 2 && is_one_of(argv[2], help, 3);
+
+	if (argc > 2 && *argv[2] != '-' && !asked)
+		return tell_unknown_of_group(argv[1], argv[2]);
+	return show_group(argv[1], asked);
+}
+
 int commands_run(int argc, char **argv)
 {
-	static const char *const help[] = {"--help", "-h", "help"}, *const version[] = {"--version", "-V"};
+	static const char *const version[] = {"--version", "-V"};
 
 	/* --lang may stand before the command; main() has heeded it. */
 	while (argc > 1 && strncmp(argv[1], "--lang", 6) == 0) {
@@ -206,6 +248,7 @@ int commands_run(int argc, char **argv)
 		return print_help(), EX_USAGE;
 	if (is_one_of(argv[1], help, 3) && argc == 2)
 		return print_help();
+	heed_help(argc, argv);
 	if (is_one_of(argv[1], version, 2)) {
 		printf("tram %s\n", TRAM_VERSION);
 		return EX_OK;
@@ -217,6 +260,6 @@ int commands_run(int argc, char **argv)
 			return commands[i].run ? commands[i].run(argc - n, argv + n) : run_centre(argv);
 	}
 	if (is_group(argv[1]))
-		return show_group(argv[1], argc > 2 && is_one_of(argv[2], help, 3));
+		return run_group(argc, argv);
 	return tell_unknown(argv[1]);
 }

@@ -73,6 +73,14 @@ static char *in_words(const char *synopsis)
 	return text;
 }
 
+static char *in_words_of(const char *synopsis, size_t len)
+{
+	char *part = xstrndup(synopsis, len), *words = in_words(part);
+
+	free(part);
+	return words;
+}
+
 static void print_row(const char *name, const char *placeholder, const char *help)
 {
 	char *argument = placeholder ? in_words(placeholder) : NULL;
@@ -101,7 +109,7 @@ static void print_help(const struct options *o, const struct common_options *val
 {
 	char *synopsis = in_words(o->synopsis);
 
-	printf(_("Usage: tram %s %s\n\n%s\n\nOptions:\n"), o->command, synopsis, _(o->about));
+	printf(_("Usage: tram %s%s%s\n\n%s\n\nOptions:\n"), o->command, *synopsis ? " " : "", synopsis, _(o->about));
 	free(synopsis);
 	for (size_t i = 0; i < o->n; i++)
 		print_row(o->rows[i].name, o->rows[i].argument, _(o->rows[i].help));
@@ -264,17 +272,30 @@ static bool set_format(const struct options *o, struct common_options *values, s
 		       o->takes_csv ? "table, json, csv" : "table, json");
 }
 
-static bool check_operands(const struct options *o, int n, struct err *err)
+/* What the n-th word of a synopsis stands for, in the reader's language; caller frees. */
+static char *operand_name(const char *synopsis, size_t n)
 {
-	bool too_few = n<(int)o->operands_min, too_many = n>(int) o->operands_max;
-	char *synopsis = in_words(o->synopsis);
+	for (; n > 0 && strchr(synopsis, ' '); n--)
+		synopsis = strchr(synopsis, ' ') + 1;
+	return in_words_of(synopsis, strcspn(synopsis, " "));
+}
 
-	if (too_few || too_many)
-		err_set(err, ERR_USAGE,
-			too_few ? _("something is missing: tram %s %s") : _("that is too much: tram %s %s"), o->command,
+static bool check_operands(const struct options *o, char **operands, size_t n, struct err *err)
+{
+	char *synopsis, *name;
+
+	if (n >= o->operands_min && n <= o->operands_max)
+		return true;
+	synopsis = in_words(o->synopsis);
+	name = operand_name(o->synopsis, n);
+	if (n < o->operands_min)
+		err_set(err, ERR_USAGE, _("%s is missing: tram %s %s"), name, o->command, synopsis);
+	else
+		err_set(err, ERR_USAGE, _("\"%s\" is too much: tram %s %s"), operands[o->operands_max], o->command,
 			synopsis);
+	free(name);
 	free(synopsis);
-	return !too_few && !too_many;
+	return false;
 }
 
 enum options_result options_parse(const struct options *o, int argc, char **argv, struct common_options *values,
@@ -308,5 +329,5 @@ enum options_result options_parse(const struct options *o, int argc, char **argv
 		}
 	}
 	*ret_first = optind;
-	return ok && check_operands(o, argc - optind, err) ? OPTIONS_GO : OPTIONS_WRONG;
+	return ok && check_operands(o, argv + optind, (size_t)(argc - optind), err) ? OPTIONS_GO : OPTIONS_WRONG;
 }

@@ -666,6 +666,11 @@ static void keys_are_made_and_shown(void **state)
 	speak("vi");
 	expect(run("keys", "show", key, NULL), 0, "tên              agent-63-15\n", "");
 	speak("en");
+	if (geteuid() == 0) { /* only root can give a file away */
+		assert_int_equal(chown(key, 1, 1), 0);
+		expect(run("keys", "show", key, NULL), 77, "", "a.pub\n");
+		assert_int_equal(chown(key, 0, 0), 0);
+	}
 	made = run("keys", "make", "agent-63-15", "--out", key, NULL);
 	assert_int_not_equal(made.status, 0); /* never over an old one */
 	ran_free(&made);
@@ -685,8 +690,17 @@ static void mistakes_on_the_command_line(void **state)
 	expect(run("submit", "-h", NULL), 0, "Usage: tram submit", "");
 	expect(run("outbox", NULL), 64, "", "outbox show");
 	expect(run("outbox", "--help", NULL), 0, "outbox show", "");
-	expect(run("submit", NULL), 64, "", "FILE");
-	expect(run("submit", "a", "b", NULL), 64, "", "too much");
+	expect(run("help", "submit", NULL), 0, "Usage: tram submit", "");
+	expect(run("submit", "help", NULL), 0, "Usage: tram submit", "");
+	expect(run("help", "outbox", "list", NULL), 0, "Usage: tram outbox list", "");
+	expect(run("outbox", "help", NULL), 0, "outbox show", "");
+	expect(run("outbox", "lst", NULL), 64, "",
+	       "unknown command \"outbox lst\"; did you mean \"tram outbox list\"?");
+	expect(run("keys", "qqqqqq", NULL), 64, "", "tram keys --help lists them");
+	expect(run("submit", NULL), 64, "", "tram: FILE is missing: tram submit FILE");
+	expect(run("outbox", "show", NULL), 64, "", "tram: NUMBER is missing");
+	expect(run("submit", "a", "b", NULL), 64, "", "\"b\" is too much: tram submit FILE");
+	expect(run("status", "--wait", NULL), 64, "", "unknown option --wait");
 	expect(run("submit", "a.csv", "--perod", "2024", NULL), 64, "", "did you mean --period?");
 	expect(run("submit", "a.csv", "--period", NULL), 64, "", "--period needs an argument");
 	expect(run("submit", "a.csv", "--dry-run=yes", NULL), 64, "", "--dry-run takes no argument");
