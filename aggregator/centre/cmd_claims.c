@@ -12,6 +12,7 @@
 
 /* As diff(1) ends: 1 says that there are differences, and nothing went wrong. */
 #define EXIT_DIFFERENT 1
+#define NAME_COLUMNS   44
 
 struct claims_options {
 	struct centre_options centre;
@@ -139,15 +140,17 @@ static void show_for_people(struct listing *l, const struct claim_row *row, cons
 {
 	char *published = published_text(row), *rolled_up = rolled_up_text(row);
 	char *coverage = display_coverage(&row->figure), *remarks = display_remarks(&row->figure);
+	char *name = display_name(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
 
 	table_cell(l->table, row->figure_no);
-	table_cell(l->table, lang_is_vi() ? row->name_vi : row->name_en);
+	table_cell(l->table, name);
 	table_cell(l->table, row->time_period);
 	table_cell(l->table, published);
 	table_cell_coloured(l->table, "bold", rolled_up);
 	table_cell(l->table, coverage);
 	table_cell_coloured(l->table, a->colour, _(a->word));
 	table_cell_coloured(l->table, "dim", remarks);
+	free(name);
 	free(published);
 	free(rolled_up);
 	free(coverage);

@@ -3,6 +3,7 @@
 
 #include "lang.h"
 #include "mem.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,5 +190,29 @@ char *display_remarks(const struct rollup_figure *f)
 	if (f->demonstration) {
 		out = add_remark(out, xstrdup(_("demonstration")));
 	}
+	return out;
+}
+
+/* ---------------------------------------------------------------- names */
+
+char *display_name(const char *name, size_t columns)
+{
+	char *cut = xstrdup(name), *out;
+	size_t len = strlen(cut);
+
+	if (text_columns(cut) <= columns) {
+		return cut;
+	}
+	while (len > 0 && text_columns(cut) >= columns) {
+		do {
+			len--;
+		} while (len > 0 && (cut[len] & 0xC0) == 0x80);
+		cut[len] = '\0';
+	}
+	while (len > 0 && cut[len - 1] == ' ') {
+		cut[--len] = '\0';
+	}
+	out = xasprintf("%s…", cut);
+	free(cut);
 	return out;
 }
