@@ -291,6 +291,8 @@ static void serve_monitor(struct post *p)
 {
 	void *watched = p->monitor;
 	for (enum road_event event; (event = road_monitor_next(p->monitor)) != ROAD_EVENT_NONE;) {
+		if (event == ROAD_EVENT_READY)
+			road_settle(p->socket);
 		courier_link(&p->courier, event, now(), &p->actions);
 		carry_out_all(p);
 		if (p->failed || p->monitor != watched)

@@ -469,6 +469,12 @@ size_t road_feed_drain(void *feed_socket)
 	return n;
 }
 
+void road_settle(void *agent_socket)
+{
+	zmq_pollitem_t item = {.socket = agent_socket, .events = ZMQ_POLLOUT};
+	zmq_poll(&item, 1, ROAD_SETTLE_MS);
+}
+
 bool road_wait(void *socket, int64_t timeout_ms)
 {
 	zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};

@@ -130,4 +130,11 @@ void *road_monitor_open(void *context, void *agent_socket, struct err *err) MUST
 void road_monitor_close(void **monitorp, void *agent_socket);
 enum road_event road_monitor_next(void *monitor);
 
+/*
+ * After ROAD_EVENT_READY, before the first message: the monitor may tell of a connection a moment before the socket has it.
+ * Waits until it has, at most ROAD_SETTLE_MS.
+ */
+#define ROAD_SETTLE_MS 200
+void road_settle(void *agent_socket);
+
 #endif

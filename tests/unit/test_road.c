@@ -166,6 +166,7 @@ static void test_sent_at_once(void **state)
 			if (zmq_poll(&(zmq_pollitem_t){.socket = s->zap, .events = ZMQ_POLLIN}, 1, 0) > 0)
 				answer_zap(s);
 		}
+		road_settle(s->agent);
 		assert_int_equal(road_send(s->agent, "hello", 5), ROAD_OK);
 		road_monitor_close(&s->monitor, s->agent);
 		road_close(&s->agent);
