@@ -77,10 +77,11 @@ def test_refuses_a_schema_it_does_not_know(fleet, version):
 
 
 def agent_as_nobody(fleet, **settings):
-    """Rights mean nothing to root: run the agent as another user."""
+    """Rights mean nothing to root: run the agent as another user, who may not be able to read this clone."""
     centre = fleet.centre(start=False)
     agent = fleet.agent(centre, start=False, **settings)
     if os.getuid() == 0:
+        agent.daemon.command[0] = shutil.copy(BIN / "tram-agent", agent.folder)
         for path in [agent.folder, *agent.folder.iterdir()]:
             shutil.chown(path, "nobody")
         agent.daemon.user = "nobody"
