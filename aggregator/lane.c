@@ -335,7 +335,7 @@ static enum added add_publish(struct lane *l, struct intake *in, struct pending 
 	const struct job *job = p->jobs[i];
 	struct lane_stream *s = *stream_slot(l, job->agent);
 	const struct publish_limits limits = {.batch_bytes = l->settings.batch_bytes,
-					      .batch_reports = LIMIT_BATCH_REPORTS};
+					      .batch_reports = l->settings.batch_reports};
 	Tram__V1__Envelope *e = codec_envelope(l->arena, job->data, job->len, err);
 	if (!e && in->n_reports > 0)
 		return ADDED_SOME; /* this one again with an empty arena */

@@ -92,7 +92,7 @@ struct lane_settings {
 	int64_t
 	    group_rows; /* observations in one transaction, at most; a group is what waits when the last one is done */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
-	uint32_t observations;
+	uint32_t observations, batch_reports;
 	bool judge; /* false: bench only, everything accepted */
 };
 

@@ -58,6 +58,7 @@ static struct lane_settings lane_settings_of(const struct settings *s)
 	    .batch_bytes = (uint64_t)s->batch_bytes,
 	    .arena_bytes = (uint64_t)s->lane_arena,
 	    .observations = (uint32_t)s->observations,
+	    .batch_reports = (uint32_t)s->batch_reports,
 	    .judge = s->judge,
 	};
 }

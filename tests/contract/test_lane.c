@@ -48,6 +48,7 @@ static struct bench bench_open_with(size_t arena)
 					       .batch_bytes = LIMIT_BATCH_BYTES,
 					       .arena_bytes = arena,
 					       .observations = LIMIT_OBSERVATIONS,
+					       .batch_reports = 8,
 					       .judge = true};
 	struct bench b = {.jobs = handoff_new(64), .results = handoff_new(64)};
 
@@ -568,6 +569,29 @@ static void is_fenced_by_the_watermark(void **state)
 	bench_close(&two);
 }
 
+/* The setting holds for those who do not keep to what SUBSCRIBE told them. */
+static void refuses_a_batch_of_too_many_reports(void **state)
+{
+	struct bench b = bench_open();
+	struct result *r;
+
+	(void)state;
+	province_start(&hue);
+	for (int i = 0; i < 9; i++) {
+		append_report(&hue, "2024", 1178600, "");
+	}
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 9);
+	r = next_result(&b);
+	assert_int_equal(r->kind, RESULT_REFUSE);
+	assert_int_equal(r->refusal, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE);
+	result_free(&r);
+	publish(&b, &hue, 1, 8);
+	committed_through(&b, &hue, 8, "55555555");
+	bench_close(&b);
+}
+
 static void names_a_fork(void **state)
 {
 	struct bench b = bench_open();
@@ -605,6 +629,7 @@ int main(void)
 	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
 	    cmocka_unit_test(survives_a_lost_connection),
 	    cmocka_unit_test(is_fenced_by_the_watermark),
+	    cmocka_unit_test(refuses_a_batch_of_too_many_reports),
 	    cmocka_unit_test(names_a_fork),
 	};
 
