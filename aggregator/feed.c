@@ -2,6 +2,7 @@
 #include "feed.h"
 
 #include "codec.h"
+#include "fault.h"
 #include "mem.h"
 
 #include <assert.h>
@@ -84,6 +85,7 @@ void feed_publish(struct feed *f, Tram__V1__Event *event)
 	road_feed_send(f->socket, event_topic(event, topic), data, len);
 	free(data);
 	count(f->counters, COUNTER_EVENTS_PUBLISHED);
+	FAULT_POINT(G9_FEED_PUBLISHED);
 }
 
 void feed_skip(struct feed *f, size_t n)

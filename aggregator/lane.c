@@ -3,6 +3,7 @@
 
 #include "announce.h"
 #include "clock.h"
+#include "fault.h"
 #include "intake.h"
 #include "mem.h"
 #include "publish.h"
@@ -272,6 +273,7 @@ static void serve_hello(struct lane *l, const struct job *job)
 	}
 	struct lane_stream *s = stream_make(l, job->agent);
 	take_hello(s, e->hello);
+	FAULT_POINT(G11_BEFORE_WATERMARK);
 	for (enum store_result result; (result = read_watermark(l, s, &err)) != STORE_OK;)
 		if (!recover(l, result, &err))
 			return;
@@ -351,6 +353,7 @@ static enum added add_publish(struct lane *l, struct intake *in, struct pending 
 		return ADDED_SOME;
 	if (publish.refusal)
 		return refuse_publish(l, p, i, publish.refusal, "");
+	FAULT_POINT(G2_BATCH_OPENED);
 	return add_entries(l, in, p, s, &publish, job);
 }
 

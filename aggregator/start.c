@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "codebook.h"
 #include "daemon.h"
+#include "fault.h"
 #include "lang.h"
 #include "mem.h"
 
@@ -207,6 +208,7 @@ void aggregator_drain(struct aggregator *a, const char *reason)
 	a->drain_until_us = clock_monotonic_us() + a->settings.drain;
 	session_stop(a->sessions);
 	lanes_stop(a->lanes);
+	FAULT_POINT(G10_DRAINING);
 }
 
 /* False: not all have stopped. What they have is not acknowledged, so the agents send it again. */

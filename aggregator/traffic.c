@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "codebook.h"
 #include "daemon.h"
+#include "fault.h"
 #include "lang.h"
 #include "mem.h"
 
@@ -193,6 +194,7 @@ static void take_result(struct aggregator *a, unsigned lane, const struct result
 	carry_out(a);
 	if (r->kind != RESULT_COMMITTED)
 		return;
+	FAULT_POINT(G8_ANSWERED);
 	count_committed(a, r);
 	for (size_t i = 0; i < r->n_events; i++)
 		feed_publish(a->feed, r->events[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
 #include "copy.h"
+#include "fault.h"
 #include "lang.h"
 #include "mem.h"
 #include "migrate.h"
@@ -166,11 +167,26 @@ enum store_result connection_rollback(struct store *s, enum store_result result)
 	return PQstatus(s->pg) == CONNECTION_BAD ? STORE_RECONNECT : result;
 }
 
+/* As PQexec() does it: NULL, or a failure, when it could not be sent or its answer never came. */
+static PGresult *send_commit(struct store *s)
+{
+	PGresult *last = NULL;
+
+	if (!PQsendQuery(s->pg, "COMMIT")) {
+		return NULL;
+	}
+	FAULT_POINT(G6_COMMIT_SENT);
+	for (PGresult *r; (r = PQgetResult(s->pg)) != NULL; last = r) {
+		PQclear(last);
+	}
+	return last;
+}
+
 /* PostgreSQL answers the COMMIT of a failed transaction with success and the tag ROLLBACK: nothing was written then. */
 static enum store_result commit(struct store *s, struct err *err)
 {
 	PGresult *r;
-	enum store_result result = connection_ask(s, "COMMIT", NULL, &r, err);
+	enum store_result result = answer(s, send_commit(s), &r, err);
 
 	if (result == STORE_OK && strcmp(PQcmdStatus(r), "COMMIT") != 0) {
 		err_set(err, ERR_SOFTWARE, _("PostgreSQL rolled the transaction back instead of committing it"));

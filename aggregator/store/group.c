@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
 #include "copy.h"
+#include "fault.h"
 #include "lang.h"
 #include "letters.h"
 #include "mem.h"
@@ -441,8 +442,13 @@ static enum store_result write_group(struct store *s, void *context, struct err 
 	if (result == STORE_OK && g->n_moves > 0) {
 		result = write_verdict_seqs(s, g->moves, g->n_moves, err);
 	}
+	FAULT_POINT(G4_WATERMARKS_MOVED);
 	for (size_t i = 0; result == STORE_OK && i < sizeof parts / sizeof *parts; i++) {
 		result = write_part(s, &parts[i], g, err);
+		FAULT_POINT(G4_TABLE_WRITTEN);
+	}
+	if (result == STORE_OK) {
+		FAULT_POINT(G5_BEFORE_COMMIT);
 	}
 	return result;
 }
@@ -452,5 +458,11 @@ enum store_result store_commit(struct store *s, struct group *g, struct err *err
 	if (g->n_observations > 0) { /* else there may be no array at all */
 		qsort(g->observations, g->n_observations, sizeof *g->observations, by_area_and_key);
 	}
-	return connection_transaction(s, write_group, g, err);
+	FAULT_POINT(G3_BEFORE_BEGIN);
+	enum store_result result = connection_transaction(s, write_group, g, err);
+
+	if (result == STORE_OK) {
+		FAULT_POINT(G7_COMMITTED);
+	}
+	return result;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate.h"
+#include "fault.h"
 #include "lang.h"
 #include "store_centre.h"
 #include "text.h"
@@ -107,7 +108,9 @@ static enum store_result apply(struct store *s, void *context, struct err *err)
 	snprintf(note, sizeof note,
 		 "INSERT INTO tram.schema_migration (version, name, digest) VALUES (%d, '%s', '\\x%s')", m->version,
 		 m->name, hex);
-	return connection_run(s, note, err);
+	result = connection_run(s, note, err);
+	FAULT_POINT(G12_DURING_MIGRATION);
+	return result;
 }
 
 static enum store_result apply_missing(struct store *s, size_t *ret_applied, struct err *err)

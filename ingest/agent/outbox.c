@@ -2,6 +2,7 @@
 #include "outbox.h"
 
 #include "clock.h"
+#include "fault.h"
 #include "fsx.h"
 #include "lang.h"
 #include "mem.h"
@@ -576,7 +577,9 @@ struct outbox *outbox_open_after(const char *dir, const char *file, const char *
 	struct outbox *ob = xcalloc(1, sizeof *ob);
 	ob->dir = xstrdup(dir);
 	ob->path = fsx_join(dir, file);
-	if (!open_file(ob, err) || !migrate(ob, err) || !load(ob, &birth, err) || !note_boot(ob, boot, err)) {
+	bool opened = open_file(ob, err) && migrate(ob, err);
+	FAULT_POINT(A9_DURING_RECOVERY);
+	if (!opened || !load(ob, &birth, err) || !note_boot(ob, boot, err)) {
 		outbox_close(&ob);
 		return NULL;
 	}
@@ -715,6 +718,7 @@ static bool put_report(struct outbox *ob, const void *data, size_t len, const st
 bool outbox_add(struct outbox *ob, const void *data, size_t len, const struct outbox_summary *summary, struct err *err)
 {
 	assert(ob->handing_in);
+	FAULT_POINT(A1_BEFORE_INSERT);
 	if (!put_report(ob, data, len, summary, err)) {
 		outbox_rollback(ob);
 		return false;
@@ -740,8 +744,10 @@ bool outbox_commit(struct outbox *ob, struct outbox_ticket *ret, struct err *err
 	uint64_t first = ob->state.last_appended + 1, last = ob->next_seq - 1;
 	assert(ob->handing_in && last >= first);
 	ob->handing_in = false;
+	FAULT_POINT(A2_BEFORE_SYNC);
 	if (!end(ob, end_ticket(ob, first, last, err), err))
 		return false;
+	FAULT_POINT(A3_BEFORE_TICKET);
 	ob->state.last_appended = last;
 	ob->state.last_chain = ob->chain;
 	*ret = (struct outbox_ticket){.first_seq = first, .last_seq = last, .observations = ob->observations};
@@ -1178,6 +1184,7 @@ static bool trim_through(struct outbox *ob, uint64_t through, int64_t before_us,
 	bool fine = run_number(ob, SQL_TRIM_REPORTS, through, err) && run_number(ob, SQL_TRIM_TICKETS, through, err) &&
 		    run_number(ob, SQL_TRIM_ACKS, through, err) && trim_verdicts(ob, through, before_us, err) &&
 		    trim_meta(ob, through, &chain, err);
+	FAULT_POINT(A8_DURING_TRIM);
 	if (!end(ob, fine, err))
 		return false;
 	ob->state.trimmed = through;
@@ -1219,6 +1226,7 @@ bool outbox_rest(struct outbox *ob, struct err *err)
 {
 	if (!whole(ob, err))
 		return false;
+	FAULT_POINT(A8_BEFORE_CHECKPOINT);
 	int rc = sqlite3_wal_checkpoint_v2(ob->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	return rc == SQLITE_OK || fail(ob, rc, err);
 }

@@ -2,6 +2,7 @@
 #include "post.h"
 
 #include "clock.h"
+#include "fault.h"
 #include "lang.h"
 #include "mem.h"
 
@@ -211,14 +212,30 @@ static bool store_verdicts(struct post *p, const struct courier_action *action, 
 						  .seq = action->verdicts[i].seq,
 						  .body = action->verdicts[i].body,
 						  .len = action->verdicts[i].len};
+	FAULT_POINT(A6_BEFORE_VERDICTS_STORED);
 	bool fine = outbox_put_verdicts(p->outbox, rows, action->n, clock_wall_us(), err);
+	if (fine)
+		FAULT_POINT(A7_AFTER_VERDICTS_STORED);
 	free(rows);
+	return fine;
+}
+
+static bool store_acknowledgement(struct post *p, const struct courier_action *action, struct err *err)
+{
+	FAULT_POINT(A6_BEFORE_ACK_STORED);
+	bool fine = outbox_put_acknowledgement(p->outbox, &action->ack, clock_wall_us(), err);
+	if (fine)
+		FAULT_POINT(A7_AFTER_ACK_STORED);
 	return fine;
 }
 
 static void send_out(struct post *p, const struct courier_action *action)
 {
+	if (action->first_seq)
+		FAULT_POINT(A4_BEFORE_SEND);
 	bool sent = p->socket && road_send(p->socket, action->data, action->len) == ROAD_OK;
+	if (sent && action->first_seq)
+		FAULT_POINT(A5_AFTER_SEND);
 	if (!sent && action->first_seq)
 		courier_unsent(&p->courier, action->first_seq, now());
 }
@@ -234,7 +251,7 @@ static bool carry_out(struct post *p, const struct courier_action *action, struc
 {
 	switch (action->kind) {
 	case COURIER_SEND: send_out(p, action); return true;
-	case COURIER_STORE_ACK: return outbox_put_acknowledgement(p->outbox, &action->ack, clock_wall_us(), err);
+	case COURIER_STORE_ACK: return store_acknowledgement(p, action, err);
 	case COURIER_STORE_VERDICTS: return store_verdicts(p, action, err);
 	case COURIER_REWIND_VERDICTS: return outbox_rewind_verdicts(p->outbox, action->cursor, err);
 	case COURIER_STORE_CODEBOOK:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "renew.h"
 
+#include "fault.h"
 #include "fsx.h"
 #include "lang.h"
 #include "mem.h"
@@ -76,6 +77,7 @@ static bool exchange(const char *dir, const char *old_path, const char *new_path
 		return err_set_errno(err, ERR_CANTCREAT, "%s", aside);
 	if (!sync_folder(dir, err))
 		return false;
+	FAULT_POINT(A10_RENEWAL_SET_ASIDE);
 	if (rename(new_path, old_path) != 0)
 		return err_set_errno(err, ERR_CANTCREAT, "%s", old_path);
 	return sync_folder(dir, err);
@@ -129,6 +131,7 @@ bool renew(const char *dir, const char *agent, bool all, struct renewal *ret, st
 	}
 	/* Only a closed file has nothing left in its log; the lock goes with it, and nobody was to be running. */
 	outbox_close(&from);
+	FAULT_POINT(A10_RENEWAL_FILLED);
 	fine = fine && exchange(dir, old_path, new_path, aside, err);
 	ret->set_aside = fine ? aside : NULL;
 	if (!fine)

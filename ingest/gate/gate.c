@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate.h"
 
+#include "fault.h"
 #include "mem.h"
 
 #include <sodium.h>
@@ -48,6 +49,7 @@ static void take(struct gate *g, struct session_core *c, struct session_time now
 {
 	struct err err;
 	const struct road_message *m = &g->message;
+	FAULT_POINT(G1_FRAME_RECEIVED);
 	arena_reset(g->arena);
 	count(g->counters, COUNTER_ENVELOPES);
 	count_by(g->counters, COUNTER_BYTES, m->len);
