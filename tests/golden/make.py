@@ -174,21 +174,31 @@ def codebook():
                                        dataflows=["payments_province"])])
 
 
+def hello(**more):
+    return pb.Hello(
+        agent=AGENT, epoch=EPOCH, first_kept=4000, last_appended=FIRST_SEQ + 1, last_chain=CHAIN,
+        previous_epoch=OLD_EPOCH, previous_chain=blake2b(b"the chain at 17"), boot_nonce=bytes(range(100, 116)),
+        verdict_cursor=899, catalogue_version=2, schema=1, software="make.py 1",
+        signing_key=bytes(AGENT_KEY.verify_key), **more)
+
+
+def subscribe(position, credit, **more):
+    return pb.Subscribe(
+        session=SESSION, resume_after=position, credit=credit,
+        limits=pb.Limits(message_bytes=4194304, report_bytes=1048576, observations=10000, batch_bytes=8388608,
+                         batch_reports=1000, heartbeat_ms=5000),
+        catalogue_version=3, at_us=HANDED_IN, topics=["63/46"], verdict_cursor=899, **more)
+
+
 def messages():
     credit = pb.Credit(bytes=4194304, batches=16)
     position = pb.Position(epoch=EPOCH, seq=FIRST_SEQ - 1, chain=PREV_CHAIN)
     yield "report", full_report()
     yield "batch", batch()
-    yield "hello", envelope(hello=pb.Hello(
-        agent=AGENT, epoch=EPOCH, first_kept=4000, last_appended=FIRST_SEQ + 1, last_chain=CHAIN,
-        previous_epoch=OLD_EPOCH, previous_chain=blake2b(b"the chain at 17"), boot_nonce=bytes(range(100, 116)),
-        verdict_cursor=899, catalogue_version=2, schema=1, software="make.py 1",
-        signing_key=bytes(AGENT_KEY.verify_key)))
-    yield "subscribe", envelope(subscribe=pb.Subscribe(
-        session=SESSION, resume_after=position, credit=credit,
-        limits=pb.Limits(message_bytes=4194304, report_bytes=1048576, observations=10000, batch_bytes=8388608,
-                         batch_reports=1000, heartbeat_ms=5000),
-        catalogue_version=3, at_us=HANDED_IN, topics=["63/46"], verdict_cursor=899))
+    yield "hello", envelope(hello=hello())
+    yield "hello_2", envelope(hello=hello(verdict_known_at_us=COMMITTED))
+    yield "subscribe", envelope(subscribe=subscribe(position, credit))
+    yield "subscribe_2", envelope(subscribe=subscribe(position, credit, verdicts_differ=True))
     yield "publish", envelope(publish=publish())
     yield "publish_zstd", envelope(publish=publish(pb.CODEC_ZSTD))
     yield "ack", envelope(ack=pb.Ack(
