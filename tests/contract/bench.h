@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench - a lane between its two queues, and provinces that say HELLO and PUBLISH to it, for the contract tests of lanes.
+ *
+ * Whatever does not go as it must fails the test.
+ */
+#ifndef TRAM_BENCH_H
+#define TRAM_BENCH_H
+
+#include "contract.h"
+#include "lane.h"
+
+#define REPORTS_MAX 12
+
+/* An agent as the lane sees it: keys, a stream of reports and its chain; chain[n] is at seq n. */
+struct province {
+	const char *agent, *provider, *area;
+	uint8_t public_key[SIGN_PUBLIC_SIZE], secret[SIGN_SECRET_SIZE];
+	struct epoch epoch;
+	uint8_t *reports[REPORTS_MAX + 1];
+	size_t lens[REPORTS_MAX + 1];
+	struct digest chain[REPORTS_MAX + 1];
+	uint64_t last;
+	bool has_keys;
+};
+
+/* A running lane with its two queues. */
+struct bench {
+	struct handoff *jobs, *results;
+	struct lane *lane;
+};
+
+/* ---------------------------------------------------------------- a lane */
+
+struct bench bench_open(void);
+struct bench bench_open_with(size_t arena);
+void bench_close(struct bench *b);
+
+/* The next result that is not about the store's coming and going; the caller's. */
+struct result *next_result(struct bench *b);
+
+/* ---------------------------------------------------------------- a province */
+
+/* A new outbox: another epoch, no reports. The first one makes keys too. */
+void province_start(struct province *p);
+
+/* Makes keys and puts them on the roster. */
+void province_take_keys(struct province *p);
+
+/* Takes bytes into the stream; they are the province's from now on. */
+void append(struct province *p, uint8_t *bytes, size_t len);
+
+/* A report of one figure: the area's population in a year. */
+void append_report(struct province *p, const char *year, int64_t population, const char *comment);
+
+void say_hello(struct bench *b, struct province *p);
+struct job *new_publish(const struct province *p, uint64_t first, uint64_t last);
+void publish(struct bench *b, const struct province *p, uint64_t first, uint64_t last);
+
+/* ---------------------------------------------------------------- what is expected */
+
+/* Takes the SUBSCRIBE; the watermark it states. */
+uint64_t subscribed_at(struct bench *b);
+
+/* Takes COMMITTED results until the stream stands at seq; the verdicts' first outcomes ('-' for none) are as stated. */
+void committed_through(struct bench *b, const struct province *p, uint64_t seq, const char *outcomes);
+
+/* What the store has of the stream, by rows, and a verdict for every report. */
+void assert_stored(const struct province *p, const char *reports, const char *observations, const char *poison);
+
+#endif
