@@ -6,9 +6,10 @@ import tempfile
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "fault")]
 
-from tramtest import ROOT, Agent, Centre, Postgres, Road  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from tramtest import ROOT, Agent, Centre, Postgres  # noqa: E402
 
 
 def pytest_configure(config):
@@ -81,7 +82,7 @@ class Fleet:
 
     def __exit__(self, *_):
         for member in reversed(self.members):
-            member.close() if isinstance(member, Road) else member.daemon.discard()
+            member.close() if isinstance(member, Proxy) else member.daemon.discard()
 
     def centre(self, name="centre", start=True, **settings):
         centre = Centre(self.folder / name, self.postgres, self.postgres.make_database(self.template), **settings)
@@ -94,7 +95,7 @@ class Fleet:
         return agent.start() if start else agent
 
     def road(self, centre):
-        road = Road(centre.port)
+        road = Proxy(centre.port)
         self.members.append(road)
         return road
 

@@ -117,7 +117,7 @@ def test_road_that_holds_what_passes(fleet):
     agent = fleet.agent(centre, port=road.port)
     agent.submit(monthly(1))
     agent.wait_for_verdicts(1)
-    road.hold()
+    road.set(flow="hold")
     agent.submit(monthly(2))
     road.cut()
     road.mend()

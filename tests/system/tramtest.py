@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What the system tests are made of: a real PostgreSQL, the real aggregator, real agents, and a road between them that can
-be cut. Nothing here sleeps for a fixed time: wait_until() waits for a condition.
+What the system tests are made of: a real PostgreSQL, the real aggregator, real agents. The road between them that can be
+cut is tests/fault/proxy.py. Nothing here sleeps for a fixed time: wait_until() waits for a condition.
 """
 
 import contextlib
@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 
 import psycopg
@@ -316,74 +315,6 @@ class Agent:
             return enough and all(row["state"] == "judged" for row in rows)
         wait_until(judged, f"the verdicts of {self.name}")
         return self.verdicts()
-
-
-class Road:
-    """A TCP relay in front of the centre: it can be cut, and it can hold what passes."""
-
-    def __init__(self, port):
-        self.to_port = port
-        self.pairs = []
-        self.open = threading.Event()
-        self.open.set()
-        self.flowing = threading.Event()
-        self.flowing.set()
-        self.lock = threading.Lock()
-        self.passed = 0  # bytes towards the centre
-        self.listener = socket.create_server(("127.0.0.1", free_port()))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            if not self.open.is_set():
-                near.close()
-                continue
-            try:
-                far = socket.create_connection(("127.0.0.1", self.to_port))
-            except OSError:
-                near.close()
-                continue
-            with self.lock:
-                self.pairs.append((near, far))
-            for a, b, counted in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self.carry, args=(a, b, counted), daemon=True).start()
-
-    def carry(self, source, sink, counted):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self.flowing.wait()
-                sink.sendall(data)
-                if counted:
-                    self.passed += len(data)
-        for s in (source, sink):
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-
-    def cut(self):
-        self.open.clear()
-        with self.lock:
-            pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for s in pair:
-                with contextlib.suppress(OSError):
-                    s.shutdown(socket.SHUT_RDWR)
-
-    def mend(self):
-        self.open.set()
-        self.flowing.set()
-
-    def hold(self):
-        self.flowing.clear()
-
-    def close(self):
-        self.mend()
-        self.cut()
-        self.listener.close()
 
 
 def answers(path):
