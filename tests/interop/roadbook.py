@@ -3,6 +3,7 @@
 
 import functools
 import hashlib
+import importlib
 import os
 import pathlib
 import re
@@ -19,16 +20,17 @@ PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 
 
 @functools.lru_cache(maxsize=None)
-def messages():
-    """The module that protoc makes of tram.proto, made anew in a folder of its own."""
+def messages(name="tram"):
+    """The module that protoc makes of tram.proto (or of another that builds on it), made anew in a folder of its own."""
+    if name != "tram":
+        messages()
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run(["protoc", f"--proto_path={PROTO}", f"--python_out={out}", "tram.proto"], check=True)
+        subprocess.run(["protoc", f"--proto_path={PROTO}", f"--python_out={out}", f"{name}.proto"], check=True)
         sys.path.insert(0, out)
         try:
-            import tram_pb2
+            return importlib.import_module(f"{name}_pb2")
         finally:
             sys.path.remove(out)
-    return tram_pb2
 
 
 # ---------------------------------------------------------------- hashes and signatures

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs cells on workers, prints a line for each, and at the end what came of them."""
+
+import argparse
+import collections
+import dataclasses
+import fnmatch
+import multiprocessing
+import os
+import pathlib
+import queue
+import signal
+import sys
+import time
+import traceback
+import xml.etree.ElementTree as tree
+
+import oracle
+from cells import all_cells, classes
+from tramtest import BIN, ROOT
+from world import Bench, NotFired, World
+
+CELL_PATIENCE_S = 120
+SUITE_SEED = 2026
+KEPT = ROOT / "build" / "fault" / "failed"
+
+
+@dataclasses.dataclass
+class Outcome:
+    name: str
+    seed: int
+    seconds: float
+    proofs: list
+    complaints: list
+    recovery_s: float
+    reports: int
+    kept: str = ""
+
+    @property
+    def passed(self):
+        return not self.complaints
+
+
+# ---------------------------------------------------------------- one cell
+
+class TooLong(Exception):
+    pass
+
+
+def too_long(*_):
+    raise TooLong(f"the cell took more than {CELL_PATIENCE_S} s")
+
+
+def judge(world, cell):
+    """What is wrong, in words; empty when nothing is."""
+    try:
+        signal.alarm(CELL_PATIENCE_S)
+        cell.run(world)
+        return oracle.complaints(world.finish())
+    except NotFired as error:
+        return [f"the fault did not fire: {error}"]
+    except Exception as error:  # whatever a scenario runs into is the cell's failure, told with its place
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return [f"{type(error).__name__}: {error} ({pathlib.Path(place.filename).name}:{place.lineno})"]
+    finally:
+        signal.alarm(0)
+
+
+def run_cell(bench, cell, seed):
+    began = time.monotonic()
+    world = World(bench, cell.name, seed)
+    kept = ""
+    try:
+        said = judge(world, cell)
+        if said:
+            kept = str(KEPT / f"{cell.name}-{seed}")
+            world.keep(pathlib.Path(kept), said)
+    finally:
+        world.close()
+    took = [s for s in world.facts.recovery_s.values() if s is not None]
+    return Outcome(cell.name, seed, time.monotonic() - began, world.proofs, said, max(took, default=0.0),
+                   len(world.facts.reports), kept)
+
+
+# ---------------------------------------------------------------- workers
+
+def stop_with_parent(*_):
+    raise SystemExit(1)
+
+
+def work(todo, done):
+    """A worker's life: a bench of its own, cells until there are none."""
+    parent = os.getppid()
+    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGTERM, stop_with_parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    by_name = {cell.name: cell for cell in all_cells()}
+    bench = Bench()
+    try:
+        while os.getppid() == parent:
+            item = todo.get()
+            if item is None:
+                return
+            try:
+                done.put(run_cell(bench, by_name[item[0]], item[1]))
+            except Exception:  # the bench itself broke: said, and a new one for the next cell
+                done.put(Outcome(*item, 0, [], [f"the harness broke:\n{traceback.format_exc()}"], 0, 0))
+                bench.close()
+                bench = Bench()
+    finally:
+        bench.close()
+
+
+def run_all(items, jobs, tell):
+    """Every (cell name, seed); tell() is called with each outcome as it comes."""
+    context = multiprocessing.get_context("fork")
+    todo, done = context.Queue(), context.Queue()
+    for item in items:
+        todo.put(item)
+    for _ in range(jobs):
+        todo.put(None)
+    workers = [context.Process(target=work, args=(todo, done)) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in items:
+            tell(next_outcome(done, workers))
+    finally:
+        for worker in workers:
+            if sys.exc_info()[0]:
+                worker.terminate()
+            worker.join()
+
+
+def next_outcome(done, workers):
+    while True:
+        try:
+            return done.get(timeout=1)
+        except queue.Empty:
+            if not any(worker.is_alive() for worker in workers):
+                raise SystemExit("every worker has ended before its time") from None
+
+
+# ---------------------------------------------------------------- telling
+
+def line_of(outcome):
+    mark = "ok  " if outcome.passed else "FAIL"
+    proof = "; ".join(outcome.proofs) or "-"
+    return (f"{mark} {outcome.name:<52} seed {outcome.seed:<10} {outcome.seconds * 1000:6.0f} ms, recovered in "
+            f"{outcome.recovery_s * 1000:5.0f} ms, {outcome.reports:4} reports | {proof}")
+
+
+def tell(outcome):
+    print(line_of(outcome), flush=True)
+    for text in outcome.complaints:
+        print(f"       {text}", flush=True)
+    if not outcome.passed:
+        print(f"       again:  tests/fault/run --cell {outcome.name} --seed {outcome.seed}\n       logs:   {outcome.kept}", flush=True)
+
+
+def tell_end(outcomes, seed, seconds):
+    by_class = collections.defaultdict(lambda: [0, 0, 0.0, 0])
+    for o in outcomes:
+        row = by_class[o.name.split("-")[0]]
+        row[0] += o.passed
+        row[1] += not o.passed
+        row[2] += o.seconds
+        row[3] += o.reports
+    print(f"\n{'class':<12} {'passed':>7} {'failed':>7} {'seconds':>8} {'reports':>8}")
+    for name, (passed, failed, took, reports) in sorted(by_class.items()):
+        print(f"{name:<12} {passed:>7} {failed:>7} {took:>8.0f} {reports:>8}")
+    passed = sum(o.passed for o in outcomes)
+    print(f"\nsuite seed {seed}; {seconds:.0f} s; programs: {BIN}\n{passed} passed, {len(outcomes) - passed} failed")
+
+
+def write_junit(path, outcomes, seconds):
+    suite = tree.Element("testsuite", name="fault", tests=str(len(outcomes)), time=f"{seconds:.1f}",
+                         failures=str(sum(not o.passed for o in outcomes)))
+    for o in outcomes:
+        case = tree.SubElement(suite, "testcase", classname=f"fault.{o.name.split('-')[0]}", name=o.name, time=f"{o.seconds:.3f}")
+        if not o.passed:
+            failure = tree.SubElement(case, "failure", message=o.complaints[0][:300])
+            failure.text = "\n".join([*o.complaints, f"tests/fault/run --cell {o.name} --seed {o.seed}"])
+        tree.SubElement(case, "system-out").text = line_of(o)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
+# ---------------------------------------------------------------- the command
+
+def chosen(options):
+    cells = all_cells()
+    if options.class_:
+        cells = [cell for cell in cells if cell.class_ in options.class_]
+    if options.cell:
+        cells = [cell for cell in cells if any(fnmatch.fnmatchcase(cell.name, pattern) for pattern in options.cell)]
+    if options.quick:
+        cells = [cell for cell in cells if cell.quick]
+    return cells
+
+
+def parse(text):
+    parser = argparse.ArgumentParser(prog="tests/fault/run", description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--class", dest="class_", action="append", choices=classes(), metavar="CLASS", help=", ".join(classes()))
+    parser.add_argument("--cell", action="append", metavar="NAME", help="cells by name, * and ? as in file names")
+    parser.add_argument("--seed", type=int, help="of the cell, when one is named in full; else of the suite (%d)" % SUITE_SEED)
+    parser.add_argument("--jobs", type=int, default=2, help="workers, each with a PostgreSQL of its own (2)")
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="every cell so often, each time with another seed (1)")
+    parser.add_argument("--quick", action="store_true", help="only the few that stand for all")
+    parser.add_argument("--list", action="store_true", help="names only")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="random faults for so long; 0: until it is stopped")
+    parser.add_argument("--junit", type=pathlib.Path, metavar="FILE", help="also write the outcomes there")
+    return parser.parse_args()
+
+
+def seeded(cells, options):
+    """(name, seed) of what is to run."""
+    seed = SUITE_SEED if options.seed is None else options.seed
+    if options.cell and len(cells) == 1 and options.seed is not None and options.cell[0] == cells[0].name:
+        return [(cells[0].name, seed + again) for again in range(options.times)]
+    return [(cell.name, cell.seed(f"{seed}.{again}" if again else seed)) for again in range(options.times) for cell in cells]
+
+
+def main(text):
+    options = parse(text)
+    cells = chosen(options)
+    if options.list:
+        print("\n".join(cell.name for cell in cells))
+        return 0
+    if not (BIN / "tram-aggregator").exists():
+        print(f"{BIN} has no programs: cmake --preset fault && cmake --build --preset fault", file=sys.stderr)
+        return 69
+    if options.soak is not None:
+        import soak
+        return soak.run(options)
+    if not cells:
+        print("no such cell; --list tells what there is", file=sys.stderr)
+        return 64
+    outcomes, began = [], time.monotonic()
+
+    def take(outcome):
+        outcomes.append(outcome)
+        tell(outcome)
+
+    run_all(seeded(cells, options), min(options.jobs, len(cells) * options.times), take)
+    seconds = time.monotonic() - began
+    tell_end(outcomes, SUITE_SEED if options.seed is None else options.seed, seconds)
+    if options.junit:
+        write_junit(options.junit, outcomes, seconds)
+    return 0 if all(o.passed for o in outcomes) else 1
