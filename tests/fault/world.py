@@ -126,13 +126,13 @@ class World:
     # ------------------------------------------------------------ who takes part
 
     def make_centre(self, fault=None, road=False, database=None, **settings):
-        """road: agents reach it through a relay, centre.way, which can be cut and turned to another centre."""
+        """road: agents reach it through a proxy, centre.way: proxy.py."""
         folder = self.folder / f"c{len(self.centres)}"
         self.bench.hand_out("centre", folder)
         centre = Centre(folder, self.postgres, self.database, **CENTRE | {"feed": self.feed} | settings)
         if database:
             centre.write_settings(database=database)
-        centre.way = Road(centre.port) if road else None
+        centre.way = Proxy(centre.port) if road else None
         if road:
             self.roads.append(centre.way)
         self.take_in(centre, f"aggregator{len(self.centres)}", fault)
