@@ -18,8 +18,9 @@ import time
 import oracle
 from desk import Broken, Desk, Refused
 from load import Load, Maker
+from proxy import Proxy
 from roadbook import Keys
-from tramtest import BIN, ROOT, Agent, Centre, Postgres, Road, wait_until
+from tramtest import BIN, ROOT, Agent, Centre, Postgres, wait_until
 from watch import Watch, state_of
 
 AGENTS = tuple(f"agent-63-{code}" for code in ("45", "46", "48", "49", "51", "52", "54", "56", "58", "60", "62", "64"))
