@@ -15,6 +15,7 @@
 struct gathered {
 	Tram__V1__Entry **entries;
 	struct digest *chains; /* at each of them */
+	uint64_t *covered;     /* how many after it its first acknowledgement covers too */
 	size_t n;
 };
 
@@ -69,8 +70,9 @@ static enum batch_result gather(const struct source *source, const struct batch_
 	if (most > limits->reports)
 		most = limits->reports;
 	*ret = (struct gathered){.entries = arena_calloc(a, most, sizeof(Tram__V1__Entry *)),
-				 .chains = arena_calloc(a, most, sizeof(struct digest))};
-	assert(ret->entries && ret->chains);
+				 .chains = arena_calloc(a, most, sizeof(struct digest)),
+				 .covered = arena_calloc(a, most, sizeof(uint64_t))};
+	assert(ret->entries && ret->chains && ret->covered);
 	while (ret->n < most) {
 		struct source_report report;
 		if (!source->read(source->context, first_seq + ret->n, a, &report))
@@ -80,6 +82,7 @@ static enum batch_result gather(const struct source *source, const struct batch_
 			break;
 		if (!make_entry(a, author, &report, &ret->entries[ret->n]))
 			break;
+		ret->covered[ret->n] = report.is_refilled ? report.first.committed_through - (first_seq + ret->n) : 0;
 		ret->chains[ret->n++] = report.chain;
 	}
 	return ret->n ? BATCH_CUT : BATCH_TOO_LARGE;
@@ -101,11 +104,24 @@ static uint8_t *make_payload(const struct gathered *g, size_t n, Tram__V1__Codec
 	return *ret_codec == TRAM__V1__CODEC__CODEC_ZSTD ? packed : plain;
 }
 
+/*
+ * The most of the first n that end where an acknowledgement does: there the chain it has can be compared with the
+ * batch's. All n when none of them does.
+ */
+static size_t end_at_acknowledgement(const struct gathered *g, size_t n)
+{
+	for (size_t end = n; end > 0; end--)
+		if (g->covered[end - 1] == 0)
+			return end;
+	return n;
+}
+
 /* The largest payload that fits: all that was gathered, or half of it, or half of that. NULL: not even one fits. */
 static uint8_t *fit_payload(const struct gathered *g, const struct batch_limits *limits, size_t *ret_n,
 			    Tram__V1__Codec *ret_codec, size_t *ret_len)
 {
 	for (size_t n = g->n;; n = (n + 1) / 2) {
+		n = end_at_acknowledgement(g, n);
 		uint8_t *payload = make_payload(g, n, ret_codec, ret_len);
 		bool fits = *ret_len <= limits->payload_max && (n == 1 || *ret_len <= limits->payload_wanted);
 		*ret_n = n;

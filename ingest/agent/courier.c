@@ -57,6 +57,7 @@ enum happening {
 	BATCH_UNSENDABLE,
 	NOT_STORED,
 	SUBSCRIBED,
+	SUBSCRIBED_REWOUND, /* with fewer verdicts than are held here */
 	SUBSCRIBED_FORKED,
 	SUBSCRIBED_TRIMMED,
 	ACK_NEWS,
@@ -290,6 +291,7 @@ static void say_hello(struct courier *c, struct turn *t)
 	}
 	h.boot_nonce = blob(s->boot_nonce, COURIER_NONCE_SIZE);
 	h.verdict_cursor = c->verdict_cursor;
+	h.verdict_known_at_us = c->verdict_known_at_us;
 	h.catalogue_version = c->catalogue_version;
 	h.schema = 1;
 	h.software = (char *)(uintptr_t)s->software;
@@ -370,12 +372,21 @@ static void want_codebook(struct courier *c, uint32_t version, struct turn *t)
 /* The centre's store was restored from a backup: what it judges anew takes the place of what is held here. */
 static void rewind_verdicts(struct courier *c, uint64_t cursor, struct turn *t)
 {
-	if (cursor >= c->verdict_cursor)
-		return;
 	struct courier_action *event = tell(t, EVENT_VERDICTS_REWOUND);
 	field_number(event, "from", c->verdict_cursor);
 	field_number(event, "to", cursor);
 	c->verdict_cursor = add(t->out, COURIER_REWIND_VERDICTS)->cursor = cursor;
+}
+
+/* Restored twice, the centre may have other verdicts under the numbers before it, too: the next HELLO says what is held
+ * there, and where nothing is, all of them come again. */
+static void rewind_and_greet(struct courier *c, struct turn *t)
+{
+	uint64_t cursor = t->envelope->subscribe->verdict_cursor;
+	int64_t known_at_us = c->source.known_at(c->source.context, cursor);
+	rewind_verdicts(c, known_at_us ? cursor : 0, t);
+	c->verdict_known_at_us = known_at_us;
+	greet(c, t);
 }
 
 static void start_stream(struct courier *c, struct turn *t)
@@ -399,7 +410,10 @@ static void start_stream(struct courier *c, struct turn *t)
 	field_number(event, "resume_after", c->committed);
 	field_number(event, "acknowledged", c->acknowledged);
 	field_number(event, "last_appended", c->last_appended);
-	rewind_verdicts(c, s->verdict_cursor, t);
+	if (s->verdicts_differ && c->verdict_cursor) {
+		rewind_verdicts(c, 0, t);
+		c->verdict_known_at_us = 0;
+	}
 	want_codebook(c, s->catalogue_version, t);
 }
 
@@ -459,6 +473,7 @@ static void take_verdict(const Tram__V1__Verdict *v, struct courier_verdict *ret
 {
 	ret->verdict_seq = v->verdict_seq;
 	ret->seq = v->seq;
+	ret->known_at_us = v->known_at_us;
 	memcpy(ret->epoch.bytes, v->epoch.data, EPOCH_SIZE);
 	ret->body = codec_pack(&v->base, &ret->len);
 }
@@ -473,6 +488,7 @@ static void store_verdicts(struct courier *c, struct turn *t)
 	for (size_t i = 0; i < action->n; i++)
 		take_verdict(m->verdicts[known + i], &action->verdicts[i]);
 	c->verdict_cursor += action->n;
+	c->verdict_known_at_us = m->verdicts[m->n_verdicts - 1]->known_at_us;
 	c->counters.verdicts += action->n;
 	c->speak_at = soonest(c->speak_at, t->now.monotonic_us + SOON_US);
 }
@@ -658,6 +674,8 @@ static const struct {
     {ANY, NOT_STORED, TO(RESTING), rest, "what the centre said cannot be kept: ask again when there is room"},
 
     {HELLO | LIVE, SUBSCRIBED, TO(STREAMING), start_stream, "resume after what the centre has; its newest word holds"},
+    {HELLO | LIVE, SUBSCRIBED_REWOUND, TO(GREETING), rewind_and_greet,
+     "the centre was restored: forget what it forgot"},
     {HELLO | LIVE, SUBSCRIBED_FORKED, TO(FORKED), rest, "the centre has other reports than we do"},
     {HELLO | LIVE, SUBSCRIBED_TRIMMED, TO(RESTING), rest, "the centre wants what is no longer kept"},
     {LIVE, ACK_NEWS, STAY, settle, "committed: keep the proof, free the credit"},
@@ -728,7 +746,9 @@ static enum happening classify_subscribe(struct courier *c, const Tram__V1__Subs
 	}
 	if (!same_chain(c, at->seq, at->chain, &same))
 		return STALE;
-	return same ? SUBSCRIBED : SUBSCRIBED_FORKED;
+	if (!same)
+		return SUBSCRIBED_FORKED;
+	return s->verdict_cursor < c->verdict_cursor ? SUBSCRIBED_REWOUND : SUBSCRIBED;
 }
 
 static bool is_signed(const struct courier *c, const Tram__V1__Acknowledgement *a)
@@ -870,6 +890,7 @@ void courier_init(struct courier *c, const struct courier_settings *settings, co
 	c->last_appended = start->last_appended;
 	c->committed = c->acknowledged = start->acknowledged;
 	c->verdict_cursor = start->verdict_cursor;
+	c->verdict_known_at_us = start->verdict_known_at_us;
 	c->catalogue_version = start->catalogue_version;
 	c->link_retry = (struct retry){.base_us = settings->reconnect_us, .limit_us = settings->reconnect_max_us};
 	c->refusal_retry = (struct retry){.base_us = SECOND / 5, .limit_us = MINUTE};
@@ -1031,8 +1052,10 @@ void courier_not_stored(struct courier *c, const struct courier_start *start, st
 {
 	struct turn t = {.now = now, .cause = CAUSE_OUTBOX_FULL, .wait_us = MINUTE, .out = out};
 	c->last_appended = start->last_appended;
-	c->committed = c->acknowledged = start->acknowledged;
+	c->acknowledged = start->acknowledged;
+	c->committed = least(c->committed, start->acknowledged); /* a centre that was restored may have less */
 	c->verdict_cursor = start->verdict_cursor;
+	c->verdict_known_at_us = start->verdict_known_at_us;
 	c->catalogue_version = start->catalogue_version;
 	happen(c, NOT_STORED, &t);
 }
@@ -1048,5 +1071,7 @@ int64_t courier_deadline(const struct courier *c)
 
 uint64_t courier_committed_now(const struct courier *c)
 {
-	return c->state == COURIER_STREAMING ? c->committed : 0;
+	/* An outbox that is full must be able to forget, though the session ended over it a moment ago. */
+	bool is_full = c->state == COURIER_RESTING && c->cause == CAUSE_OUTBOX_FULL;
+	return c->state == COURIER_STREAMING || is_full ? c->committed : 0;
 }

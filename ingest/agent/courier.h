@@ -66,6 +66,7 @@ struct courier_settings {
 /* Where the outbox stands when the courier starts. */
 struct courier_start {
 	uint64_t last_appended, acknowledged, verdict_cursor;
+	int64_t verdict_known_at_us; /* of the verdict at the cursor; 0: not known */
 	uint32_t catalogue_version;
 };
 
@@ -94,6 +95,7 @@ struct courier {
 	bool source_failed;
 	uint64_t session; /* 0: none */
 	uint64_t last_appended, committed, acknowledged, verdict_cursor, next_seq;
+	int64_t verdict_known_at_us;
 	uint32_t catalogue_version, catalogue_offered;
 	uint64_t credit_bytes;
 	uint32_t credit_batches;
@@ -137,6 +139,7 @@ struct courier_field {
 
 struct courier_verdict {
 	uint64_t verdict_seq, seq;
+	int64_t known_at_us;
 	struct epoch epoch;
 	uint8_t *body; /* a packed Verdict */
 	size_t len;

@@ -120,15 +120,23 @@ static void serve_signals(struct agent *a)
 	}
 }
 
+/* Oftener where the retention is short. */
+static int64_t care_every(const struct agent *a)
+{
+	int64_t part = a->settings.retention / 10;
+	return part > CARE_EVERY ? CARE_EVERY : part < CARE_AGAIN ? CARE_AGAIN : part;
+}
+
 /* Forgets what may be forgotten, a little at a time, and folds the log away when nothing goes on. */
 static bool care_for_outbox(struct agent *a, struct err *err)
 {
 	bool more = false;
 	const struct outbox_state *state = outbox_state(a->outbox);
+	outbox_live(a->outbox, clock_monotonic_us());
 	if (clock_monotonic_us() < a->care_at)
 		return true;
 	uint64_t before = state->trimmed;
-	if (!outbox_trim(a->outbox, courier_committed_now(post_courier(a->post)), clock_wall_us(), &more, err))
+	if (!outbox_trim(a->outbox, courier_committed_now(post_courier(a->post)), &more, err))
 		return false;
 	if (state->trimmed > before)
 		TELL(OUTBOX_TRIMMED, "through", log_num((long long)state->trimmed));
@@ -138,7 +146,7 @@ static bool care_for_outbox(struct agent *a, struct err *err)
 	a->rested = quiet;
 	a->cared_seq = state->last_appended;
 	a->cared_verdict = state->verdict_cursor;
-	a->care_at = clock_monotonic_us() + (more ? CARE_AGAIN : CARE_EVERY);
+	a->care_at = clock_monotonic_us() + (more ? CARE_AGAIN : care_every(a));
 	return true;
 }
 
@@ -170,7 +178,7 @@ static bool loop_once(struct agent *a, struct err *err)
 	desk_serve(a->desk, a->desk_fds, a->n_desk_fds);
 	bool cared = care_for_outbox(a, err);
 	if (!cared)
-		a->care_at = clock_monotonic_us() + CARE_EVERY;
+		a->care_at = clock_monotonic_us() + care_every(a);
 	tell_systemd(a);
 	return is_sound(a, cared, err);
 }

@@ -15,11 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
 #define APPLICATION_ID  0x7472616d /* "tram" */
 #define TRIM_STEP       200        /* reports forgotten in one step */
 #define LATENCY_SAMPLES 1000
+#define LIVED_STEP      (600 * CLOCK_SECOND)  /* between two times it is written down */
+#define LIVED_LEAP      (3600 * CLOCK_SECOND) /* no step of the clock counts for more */
 
 /* Beyond bytes_max there is room for what the centre says about reports that are in already. */
 #define CEILING_SLACK (8 << 20)
@@ -82,6 +85,14 @@ static const char *const migrations[] = {
     " stored_at INTEGER NOT NULL,"
     " body BLOB NOT NULL"
     ") STRICT;",
+
+    "ALTER TABLE meta ADD COLUMN lived INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN verdict_known_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN verdict_heard INTEGER NOT NULL DEFAULT 0;" /* the highest cursor there ever was */
+    "ALTER TABLE acknowledgement ADD COLUMN lived INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE verdict ADD COLUMN known_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE verdict ADD COLUMN lived INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX verdict_lived ON verdict (lived);",
 };
 
 /* Before the first access, in this order: the lock keeps a second connection out (SQLite before 3.51.3 may corrupt the
@@ -120,7 +131,9 @@ enum statement {
 	SQL_GET_ACK,
 	SQL_PUT_VERDICT,
 	SQL_SET_CURSOR,
+	SQL_REWIND,
 	SQL_DROP_VERDICTS,
+	SQL_KNOWN_AT,
 	SQL_VERDICTS,
 	SQL_VERDICTS_OF,
 	SQL_JUDGED,
@@ -128,6 +141,7 @@ enum statement {
 	SQL_PUT_CODEBOOK,
 	SQL_GET_CODEBOOK,
 	SQL_OLD_ENOUGH,
+	SQL_SET_LIVED,
 	SQL_TRIM_REPORTS,
 	SQL_TRIM_VERDICTS,
 	SQL_TRIM_TICKETS,
@@ -156,9 +170,10 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_BOOT] = "UPDATE meta SET boot = ?1, boots = boots + 1",
     [SQL_LAST] = "SELECT seq, chain FROM report ORDER BY seq DESC LIMIT 1",
     [SQL_GAPS] = "SELECT count(*), coalesce(min(seq), 0) FROM report",
-    [SQL_CURSORS] = "SELECT (SELECT coalesce(max(committed_through), 0) FROM acknowledgement),"
-		    " (SELECT verdict_cursor FROM meta),"
-		    " (SELECT coalesce(max(version), 0) FROM codebook)",
+    [SQL_CURSORS] =
+	"SELECT (SELECT coalesce(max(committed_through), 0) FROM acknowledgement),"
+	" verdict_cursor, (SELECT coalesce(max(version), 0) FROM codebook), verdict_known_at, verdict_heard,"
+	" lived FROM meta",
     [SQL_PUT_TICKET] =
 	"INSERT INTO ticket (first_seq, last_seq, file_name, at, observations) VALUES (?1, ?1, ?2, ?3, 0)",
     [SQL_END_TICKET] = "UPDATE ticket SET last_seq = ?2, observations = ?3 WHERE first_seq = ?1",
@@ -173,15 +188,18 @@ static const char *const sql[SQL_STATEMENTS] = {
 		 " FROM report r JOIN ticket t ON t.first_seq = r.ticket WHERE r.seq < ?2 AND r.seq > ?3"
 		 " ORDER BY r.seq DESC LIMIT ?4",
     [SQL_PUT_ACK] = "INSERT OR IGNORE INTO acknowledgement (committed_through, chain, committed_at, signature, key_id,"
-		    " stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		    " stored_at, lived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_GET_ACK] = "SELECT committed_through, chain, committed_at, signature, key_id FROM acknowledgement"
 		    " WHERE committed_through >= ?1 ORDER BY committed_through LIMIT 1",
     [SQL_PUT_VERDICT] =
-	"INSERT INTO verdict (verdict_seq, epoch, seq, stored_at, body, took) VALUES (?1, ?2, ?3, ?4, ?5,"
-	" (SELECT ?4 - r.handed_in_at FROM report r, meta m WHERE r.seq = ?3 AND m.epoch = ?2 AND NOT EXISTS"
-	" (SELECT 1 FROM verdict v WHERE v.epoch = ?2 AND v.seq = ?3)))",
-    [SQL_SET_CURSOR] = "UPDATE meta SET verdict_cursor = ?1",
+	"INSERT INTO verdict (verdict_seq, epoch, seq, stored_at, body, known_at, lived, took) VALUES (?1, ?2, ?3, ?4,"
+	" ?5, ?6, ?7, (SELECT max(0, ?4 - r.handed_in_at) FROM report r, meta m WHERE r.seq = ?3 AND m.epoch = ?2"
+	" AND NOT EXISTS (SELECT 1 FROM verdict v WHERE v.epoch = ?2 AND v.seq = ?3)))",
+    [SQL_SET_CURSOR] = "UPDATE meta SET verdict_cursor = ?1, verdict_known_at = ?2",
+    [SQL_REWIND] = "UPDATE meta SET verdict_heard = max(verdict_heard, verdict_cursor), verdict_cursor = ?1,"
+		   " verdict_known_at = ?2",
     [SQL_DROP_VERDICTS] = "DELETE FROM verdict WHERE verdict_seq > ?1",
+    [SQL_KNOWN_AT] = "SELECT known_at FROM verdict WHERE verdict_seq = ?1",
     [SQL_VERDICTS] = "SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 ORDER BY v.verdict_seq",
     [SQL_VERDICTS_OF] =
 	"SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 AND v.epoch = ?1 AND v.seq BETWEEN ?3 AND ?4"
@@ -190,9 +208,11 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_TOOK] = "SELECT took FROM verdict WHERE took IS NOT NULL ORDER BY verdict_seq DESC LIMIT ?1",
     [SQL_PUT_CODEBOOK] = "INSERT OR REPLACE INTO codebook (id, version, stored_at, body) VALUES (1, ?1, ?2, ?3)",
     [SQL_GET_CODEBOOK] = "SELECT body FROM codebook",
-    [SQL_OLD_ENOUGH] = "SELECT coalesce(max(committed_through), 0) FROM acknowledgement WHERE stored_at < ?1",
+    [SQL_OLD_ENOUGH] = "SELECT coalesce(max(committed_through), 0) FROM acknowledgement WHERE lived < ?1",
+    [SQL_SET_LIVED] = "UPDATE meta SET lived = ?1",
     [SQL_TRIM_REPORTS] = "DELETE FROM report WHERE seq <= ?1",
-    [SQL_TRIM_VERDICTS] = "DELETE FROM verdict WHERE epoch = ?1 AND seq <= ?2 AND stored_at < ?3",
+    [SQL_TRIM_VERDICTS] = "DELETE FROM verdict WHERE verdict_seq IN (SELECT verdict_seq FROM verdict WHERE lived < ?3"
+			  " AND (epoch <> ?1 OR seq <= ?2) ORDER BY lived LIMIT ?4)",
     [SQL_TRIM_TICKETS] = "DELETE FROM ticket WHERE last_seq <= ?1",
     [SQL_TRIM_ACKS] = "DELETE FROM acknowledgement WHERE committed_through <= ?1 AND committed_through <>"
 		      " (SELECT max(committed_through) FROM acknowledgement)",
@@ -203,9 +223,13 @@ static const char *const sql[SQL_STATEMENTS] = {
 struct outbox {
 	sqlite3 *db;
 	char *dir, *path;
+	dev_t device; /* of the file that is open, whatever has the name now */
+	ino_t inode;
 	struct outbox_limits limits;
 	struct outbox_state state;
 	struct digest trimmed_chain;
+	uint64_t verdict_heard;
+	int64_t lived_us, lived_kept_us, ticked_us; /* now; in the file; by the monotonic clock, 0: not yet */
 	sqlite3_stmt *statements[SQL_STATEMENTS];
 	bool broken;
 	/* the hand-in that is going on */
@@ -404,6 +428,16 @@ static bool is_in_wal(struct outbox *ob, struct err *err)
 			      ob->path);
 }
 
+static bool note_place(struct outbox *ob, struct err *err)
+{
+	struct stat place;
+	if (stat(ob->path, &place) != 0)
+		return err_set_errno(err, ERR_CANTCREAT, "%s", ob->path);
+	ob->device = place.st_dev;
+	ob->inode = place.st_ino;
+	return true;
+}
+
 static bool open_file(struct outbox *ob, struct err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -413,7 +447,7 @@ static bool open_file(struct outbox *ob, struct err *err)
 	for (size_t i = 0; i < COUNT(pragmas); i++)
 		if (!execute(ob, pragmas[i], err))
 			return false;
-	return is_in_wal(ob, err);
+	return is_in_wal(ob, err) && note_place(ob, err);
 }
 
 static bool migrate_one(struct outbox *ob, size_t version, struct err *err)
@@ -527,6 +561,9 @@ static bool read_cursors(struct outbox *ob, struct err *err)
 	ob->state.acknowledged = (uint64_t)sqlite3_column_int64(s, 0);
 	ob->state.verdict_cursor = (uint64_t)sqlite3_column_int64(s, 1);
 	ob->state.catalogue_version = (uint32_t)sqlite3_column_int64(s, 2);
+	ob->state.verdict_known_at_us = sqlite3_column_int64(s, 3);
+	ob->verdict_heard = (uint64_t)sqlite3_column_int64(s, 4);
+	ob->lived_us = ob->lived_kept_us = sqlite3_column_int64(s, 5);
 	done(s);
 	return true;
 }
@@ -645,11 +682,22 @@ int64_t outbox_bytes(struct outbox *ob)
 
 /* ---------------------------------------------------------------- handing in */
 
+bool outbox_is_in_place(const struct outbox *ob)
+{
+	struct stat place;
+	return stat(ob->path, &place) == 0 && place.st_dev == ob->device && place.st_ino == ob->inode;
+}
+
 bool outbox_may_take(struct outbox *ob, int64_t bytes, struct err *err)
 {
 	int64_t used = outbox_bytes(ob), free_bytes = fsx_free_bytes(ob->dir);
 	if (!whole(ob, err))
 		return false;
+	if (!outbox_is_in_place(ob))
+		return err_set(err, ERR_CANTCREAT,
+			       _("%s was deleted or replaced while the agent had it open: what it took now would be "
+				 "gone with its end. Let it send what waits, then start it anew"),
+			       ob->path);
 	if (used < 0 || used + bytes > ob->limits.bytes_max)
 		return err_set(err, ERR_TEMPFAIL,
 			       _("the outbox is full: %" PRId64 " of %" PRId64 " bytes are used and %" PRId64
@@ -683,7 +731,7 @@ bool outbox_begin(struct outbox *ob, const char *file_name, int64_t bytes, int64
 	if (!outbox_may_take(ob, bytes, err) || !run_plain(ob, SQL_BEGIN, err))
 		return false;
 	ob->handing_in = true;
-	ob->handed_in_at_us = now_us;
+	ob->handed_in_at_us = now_us < 1 ? 1 : now_us; /* before 1970 is a wrong clock; 0 and less mean unknown */
 	ob->next_seq = ob->state.last_appended + 1;
 	ob->chain = ob->state.last_chain;
 	ob->observations = 0;
@@ -950,6 +998,7 @@ bool outbox_put_acknowledgement(struct outbox *ob, const struct acknowledgement 
 	bind_blob(s, 4, ack->signature, SIGNATURE_SIZE);
 	bind_blob(s, 5, ack->key_id, KEY_ID_SIZE);
 	bind_int(s, 6, now_us);
+	bind_int(s, 7, ob->lived_us);
 	if (!run(ob, s, err))
 		return false;
 	if (ack->committed_through > ob->state.acknowledged)
@@ -977,8 +1026,18 @@ bool outbox_acknowledgement(struct outbox *ob, uint64_t seq, struct acknowledgem
 	return fine;
 }
 
+/* One that was held before a rewind and whose report is gone is only counted past: its row would be nobody's. */
+static bool wants_row(const struct outbox *ob, const struct outbox_verdict *verdict)
+{
+	bool is_kept =
+	    memcmp(verdict->epoch.bytes, ob->state.epoch.bytes, EPOCH_SIZE) == 0 && verdict->seq > ob->state.trimmed;
+	return is_kept || verdict->verdict_seq > ob->verdict_heard;
+}
+
 static bool put_verdict(struct outbox *ob, const struct outbox_verdict *verdict, int64_t now_us, struct err *err)
 {
+	if (!wants_row(ob, verdict))
+		return true;
 	sqlite3_stmt *s = use(ob, SQL_PUT_VERDICT, err);
 	if (!s)
 		return false;
@@ -987,12 +1046,26 @@ static bool put_verdict(struct outbox *ob, const struct outbox_verdict *verdict,
 	bind_int(s, 3, (int64_t)verdict->seq);
 	bind_int(s, 4, now_us);
 	bind_blob(s, 5, verdict->body, verdict->len);
+	bind_int(s, 6, verdict->known_at_us);
+	bind_int(s, 7, ob->lived_us);
+	return run(ob, s, err);
+}
+
+static bool set_cursor(struct outbox *ob, enum statement which, uint64_t cursor, int64_t known_at_us, struct err *err)
+{
+	sqlite3_stmt *s = use(ob, which, err);
+	if (!s)
+		return false;
+	bind_int(s, 1, (int64_t)cursor);
+	bind_int(s, 2, known_at_us);
 	return run(ob, s, err);
 }
 
 bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdicts, size_t n, int64_t now_us,
 			 struct err *err)
 {
+	assert(n > 0);
+	int64_t known_at_us = verdicts[n - 1].known_at_us;
 	bool fine = run_plain(ob, SQL_BEGIN, err);
 	if (!fine)
 		return false;
@@ -1000,22 +1073,45 @@ bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdict
 		assert(verdicts[i].verdict_seq == ob->state.verdict_cursor + 1 + i);
 		fine = put_verdict(ob, &verdicts[i], now_us, err);
 	}
-	fine = fine && run_number(ob, SQL_SET_CURSOR, ob->state.verdict_cursor + n, err);
+	fine = fine && set_cursor(ob, SQL_SET_CURSOR, ob->state.verdict_cursor + n, known_at_us, err);
 	if (!end(ob, fine, err))
 		return false;
 	ob->state.verdict_cursor += n;
+	ob->state.verdict_known_at_us = known_at_us;
 	return true;
+}
+
+bool outbox_known_at(struct outbox *ob, uint64_t verdict_seq, int64_t *ret, struct err *err)
+{
+	bool row;
+	if (verdict_seq == ob->state.verdict_cursor) {
+		*ret = ob->state.verdict_known_at_us;
+		return whole(ob, err);
+	}
+	sqlite3_stmt *s = use(ob, SQL_KNOWN_AT, err);
+	if (!s)
+		return false;
+	bind_int(s, 1, (int64_t)verdict_seq);
+	bool fine = next_row(ob, s, &row, err);
+	*ret = fine && row ? sqlite3_column_int64(s, 0) : 0;
+	done(s);
+	return fine;
 }
 
 bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err)
 {
+	int64_t known_at_us;
 	assert(cursor <= ob->state.verdict_cursor);
-	if (!run_plain(ob, SQL_BEGIN, err))
+	if (!outbox_known_at(ob, cursor, &known_at_us, err) || !run_plain(ob, SQL_BEGIN, err))
 		return false;
-	bool fine = run_number(ob, SQL_DROP_VERDICTS, cursor, err) && run_number(ob, SQL_SET_CURSOR, cursor, err);
+	bool fine =
+	    run_number(ob, SQL_DROP_VERDICTS, cursor, err) && set_cursor(ob, SQL_REWIND, cursor, known_at_us, err);
 	if (!end(ob, fine, err))
 		return false;
+	if (ob->verdict_heard < ob->state.verdict_cursor)
+		ob->verdict_heard = ob->state.verdict_cursor;
 	ob->state.verdict_cursor = cursor;
+	ob->state.verdict_known_at_us = known_at_us;
 	return true;
 }
 
@@ -1155,15 +1251,20 @@ static bool old_enough(struct outbox *ob, int64_t before_us, uint64_t *ret, stru
 	return fine;
 }
 
-static bool trim_verdicts(struct outbox *ob, uint64_t through, int64_t before_us, struct err *err)
+/* Up to TRIM_STEP verdicts of reports that are gone; *ret_more: there may be further ones. */
+static bool trim_verdicts(struct outbox *ob, int64_t before_us, bool *ret_more, struct err *err)
 {
 	sqlite3_stmt *s = use(ob, SQL_TRIM_VERDICTS, err);
 	if (!s)
 		return false;
 	bind_blob(s, 1, ob->state.epoch.bytes, EPOCH_SIZE);
-	bind_int(s, 2, (int64_t)through);
+	bind_int(s, 2, (int64_t)ob->state.trimmed);
 	bind_int(s, 3, before_us);
-	return run(ob, s, err);
+	bind_int(s, 4, TRIM_STEP);
+	if (!run(ob, s, err))
+		return false;
+	*ret_more = sqlite3_changes(ob->db) == TRIM_STEP;
+	return true;
 }
 
 static bool trim_meta(struct outbox *ob, uint64_t through, const struct digest *chain, struct err *err)
@@ -1176,14 +1277,13 @@ static bool trim_meta(struct outbox *ob, uint64_t through, const struct digest *
 	return run(ob, s, err);
 }
 
-static bool trim_through(struct outbox *ob, uint64_t through, int64_t before_us, struct err *err)
+static bool trim_through(struct outbox *ob, uint64_t through, struct err *err)
 {
 	struct digest chain;
 	if (!outbox_chain(ob, through, &chain, err) || !run_plain(ob, SQL_BEGIN, err))
 		return false;
 	bool fine = run_number(ob, SQL_TRIM_REPORTS, through, err) && run_number(ob, SQL_TRIM_TICKETS, through, err) &&
-		    run_number(ob, SQL_TRIM_ACKS, through, err) && trim_verdicts(ob, through, before_us, err) &&
-		    trim_meta(ob, through, &chain, err);
+		    run_number(ob, SQL_TRIM_ACKS, through, err) && trim_meta(ob, through, &chain, err);
 	FAULT_POINT(A8_DURING_TRIM);
 	if (!end(ob, fine, err))
 		return false;
@@ -1205,11 +1305,10 @@ static bool give_back_pages(struct outbox *ob, struct err *err)
 	return fine;
 }
 
-bool outbox_trim(struct outbox *ob, uint64_t committed, int64_t now_us, bool *ret_more, struct err *err)
+/* Reports first: their verdicts go once they are nobody's. */
+static bool trim_reports(struct outbox *ob, uint64_t committed, int64_t before_us, bool *ret_more, struct err *err)
 {
 	uint64_t through;
-	int64_t before_us = now_us - ob->limits.retention_us;
-	*ret_more = false;
 	if (!old_enough(ob, before_us, &through, err))
 		return false;
 	if (through > committed)
@@ -1219,7 +1318,40 @@ bool outbox_trim(struct outbox *ob, uint64_t committed, int64_t now_us, bool *re
 	*ret_more = through > ob->state.trimmed + TRIM_STEP;
 	if (*ret_more)
 		through = ob->state.trimmed + TRIM_STEP;
-	return trim_through(ob, through, before_us, err) && give_back_pages(ob, err);
+	return trim_through(ob, through, err);
+}
+
+/* How long it has lived is written now and then only; what a crash forgets of it keeps reports the longer. */
+static bool keep_lived(struct outbox *ob, struct err *err)
+{
+	int64_t step = ob->limits.retention_us / 10 < LIVED_STEP ? ob->limits.retention_us / 10 : LIVED_STEP;
+	if (ob->lived_us - ob->lived_kept_us < step)
+		return true;
+	if (!run_number(ob, SQL_SET_LIVED, (uint64_t)ob->lived_us, err))
+		return false;
+	ob->lived_kept_us = ob->lived_us;
+	return true;
+}
+
+bool outbox_trim(struct outbox *ob, uint64_t committed, bool *ret_more, struct err *err)
+{
+	int64_t before_us = ob->lived_us - ob->limits.retention_us;
+	uint64_t trimmed = ob->state.trimmed;
+	bool more_verdicts = false;
+	*ret_more = false;
+	if (!keep_lived(ob, err) || !trim_reports(ob, committed, before_us, ret_more, err) ||
+	    !trim_verdicts(ob, before_us, &more_verdicts, err))
+		return false;
+	*ret_more |= more_verdicts;
+	return (ob->state.trimmed == trimmed && !more_verdicts) || give_back_pages(ob, err);
+}
+
+void outbox_live(struct outbox *ob, int64_t monotonic_us)
+{
+	int64_t step = ob->ticked_us ? monotonic_us - ob->ticked_us : 0;
+	if (step > 0)
+		ob->lived_us += step < LIVED_LEAP ? step : LIVED_LEAP;
+	ob->ticked_us = monotonic_us;
 }
 
 bool outbox_rest(struct outbox *ob, struct err *err)

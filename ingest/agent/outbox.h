@@ -28,7 +28,7 @@ struct outbox;
 struct outbox_limits {
 	int64_t bytes_max;    /* what the file may hold, free pages not counted */
 	int64_t free_min;     /* bytes that must stay free on the disk */
-	int64_t retention_us; /* how long an acknowledged report is kept */
+	int64_t retention_us; /* how long an acknowledged report is kept: of the time that outbox_live() was told */
 };
 
 /*
@@ -52,6 +52,9 @@ void outbox_set_limits(struct outbox *ob, const struct outbox_limits *limits);
 /* Whether the disk failed: every later call fails, and the process must end. */
 bool outbox_is_broken(const struct outbox *ob);
 
+/* Whether the file that is open still has its name: what goes into a deleted one is lost with the process. */
+bool outbox_is_in_place(const struct outbox *ob);
+
 /* Where everything stands; costs nothing. Changes with the outbox. */
 struct outbox_state {
 	char agent[65];
@@ -63,7 +66,8 @@ struct outbox_state {
 	struct digest last_chain;
 	uint64_t acknowledged;
 	uint64_t verdict_cursor;
-	uint32_t catalogue_version; /* of the codebook; 0: none */
+	int64_t verdict_known_at_us; /* of the verdict there; 0: not known */
+	uint32_t catalogue_version;  /* of the codebook; 0: none */
 	int64_t created_at_us;
 };
 const struct outbox_state *outbox_state(const struct outbox *ob);
@@ -150,6 +154,7 @@ struct outbox_verdict {
 	uint64_t verdict_seq;
 	struct epoch epoch;
 	uint64_t seq;
+	int64_t known_at_us;
 	const uint8_t *body; /* a packed Verdict */
 	size_t len;
 	/* only when read: */
@@ -160,12 +165,15 @@ struct outbox_verdict {
 	struct outbox_summary summary;
 };
 
-/* Keeps verdicts, contiguous from the cursor on, all or none. */
+/* Keeps verdicts (at least one), contiguous from the cursor on, all or none. */
 bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdicts, size_t n, int64_t now_us,
 			 struct err *err) MUST_CHECK;
 
 /* Forgets the verdicts after the cursor: the centre was restored from a backup, and its new ones follow there. */
 bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err) MUST_CHECK;
+
+/* known_at_us of a verdict that is held; 0: not held. */
+bool outbox_known_at(struct outbox *ob, uint64_t verdict_seq, int64_t *ret, struct err *err) MUST_CHECK;
 
 /* The verdicts after `after`, in order, until row says false; first_seq 0: of all reports, else of that range. Texts live
  * for the call. */
@@ -188,10 +196,17 @@ bool outbox_codebook(struct outbox *ob, struct arena *a, const uint8_t **ret, si
 /* ---------------------------------------------------------------- care */
 
 /*
- * Forgets, in one small step, reports that were acknowledged longer ago than the retention and are not beyond
- * `committed` (what the centre says it has now), with their verdicts. *ret_more: call again.
+ * The clock that retention goes by: how long the file has been open in an agent, added up over all its starts. Tell it the
+ * monotonic clock, in every turn of the loop. The wall clock has no say in it: one that is wrong, or jumps, must not
+ * delete what the centre might still need.
  */
-bool outbox_trim(struct outbox *ob, uint64_t committed, int64_t now_us, bool *ret_more, struct err *err) MUST_CHECK;
+void outbox_live(struct outbox *ob, int64_t monotonic_us);
+
+/*
+ * Forgets, in one small step, reports that were acknowledged longer ago than the retention and are not beyond
+ * `committed` (what the centre says it has now), and verdicts as old whose reports are gone. *ret_more: call again.
+ */
+bool outbox_trim(struct outbox *ob, uint64_t committed, bool *ret_more, struct err *err) MUST_CHECK;
 
 /* Folds the write-ahead log into the file and cuts it. For a quiet moment. */
 bool outbox_rest(struct outbox *ob, struct err *err) MUST_CHECK;

@@ -81,6 +81,17 @@ static int64_t read_handed_in_at(void *context, uint64_t seq)
 	return outbox_handed_in_at(((struct post *)context)->outbox, seq);
 }
 
+static int64_t read_known_at(void *context, uint64_t verdict_seq)
+{
+	struct post *p = context;
+	int64_t known_at_us;
+	struct err err;
+	if (outbox_known_at(p->outbox, verdict_seq, &known_at_us, &err))
+		return known_at_us;
+	give_up(p, &err);
+	return 0;
+}
+
 static uint64_t read_random(void *context)
 {
 	uint64_t bits;
@@ -95,6 +106,7 @@ static struct courier_start where_it_stands(const struct post *p)
 	return (struct courier_start){.last_appended = state->last_appended,
 				      .acknowledged = state->acknowledged,
 				      .verdict_cursor = state->verdict_cursor,
+				      .verdict_known_at_us = state->verdict_known_at_us,
 				      .catalogue_version = state->catalogue_version};
 }
 
@@ -116,7 +128,8 @@ static void start_courier(struct post *p, const struct agent_settings *s, const 
 	    .reconnect_us = s->reconnect,
 	    .reconnect_max_us = s->reconnect_max,
 	};
-	struct source source = {p, read_report, read_chain, read_trimmed, read_handed_in_at, read_random};
+	struct source source = {p,          read_report, read_chain, read_trimmed, read_handed_in_at, read_known_at,
+				read_random};
 	struct courier_start start = where_it_stands(p);
 	snprintf(c.agent, sizeof c.agent, "%s", state->agent);
 	memcpy(c.boot_nonce, boot, sizeof c.boot_nonce);
@@ -210,6 +223,7 @@ static bool store_verdicts(struct post *p, const struct courier_action *action, 
 		rows[i] = (struct outbox_verdict){.verdict_seq = action->verdicts[i].verdict_seq,
 						  .epoch = action->verdicts[i].epoch,
 						  .seq = action->verdicts[i].seq,
+						  .known_at_us = action->verdicts[i].known_at_us,
 						  .body = action->verdicts[i].body,
 						  .len = action->verdicts[i].len};
 	FAULT_POINT(A6_BEFORE_VERDICTS_STORED);

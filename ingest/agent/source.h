@@ -38,6 +38,7 @@ struct source {
 	bool (*chain)(void *context, uint64_t seq, struct digest *ret); /* trimmed .. last appended */
 	uint64_t (*trimmed)(void *context);                             /* reports up to here are gone */
 	int64_t (*handed_in_at)(void *context, uint64_t seq);           /* 0: not kept */
+	int64_t (*known_at)(void *context, uint64_t verdict_seq);       /* of a verdict; 0: not held */
 	uint64_t (*random)(void *context);
 };
 

@@ -57,7 +57,7 @@ class Stream:
         self.path, self.agent = pathlib.Path(path), agent
         self.reports, self.times = [], []
         self.acknowledgements, self.verdicts = [], {}
-        self.cursor, self.epoch = 0, None
+        self.cursor, self.known_at_us, self.epoch = 0, 0, None
         self.load()
         self.file = open(self.path, "ab", buffering=0)
         if not self.epoch:
@@ -86,7 +86,7 @@ class Stream:
             self.acknowledgements.append(pb.Acknowledgement.FromString(data))
         elif kind == "verdict":
             verdict = pb.Verdict.FromString(data)
-            self.cursor = verdict.verdict_seq
+            self.cursor, self.known_at_us = verdict.verdict_seq, verdict.known_at_us
             self.verdicts[verdict.epoch, verdict.seq] = verdict
 
     def write(self, kind, *items):
@@ -167,7 +167,8 @@ class Client:
         stream = self.stream
         hello = pb.Hello(agent=self.keys.name, epoch=stream.epoch, first_kept=1 if stream.reports else 0,
                          last_appended=len(stream.reports), last_chain=stream.chains[-1], boot_nonce=self.boot_nonce,
-                         verdict_cursor=stream.cursor, schema=1, software="the foreign client",
+                         verdict_cursor=stream.cursor, verdict_known_at_us=stream.known_at_us, schema=1,
+                         software="the foreign client",
                          catalogue_version=self.codebook.catalogue_version if self.codebook else 0,
                          signing_key=self.keys.sign_public)
         if self.send(hello=hello):
@@ -224,7 +225,8 @@ class Client:
         if (at.epoch != self.stream.epoch or at.seq > len(self.stream.reports)
                 or at.chain != self.stream.chains[at.seq]):
             raise Forked(f"the centre committed something else at {at.seq}")
-        self.stream.cursor = min(self.stream.cursor, m.verdict_cursor)
+        if m.verdicts_differ or m.verdict_cursor < self.stream.cursor:
+            self.stream.cursor, self.stream.known_at_us = 0, 0
         self.session, self.credit, self.limits = m.session, m.credit, m.limits
         self.next_seq, self.committed, self.under_way = at.seq + 1, at.seq, []
         self.heard_at = time.monotonic()

@@ -26,29 +26,31 @@
 enum step_kind {
 	END,
 	/* inputs */
-	APPEND,    /* a reports of b bytes each */
-	LINK,      /* a: enum road_event */
-	WAIT,      /* a ms pass, with a tick whenever one is due */
-	SUBSCRIBE, /* session a, resume after b */
-	JUDGED,    /* from now on SUBSCRIBE says that the centre has a verdicts */
-	LIMIT,     /* the next SUBSCRIBE states: batch_reports a, message_bytes b; 0: the default */
-	CREDIT,    /* from now on every credit is a bytes, b batches */
-	ACK,       /* session a, committed through b */
-	ACK_FALSE, /* the same, not signed by the centre */
-	ACK_OTHER, /* the same, signed, with another chain */
-	BEAT,      /* HEARTBEAT session a, catalogue b */
-	REFUSE,    /* session a, code b; c: what it answers */
-	RETRY,     /* the next refusals state retry_after_ms a */
-	VERDICTS,  /* session a, b .. c */
-	BOOK,      /* codebook of version a */
-	CHECK,     /* check a */
-	CHECKED,   /* CHECK_RESULT session a, check b */
-	GARBAGE,   /* a message that cannot be read */
-	MISPLACED, /* a HELLO, which no centre says */
-	FORK_AT,   /* the centre's chain differs from seq a on */
-	TRIM,      /* reports through a are gone */
-	UNSENT,    /* the PUBLISH beginning with a was not taken by the socket */
-	NOT_KEPT,  /* storing failed; the outbox stands at acknowledged a, verdict cursor b */
+	APPEND,        /* a reports of b bytes each */
+	LINK,          /* a: enum road_event */
+	WAIT,          /* a ms pass, with a tick whenever one is due */
+	SUBSCRIBE,     /* session a, resume after b */
+	JUDGED,        /* from now on SUBSCRIBE says that the centre has a verdicts */
+	DIFFER,        /* a: whether SUBSCRIBE says from now on that the verdict at the cursor is another one */
+	TRIM_VERDICTS, /* those through a are not held any more */
+	LIMIT,         /* the next SUBSCRIBE states: batch_reports a, message_bytes b; 0: the default */
+	CREDIT,        /* from now on every credit is a bytes, b batches */
+	ACK,           /* session a, committed through b */
+	ACK_FALSE,     /* the same, not signed by the centre */
+	ACK_OTHER,     /* the same, signed, with another chain */
+	BEAT,          /* HEARTBEAT session a, catalogue b */
+	REFUSE,        /* session a, code b; c: what it answers */
+	RETRY,         /* the next refusals state retry_after_ms a */
+	VERDICTS,      /* session a, b .. c */
+	BOOK,          /* codebook of version a */
+	CHECK,         /* check a */
+	CHECKED,       /* CHECK_RESULT session a, check b */
+	GARBAGE,       /* a message that cannot be read */
+	MISPLACED,     /* a HELLO, which no centre says */
+	FORK_AT,       /* the centre's chain differs from seq a on */
+	TRIM,          /* reports through a are gone */
+	UNSENT,        /* the PUBLISH beginning with a was not taken by the socket */
+	NOT_KEPT,      /* storing failed; the outbox stands at acknowledged a, verdict cursor b */
 	TRY_NOW,
 	/* outcomes */
 	HELLO,         /* last_appended a, verdict_cursor b */
@@ -90,7 +92,9 @@ struct world {
 	struct digest chains[REPORTS_MAX + 1];
 	uint64_t appended, trimmed, acknowledged;
 	struct acknowledgement acks[REPORTS_MAX + 1]; /* by committed_through; 0 in it: none */
+	int64_t known[REPORTS_MAX + 1];               /* known_at_us of the verdicts that are held; 0: not held */
 	/* the centre */
+	bool differ;
 	uint64_t judged, credit_bytes, limit_batch_reports, limit_message_bytes, fork_at, retry_ms;
 	uint32_t credit_batches;
 	uint64_t sent_bytes[REPORTS_MAX + 1]; /* payload under way, by last seq; of this session */
@@ -147,6 +151,11 @@ static int64_t read_handed_in_at(void *context, uint64_t seq)
 	return seq > w->trimmed && seq <= w->appended ? (int64_t)seq * 100 : 0;
 }
 
+static int64_t read_known_at(void *context, uint64_t verdict_seq)
+{
+	return ((struct world *)context)->known[verdict_seq];
+}
+
 static void start(struct world *w)
 {
 	struct courier_settings s = {.epoch = w->epoch,
@@ -157,7 +166,8 @@ static void start(struct world *w)
 				     .stalled_us = 60000000,
 				     .reconnect_us = 500000,
 				     .reconnect_max_us = 60000000};
-	struct source source = {w, read_report, read_chain, read_trimmed, read_handed_in_at, next_random};
+	struct source source = {w,          read_report, read_chain, read_trimmed, read_handed_in_at, read_known_at,
+				next_random};
 	struct courier_start at = {.last_appended = w->appended, .acknowledged = w->acknowledged};
 	snprintf(s.agent, sizeof s.agent, AGENT);
 	memcpy(s.sign_secret, w->sign_secret, sizeof s.sign_secret);
@@ -272,6 +282,7 @@ static void say_subscribe(struct world *w, uint64_t session, uint64_t after)
 	s.limits = &limits;
 	s.at_us = w->now.wall_us + 7;
 	s.verdict_cursor = w->judged;
+	s.verdicts_differ = w->differ;
 	memset(w->sent_bytes, 0, sizeof w->sent_bytes);
 	w->session = session;
 	w->committed = after;
@@ -340,6 +351,7 @@ static void say_verdicts(struct world *w, uint64_t session, uint64_t first, uint
 		tram__v1__verdict__init(&verdicts[v - first]);
 		verdicts[v - first].verdict_seq = v;
 		verdicts[v - first].seq = v;
+		verdicts[v - first].known_at_us = w->now.wall_us + (int64_t)v;
 		verdicts[v - first].epoch = blob(w->epoch.bytes, EPOCH_SIZE);
 		pointers[v - first] = &verdicts[v - first];
 	}
@@ -445,6 +457,7 @@ static void expect_hello(struct world *w, uint64_t last, uint64_t cursor)
 	assert_string_equal(h->agent, AGENT);
 	assert_int_equal(h->last_appended, last);
 	assert_int_equal(h->verdict_cursor, cursor);
+	assert_int_equal(h->verdict_known_at_us, w->known[cursor]);
 	assert_int_equal(h->first_kept, last > w->trimmed ? w->trimmed + 1 : 0);
 	assert_memory_equal(h->last_chain.data, w->chains[last].bytes, DIGEST_SIZE);
 	assert_memory_equal(h->epoch.data, w->epoch.bytes, EPOCH_SIZE);
@@ -531,6 +544,8 @@ static void expect_kept_verdicts(struct world *w, uint64_t first, uint64_t last)
 		assert_int_equal(action->verdicts[i].verdict_seq, first + i);
 		assert_int_equal(action->verdicts[i].seq, first + i);
 		assert_true(action->verdicts[i].len > 0);
+		w->known[first + i] = action->verdicts[i].known_at_us;
+		assert_int_not_equal(w->known[first + i], 0);
 	}
 }
 
@@ -554,6 +569,8 @@ static void play_input(struct world *w, const struct step *s)
 	case WAIT: pass(w, s->a); break;
 	case SUBSCRIBE: say_subscribe(w, s->a, s->b); break;
 	case JUDGED: w->judged = s->a; break;
+	case DIFFER: w->differ = s->a; break;
+	case TRIM_VERDICTS: memset(w->known, 0, (s->a + 1) * sizeof w->known[0]); break;
 	case LIMIT:
 		w->limit_batch_reports = s->a;
 		w->limit_message_bytes = s->b;
@@ -595,7 +612,10 @@ static void play_outcome(struct world *w, const struct step *s)
 	case PUBLISH_ACKD: expect_publish(w, s->a, s->b, true); break;
 	case KEEP_ACK: expect_kept_ack(w, s->a); break;
 	case KEEP_VERDICTS: expect_kept_verdicts(w, s->a, s->b); break;
-	case REWIND: assert_int_equal(expect(w, COURIER_REWIND_VERDICTS)->cursor, s->a); break;
+	case REWIND:
+		assert_int_equal(expect(w, COURIER_REWIND_VERDICTS)->cursor, s->a);
+		memset(w->known + s->a + 1, 0, (REPORTS_MAX - s->a) * sizeof w->known[0]);
+		break;
 	case KEEP_BOOK: assert_int_equal(expect(w, COURIER_STORE_CODEBOOK)->version, s->a); break;
 	case HEARTBEAT: expect_heartbeat(w, s->a, s->b); break;
 	case ASK_BOOK: expect_message(w, TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST); break;
@@ -755,7 +775,33 @@ CONVERSATION(verdicts_survive_a_new_session, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0
 
 CONVERSATION(verdicts_of_a_restored_centre_take_the_place, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {VERDICTS, 7, 1, 5},
 	     {KEEP_VERDICTS, 1, 5}, {JUDGED, 3}, DOWN, UP, {HELLO, 0, 5}, {SUBSCRIBE, 8, 0}, {REWIND, 3},
-	     {VERDICTS, 8, 4, 6}, {KEEP_VERDICTS, 4, 6})
+	     IS(GREETING, DISCONNECTED), {HELLO, 0, 3}, {SUBSCRIBE, 9, 0}, {QUIET}, {VERDICTS, 9, 4, 6},
+	     {KEEP_VERDICTS, 4, 6})
+
+/* Twice restored: the number is the same, the verdict is not; and below a number that is less, too. */
+CONVERSATION(other_verdicts_under_the_same_numbers, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {VERDICTS, 7, 1, 5},
+	     {KEEP_VERDICTS, 1, 5}, {DIFFER, 1}, {JUDGED, 5}, DOWN, UP, {HELLO, 0, 5}, {SUBSCRIBE, 8, 0}, {REWIND, 0},
+	     IS(STREAMING, NONE), {VERDICTS, 8, 1, 5}, {KEEP_VERDICTS, 1, 5}, {DIFFER, 0}, {JUDGED, 3}, DOWN, UP,
+	     {HELLO, 0, 5}, {SUBSCRIBE, 9, 0}, {REWIND, 3}, {HELLO, 0, 3}, {DIFFER, 1}, {SUBSCRIBE, 10, 0}, {REWIND, 0},
+	     {DIFFER, 0}, {VERDICTS, 10, 1, 3}, {KEEP_VERDICTS, 1, 3}, DOWN, UP, {HELLO, 0, 3}, {SUBSCRIBE, 11, 0},
+	     {QUIET})
+
+CONVERSATION(nothing_is_held_where_the_centre_stands, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {VERDICTS, 7, 1, 5},
+	     {KEEP_VERDICTS, 1, 5}, {TRIM_VERDICTS, 3}, {JUDGED, 3}, DOWN, UP, {HELLO, 0, 5}, {SUBSCRIBE, 8, 0},
+	     {REWIND, 0}, {HELLO, 0, 0}, {SUBSCRIBE, 9, 0}, {VERDICTS, 9, 1, 3}, {KEEP_VERDICTS, 1, 3})
+
+/* A centre that has no verdicts of ours cannot have other ones. */
+CONVERSATION(nothing_held_nothing_differs, {DIFFER, 1}, {JUDGED, 0}, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {QUIET},
+	     IS(STREAMING, NONE))
+
+/* Of what was acknowledged as 1-3 and 4-8, a batch of five ends at 3: there the first word's chain can be compared. */
+CONVERSATION(a_refill_ends_where_an_acknowledgement_does, {APPEND, 9, 10}, UP, {HELLO, 9, 0}, {SUBSCRIBE, 7, 0},
+	     {PUBLISH, 1, 9}, {ACK, 7, 3}, {KEEP_ACK, 3}, {ACK, 7, 8}, {KEEP_ACK, 8}, DOWN, UP, {HELLO, 9, 0},
+	     {LIMIT, 5, 0}, {SUBSCRIBE, 8, 0}, {PUBLISH_ACKD, 1, 3}, {WAIT, 0}, {PUBLISH_ACKD, 4, 8}, {PUBLISH, 9, 9})
+
+CONVERSATION(an_acknowledgement_larger_than_a_batch, {APPEND, 9, 10}, UP, {HELLO, 9, 0}, {SUBSCRIBE, 7, 0},
+	     {PUBLISH, 1, 9}, {ACK, 7, 9}, {KEEP_ACK, 9}, DOWN, UP, {HELLO, 9, 0}, {LIMIT, 4, 0}, {SUBSCRIBE, 8, 0},
+	     {PUBLISH_ACKD, 1, 4}, {WAIT, 0}, {PUBLISH_ACKD, 5, 8}, {PUBLISH_ACKD, 9, 9})
 
 CONVERSATION(hello_is_repeated_then_the_socket_made_anew, UP, {HELLO, 0, 0}, {WAIT, 12 * SECOND}, {HELLO, 0, 0},
 	     {WAIT, 12 * SECOND}, {HELLO, 0, 0}, {WAIT, 12 * SECOND}, {NEW_SOCKET}, IS(OFFLINE, NO_ANSWER))
@@ -996,6 +1042,11 @@ int main(void)
 	    cmocka_unit_test(verdicts_once_each_and_in_order),
 	    cmocka_unit_test(verdicts_survive_a_new_session),
 	    cmocka_unit_test(verdicts_of_a_restored_centre_take_the_place),
+	    cmocka_unit_test(other_verdicts_under_the_same_numbers),
+	    cmocka_unit_test(nothing_is_held_where_the_centre_stands),
+	    cmocka_unit_test(nothing_held_nothing_differs),
+	    cmocka_unit_test(a_refill_ends_where_an_acknowledgement_does),
+	    cmocka_unit_test(an_acknowledgement_larger_than_a_batch),
 	    cmocka_unit_test(a_refused_hello_disturbs_no_session),
 	    cmocka_unit_test(hello_is_repeated_then_the_socket_made_anew),
 	    cmocka_unit_test(silence_makes_a_new_socket),

@@ -15,8 +15,9 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#define NOW INT64_C(1700000000000000)
-#define DAY (INT64_C(86400) * 1000000)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NOW          INT64_C(1700000000000000)
+#define DAY          (INT64_C(86400) * 1000000)
 
 static const uint8_t boot[OUTBOX_NONCE_SIZE] = {1};
 static const struct outbox_limits limits = {.bytes_max = 64 << 20, .free_min = 0, .retention_us = 30 * DAY};
@@ -524,6 +525,25 @@ static void test_acknowledgements(void **state)
 	assert_int_equal(outbox_state(p->ob)->acknowledged, 7);
 }
 
+/* Time that the outbox has been open, told as an agent does: by the minute, from any reading of the monotonic clock. */
+static void live(struct place *p, int64_t us)
+{
+	static int64_t monotonic = 77;
+	const int64_t minute = INT64_C(60) * 1000000;
+	outbox_live(p->ob, monotonic);
+	for (; us > 0; us -= minute)
+		outbox_live(p->ob, monotonic += us < minute ? us : minute);
+}
+
+static uint64_t trim_all(struct place *p, uint64_t committed)
+{
+	bool more;
+	do
+		OR_FAIL(p, outbox_trim(p->ob, committed, &more, &p->err));
+	while (more);
+	return outbox_state(p->ob)->trimmed;
+}
+
 static void test_trim(void **state)
 {
 	struct place *p = *state;
@@ -532,22 +552,23 @@ static void test_trim(void **state)
 	struct acknowledgement ack;
 	bool more, found;
 	OR_FAIL(p, hand_in(p, 500, 2000, NOW, &ticket));
-	acknowledge(p, 300, NOW + DAY);
+	live(p, DAY);
+	acknowledge(p, 300, NOW);
 	for (unsigned i = 1; i <= 300; i++)
-		judge(p, i, i, NOW + DAY);
-	acknowledge(p, 400, NOW + 20 * DAY);
+		judge(p, i, i, NOW);
+	live(p, 19 * DAY);
+	acknowledge(p, 400, NOW);
 	int64_t before = outbox_bytes(p->ob);
 
-	OR_FAIL(p, outbox_trim(p->ob, 400, NOW + 31 * DAY, &more, &p->err)); /* not older than 30 days yet */
+	live(p, 11 * DAY);
+	OR_FAIL(p, outbox_trim(p->ob, 400, &more, &p->err)); /* not older than 30 days yet */
 	assert_int_equal(outbox_state(p->ob)->trimmed, 0);
-	OR_FAIL(p, outbox_trim(p->ob, 250, NOW + 32 * DAY, &more, &p->err));
+	live(p, 1);
+	OR_FAIL(p, outbox_trim(p->ob, 250, &more, &p->err));
 	assert_int_equal(outbox_state(p->ob)->trimmed, 200); /* one step */
 	assert_true(more);
-	OR_FAIL(p, outbox_trim(p->ob, 250, NOW + 32 * DAY, &more, &p->err));
-	assert_int_equal(outbox_state(p->ob)->trimmed, 250); /* the centre has no more than that */
-	assert_false(more);
-	OR_FAIL(p, outbox_trim(p->ob, 400, NOW + 32 * DAY, &more, &p->err));
-	assert_int_equal(outbox_state(p->ob)->trimmed, 300); /* the rest was acknowledged later */
+	assert_int_equal(trim_all(p, 250), 250); /* the centre has no more than that */
+	assert_int_equal(trim_all(p, 400), 300); /* the rest was acknowledged later */
 	assert_true(outbox_bytes(p->ob) < before / 2);
 
 	for (int again = 0; again < 2; again++) {
@@ -561,17 +582,177 @@ static void test_trim(void **state)
 		OR_FAIL(p, outbox_rest(p->ob, &p->err));
 		assert_non_null(open_again(p));
 	}
-	acknowledge(p, 500, NOW + 40 * DAY);
-	do
-		OR_FAIL(p, outbox_trim(p->ob, 500, NOW + 90 * DAY, &more, &p->err));
-	while (more);
-	assert_int_equal(outbox_state(p->ob)->trimmed, 500);
+	acknowledge(p, 500, NOW);
+	live(p, 31 * DAY);
+	assert_int_equal(trim_all(p, 500), 500);
 	assert_non_null(open_again(p)); /* an empty outbox knows where it stood */
 	assert_int_equal(outbox_state(p->ob)->last_appended, 500);
 	assert_int_equal(outbox_state(p->ob)->acknowledged, 500);
 	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
 	assert_int_equal(ticket.first_seq, 501);
 	check_report(p, 501, 100);
+}
+
+/* Whatever the wall clock says when a report comes in, is acknowledged, judged, and may be forgotten: it is kept for the
+ * retention, and no longer. */
+static void test_no_wall_clock_deletes(void **state)
+{
+	struct place *p = *state;
+	const int64_t hour = DAY / 24, year = 365 * DAY;
+	const int64_t clocks[] = {
+	    NOW, NOW + hour, NOW - hour, NOW + year, NOW - year, -5 * year, 0, 1, INT64_C(253402300800000000)};
+	struct outbox_ticket ticket;
+	uint64_t seq = 0;
+	for (size_t i = 0; i < COUNT(clocks); i++) {
+		for (size_t j = 0; j < COUNT(clocks); j++) {
+			OR_FAIL(p, hand_in(p, 1, 20, clocks[i], &ticket));
+			seq++;
+			assert_true(outbox_handed_in_at(p->ob, seq) > 0);
+			acknowledge(p, seq, clocks[j]);
+			judge(p, seq, seq, clocks[i]);
+			live(p, 30 * DAY);
+			assert_int_equal(trim_all(p, seq), seq - 1);
+			live(p, hour);
+			assert_int_equal(trim_all(p, seq), seq);
+		}
+	}
+}
+
+/* What the monotonic clock cannot have done counts for little: a leap, or a return. Starts of the agent add up. */
+static void test_time_lived(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	OR_FAIL(p, hand_in(p, 1, 20, NOW, &ticket));
+	acknowledge(p, 1, NOW);
+	outbox_live(p->ob, 5);
+	for (int i = 0; i < 10; i++) {
+		outbox_live(p->ob, 5 + 400 * DAY);
+		outbox_live(p->ob, 5);
+	}
+	assert_int_equal(trim_all(p, 1), 0);
+	for (int start = 0; start < 30; start++) {
+		assert_int_equal(trim_all(p, 1), 0);
+		assert_non_null(open_again(p));
+		live(p, DAY);
+	}
+	live(p, DAY / 24);
+	assert_int_equal(trim_all(p, 1), 1);
+}
+
+static bool count_verdict(void *context, const struct outbox_verdict *row)
+{
+	(void)row;
+	++*(uint64_t *)context;
+	return true;
+}
+
+static uint64_t verdicts_held(struct place *p)
+{
+	uint64_t n = 0;
+	OR_FAIL(p, outbox_verdicts(p->ob, 0, 0, 0, count_verdict, &n, &p->err));
+	return n;
+}
+
+/* Verdicts of earlier outboxes, and those of reports that are gone, are kept as long as a report, and no longer. */
+static void test_verdicts_of_nobody_go(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct outbox_verdict other[1000];
+	OR_FAIL(p, hand_in(p, 2, 20, NOW, &ticket));
+	for (size_t i = 0; i < COUNT(other); i++)
+		other[i] = (struct outbox_verdict){
+		    .verdict_seq = i + 1, .epoch = {{9}}, .seq = i + 1, .body = (const uint8_t *)"v", .len = 1};
+	OR_FAIL(p, outbox_put_verdicts(p->ob, other, COUNT(other), NOW, &p->err));
+	acknowledge(p, 1, NOW);
+	judge(p, 1001, 1, NOW);
+	judge(p, 1002, 2, NOW);
+	live(p, 30 * DAY);
+	trim_all(p, 2);
+	assert_int_equal(verdicts_held(p), 1002);
+	judge(p, 1003, 1, NOW); /* a late word on a report that is about to go */
+	live(p, DAY);
+	assert_int_equal(trim_all(p, 2), 1);
+	assert_int_equal(verdicts_held(p), 2); /* of the report that is still here, and the late one */
+	live(p, 30 * DAY);
+	trim_all(p, 2);
+	assert_int_equal(verdicts_held(p), 1);
+	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 1003);
+}
+
+/* After a rewind all come again: those of reports that are gone move the cursor, and there is nothing to keep them for. */
+static void test_rewound_past_what_is_gone(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	OR_FAIL(p, hand_in(p, 3, 20, NOW, &ticket));
+	acknowledge(p, 2, NOW);
+	for (unsigned i = 1; i <= 3; i++)
+		judge(p, i, i, NOW);
+	live(p, 31 * DAY);
+	assert_int_equal(trim_all(p, 3), 2);
+	assert_int_equal(verdicts_held(p), 1);
+	OR_FAIL(p, outbox_rewind_verdicts(p->ob, 0, &p->err));
+	assert_non_null(open_again(p));
+	assert_int_equal(verdicts_held(p), 0);
+	for (unsigned i = 1; i <= 3; i++)
+		judge(p, i, i, NOW);
+	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 3);
+	assert_int_equal(verdicts_held(p), 1);
+	judge(p, 4, 1, NOW); /* a new decision on a report that is gone is news all the same */
+	assert_int_equal(verdicts_held(p), 2);
+}
+
+static void test_known_at(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	struct outbox_verdict verdicts[5];
+	int64_t at;
+	OR_FAIL(p, hand_in(p, 5, 20, NOW, &ticket));
+	assert_int_equal(outbox_state(p->ob)->verdict_known_at_us, 0);
+	for (size_t i = 0; i < COUNT(verdicts); i++)
+		verdicts[i] = (struct outbox_verdict){.verdict_seq = i + 1,
+						      .epoch = outbox_state(p->ob)->epoch,
+						      .seq = i + 1,
+						      .known_at_us = 1000 + (int64_t)i,
+						      .body = (const uint8_t *)"v",
+						      .len = 1};
+	OR_FAIL(p, outbox_put_verdicts(p->ob, verdicts, COUNT(verdicts), NOW, &p->err));
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(outbox_state(p->ob)->verdict_known_at_us, 1004);
+		OR_FAIL(p, outbox_known_at(p->ob, 3, &at, &p->err));
+		assert_int_equal(at, 1002);
+		OR_FAIL(p, outbox_known_at(p->ob, 6, &at, &p->err));
+		assert_int_equal(at, 0);
+		assert_non_null(open_again(p));
+	}
+	OR_FAIL(p, outbox_rewind_verdicts(p->ob, 2, &p->err));
+	assert_int_equal(outbox_state(p->ob)->verdict_known_at_us, 1001);
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->verdict_known_at_us, 1001);
+	OR_FAIL(p, outbox_rewind_verdicts(p->ob, 0, &p->err));
+	assert_int_equal(outbox_state(p->ob)->verdict_known_at_us, 0);
+}
+
+/* A file that lost its name is lost with the process: nothing more goes in, what is in goes on to the centre. */
+static void test_deleted_while_open(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	OR_FAIL(p, hand_in(p, 1, 20, NOW, &ticket));
+	assert_true(outbox_is_in_place(p->ob));
+	assert_int_equal(unlink(p->file), 0);
+	assert_false(outbox_is_in_place(p->ob));
+	assert_false(hand_in(p, 1, 20, NOW, &ticket));
+	assert_int_equal(p->err.kind, ERR_CANTCREAT);
+	check_report(p, 1, 20);
+	acknowledge(p, 1, NOW);
+	judge(p, 1, 1, NOW);
+	assert_false(outbox_is_broken(p->ob));
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->last_appended, 0);
 }
 
 static void test_codebook(void **state)
@@ -672,6 +853,12 @@ int main(void)
 	    TEST(test_verdict_of_another_epoch),
 	    TEST(test_acknowledgements),
 	    TEST(test_trim),
+	    TEST(test_no_wall_clock_deletes),
+	    TEST(test_time_lived),
+	    TEST(test_verdicts_of_nobody_go),
+	    TEST(test_rewound_past_what_is_gone),
+	    TEST(test_known_at),
+	    TEST(test_deleted_while_open),
 	    TEST(test_codebook),
 	    TEST(test_failed_fsync_is_final),
 	    TEST(test_set_up_as_promised),
