@@ -46,18 +46,19 @@ static bool add_stream(struct intake *in, struct intake_stream *stream)
 	in->streams = streams;
 	in->streams[in->n_streams++] = stream;
 	stream->after = stream->before;
+	stream->after.is_new = false;
 	stream->moved = true;
 	return true;
 }
 
 bool intake_add_batch(struct intake *in, struct intake_stream *stream, const struct publish *p, int64_t received_at_us)
 {
-	struct batch_row *batches = grow(in->arena, in->batches, in->n_batches, &in->batches_room, sizeof(*batches));
+	struct intake_batch *batches = grow(in->arena, in->batches, in->n_batches, &in->batches_room, sizeof(*batches));
 	if (!batches)
 		return false;
 	in->batches = batches;
-	in->batches[in->n_batches++] = (struct batch_row){
-	    .stream_no = stream->before.stream_no,
+	in->batches[in->n_batches].stream = stream;
+	in->batches[in->n_batches++].row = (struct batch_row){
 	    .agent_no = stream->before.agent_no,
 	    .from_seq = p->entries[0].seq,
 	    .first_seq = p->message->first_seq,
@@ -265,6 +266,19 @@ static enum store_result number_figures(struct intake *in, struct err *err)
 	return result;
 }
 
+/* Every stream that is new has a number from now on, which it keeps until its watermark is read again. */
+static enum store_result number_streams(struct intake *in, struct err *err)
+{
+	enum store_result result = STORE_OK;
+	for (size_t i = 0; i < in->n_streams && result == STORE_OK; i++) {
+		struct intake_stream *s = in->streams[i];
+		if (s->before.stream_no == 0)
+			result = store_stream_no(in->store, &s->before.stream_no, err);
+		s->after.stream_no = s->before.stream_no;
+	}
+	return result;
+}
+
 /* ---------------------------------------------------------------- the past */
 
 static enum store_result find_reported_periods(struct intake *in, struct err *err)
@@ -457,7 +471,9 @@ static void look_ahead(const struct overlay *o, struct intake_report *r)
 
 enum store_result intake_judge(struct intake *in, struct err *err)
 {
-	enum store_result result = number_figures(in, err);
+	enum store_result result = number_streams(in, err);
+	if (result == STORE_OK)
+		result = number_figures(in, err);
 	if (result == STORE_OK && !in->force_past)
 		result = find_reported_periods(in, err);
 	if (result == STORE_OK)
@@ -565,18 +581,42 @@ static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 							    .cause = "received"};
 }
 
-static void lay_out_moves(struct intake *in)
+static void lay_out_move(struct group *g, const struct intake_stream *s)
+{
+	struct watermark_move *m = &g->moves[g->n_moves++];
+	*m = (struct watermark_move){.stream_no = s->before.stream_no,
+				     .agent_no = s->before.agent_no,
+				     .seq_from = s->before.seq,
+				     .seq_to = s->after.seq,
+				     .chain_to = s->after.chain,
+				     .verdict_from = s->before.verdict_seq,
+				     .verdict_to = s->after.verdict_seq};
+	memcpy(m->signing_public, s->before.signing_public, SIGN_PUBLIC_SIZE);
+}
+
+static void lay_out_streams(struct intake *in)
 {
 	struct group *g = &in->group;
 	for (size_t i = 0; i < in->n_streams; i++) {
 		const struct intake_stream *s = in->streams[i];
-		g->moves[g->n_moves++] = (struct watermark_move){.stream_no = s->before.stream_no,
-								 .agent_no = s->before.agent_no,
-								 .seq_from = s->before.seq,
-								 .seq_to = s->after.seq,
-								 .chain_to = s->after.chain,
-								 .verdict_from = s->before.verdict_seq,
-								 .verdict_to = s->after.verdict_seq};
+		if (s->before.is_new)
+			g->streams[g->n_streams++] =
+			    (struct stream_row){.stream_no = s->before.stream_no,
+						.agent_no = s->before.agent_no,
+						.epoch = s->before.epoch,
+						.previous = s->has_previous ? &s->previous_epoch : NULL,
+						.first_chain = s->first_chain};
+		lay_out_move(g, s);
+	}
+}
+
+static void lay_out_batches(struct intake *in)
+{
+	struct group *g = &in->group;
+	for (; g->n_batches < in->n_batches; g->n_batches++) {
+		const struct intake_batch *b = &in->batches[g->n_batches];
+		g->batches[g->n_batches] = b->row;
+		g->batches[g->n_batches].stream_no = b->stream->before.stream_no;
 	}
 }
 
@@ -588,15 +628,16 @@ static bool make_room(struct intake *in)
 		findings += in->reports[i].judgement.n_findings;
 		observations += in->reports[i].report ? in->reports[i].judgement.n : 0;
 	}
-	g->batches = in->batches;
-	g->n_batches = in->n_batches;
+	g->streams = arena_calloc(in->arena, in->n_streams, sizeof(*g->streams));
+	g->batches = arena_calloc(in->arena, in->n_batches, sizeof(*g->batches));
 	g->reports = arena_calloc(in->arena, in->n_reports, sizeof(*g->reports));
 	g->poisons = arena_calloc(in->arena, in->n_reports, sizeof(*g->poisons));
 	g->observations = arena_calloc(in->arena, observations, sizeof(*g->observations));
 	g->findings = arena_calloc(in->arena, findings, sizeof(*g->findings));
 	g->verdicts = arena_calloc(in->arena, in->n_reports, sizeof(*g->verdicts));
 	g->moves = arena_calloc(in->arena, in->n_streams, sizeof(*g->moves));
-	return g->reports && g->poisons && g->observations && g->findings && g->verdicts && g->moves;
+	return g->streams && g->batches && g->reports && g->poisons && g->observations && g->findings && g->verdicts &&
+	       g->moves;
 }
 
 bool intake_lay_out(struct intake *in)
@@ -614,6 +655,7 @@ bool intake_lay_out(struct intake *in)
 		lay_out_findings(&in->group, r);
 		lay_out_verdict(in, r);
 	}
-	lay_out_moves(in);
+	lay_out_batches(in);
+	lay_out_streams(in);
 	return true;
 }

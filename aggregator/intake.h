@@ -22,9 +22,18 @@ struct intake_settings {
 /* The stream a report belongs to, with the watermark as it will be after this group; owned by the lane. */
 struct intake_stream {
 	const char *agent;
+	struct epoch previous_epoch;
+	bool has_previous;
+	struct digest first_chain;
 	struct watermark before; /* as committed */
 	struct watermark after;  /* as this group leaves it */
 	bool moved;
+};
+
+/* The new part of a PUBLISH. */
+struct intake_batch {
+	const struct intake_stream *stream;
+	struct batch_row row;
 };
 
 /* One report of the group. */
@@ -51,7 +60,7 @@ struct intake {
 	bool force_past; /* ask for the past of every figure, not only where a report was stored before */
 	struct intake_report *reports;
 	size_t n_reports, reports_room;
-	struct batch_row *batches;
+	struct intake_batch *batches;
 	size_t n_batches, batches_room;
 	struct intake_stream **streams;
 	size_t n_streams, streams_room;

@@ -22,15 +22,14 @@
 #define JOBS_AT_ONCE     128                /* PUBLISHes taken out of the queue before the group is cut */
 #define RESULT_ARENA     ((size_t)64 << 20) /* verdicts and events of one agent in one group */
 #define VERDICTS_AT_ONCE 200
+#define QUESTION_TRIES   5 /* of a HELLO or question that fails for reasons of its own; others wait behind it */
 #define STREAM_BUCKETS   256
 
 /* An agent of this lane: what its HELLO said and where its stream stands. */
 struct lane_stream {
 	struct lane_stream *next;
 	char agent[65];
-	struct epoch epoch, previous_epoch;
-	struct digest first_chain;
-	bool has_previous;
+	struct epoch epoch;
 	bool known; /* the watermark is as in the store */
 	struct intake_stream in;
 };
@@ -95,14 +94,22 @@ void job_free(struct job **jp)
 	*jp = NULL;
 }
 
-static void refuse(struct lane *l, const struct job *job, Tram__V1__RefusalCode code, const struct watermark *w,
-		   const char *detail, size_t payload)
+struct refused {
+	Tram__V1__RefusalCode code; /* 0: it is not */
+	enum refusal_cause cause;
+};
+
+static const struct refused store_failed = {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_STORE_FAILED};
+
+static void refuse_for(struct lane *l, const struct job *job, struct refused why, const struct watermark *w,
+		       const char *detail, size_t payload)
 {
 	struct result *r = result_new(RESULT_REFUSE, job);
 	r->refused = job->kind;
 	r->payload_bytes = payload;
 	r->batches = job->kind == JOB_PUBLISH;
-	r->refusal = code;
+	r->refusal = why.code;
+	r->cause = why.cause;
 	r->detail = arena_strdup(r->arena, detail);
 	if (w) {
 		r->epoch = w->epoch;
@@ -110,6 +117,12 @@ static void refuse(struct lane *l, const struct job *job, Tram__V1__RefusalCode 
 		r->chain = w->chain;
 	}
 	handoff_put(l->results, r);
+}
+
+static void refuse(struct lane *l, const struct job *job, Tram__V1__RefusalCode code, const struct watermark *w,
+		   const char *detail, size_t payload)
+{
+	refuse_for(l, job, (struct refused){.code = code}, w, detail, payload);
 }
 
 /* ---------------------------------------------------------------- the store: connected, or waited for */
@@ -184,6 +197,18 @@ static bool recover(struct lane *l, enum store_result result, const struct err *
 	return have_store(l);
 }
 
+/*
+ * After a question that failed: another try, on a connection that is good. It is not told that the store is away, which
+ * would take the sessions of all agents, unless no connection is to be had. False: the lane is to give up.
+ */
+static bool ask_again(struct lane *l, enum store_result result)
+{
+	if (result != STORE_RETRY)
+		drop_store(l);
+	pause_lane(l, retry_next_us(&l->retry));
+	return have_store(l);
+}
+
 /* ---------------------------------------------------------------- streams */
 
 static struct lane_stream **stream_slot(struct lane *l, const char *agent)
@@ -213,8 +238,8 @@ static enum store_result read_watermark(struct lane *l, struct lane_stream *s, s
 {
 	if (s->known)
 		return STORE_OK;
-	enum store_result result = store_watermark(l->store, s->agent, &s->epoch, &s->first_chain,
-						   s->has_previous ? &s->previous_epoch : NULL, &s->in.before, err);
+	enum store_result result =
+	    store_watermark(l->store, s->agent, &s->epoch, &s->in.first_chain, 0, &s->in.before, err);
 	s->known = result == STORE_OK;
 	return result;
 }
@@ -232,12 +257,12 @@ static void take_hello(struct lane_stream *s, const Tram__V1__Hello *h)
 {
 	struct digest previous;
 	memcpy(s->epoch.bytes, h->epoch.data, EPOCH_SIZE);
-	s->has_previous = h->previous_epoch.len == EPOCH_SIZE;
-	if (s->has_previous)
-		memcpy(s->previous_epoch.bytes, h->previous_epoch.data, EPOCH_SIZE);
+	s->in.has_previous = h->previous_epoch.len == EPOCH_SIZE;
+	if (s->in.has_previous)
+		memcpy(s->in.previous_epoch.bytes, h->previous_epoch.data, EPOCH_SIZE);
 	if (h->previous_chain.len == DIGEST_SIZE)
 		memcpy(previous.bytes, h->previous_chain.data, DIGEST_SIZE);
-	chain_start(s->agent, &s->epoch, h->previous_chain.len == DIGEST_SIZE ? &previous : NULL, &s->first_chain);
+	chain_start(s->agent, &s->epoch, h->previous_chain.len == DIGEST_SIZE ? &previous : NULL, &s->in.first_chain);
 	s->known = false;
 }
 
@@ -249,6 +274,33 @@ static const char *find_fork(const Tram__V1__Hello *h, const struct watermark *w
 	if (h->last_appended == w->seq && memcmp(h->last_chain.data, w->chain.bytes, DIGEST_SIZE) != 0)
 		return "the outbox has other reports in the place of committed ones";
 	return NULL;
+}
+
+/* What the agent is at the centre now; the key counts where it signed. */
+static struct refused judge_agent(const struct watermark *w, const uint8_t *signing_public)
+{
+	switch (w->state) {
+	case AGENT_UNKNOWN: return (struct refused){.code = TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_UNKNOWN_AGENT};
+	case AGENT_REVOKED: return (struct refused){.code = TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED};
+	case AGENT_SUSPENDED: return (struct refused){TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_SUSPENDED};
+	case AGENT_ACTIVE: break;
+	}
+	if (signing_public && memcmp(signing_public, w->signing_public, SIGN_PUBLIC_SIZE) != 0)
+		return (struct refused){TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_SIGNATURE, CAUSE_SIGNING_KEY};
+	return (struct refused){0};
+}
+
+static struct refused judge_hello(const struct lane *l, const Tram__V1__Hello *h, const struct watermark *w,
+				  const char **ret_detail)
+{
+	struct refused why = judge_agent(w, NULL);
+	*ret_detail = "";
+	if (why.code)
+		return why;
+	if (w->is_new && w->epochs >= l->settings.agent_epochs)
+		return (struct refused){TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_TOO_MANY_EPOCHS};
+	*ret_detail = find_fork(h, w);
+	return (struct refused){.code = *ret_detail ? TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED : 0};
 }
 
 static void subscribe(struct lane *l, const struct job *job, const struct watermark *w)
@@ -274,12 +326,18 @@ static void serve_hello(struct lane *l, const struct job *job)
 	struct lane_stream *s = stream_make(l, job->agent);
 	take_hello(s, e->hello);
 	FAULT_POINT(G11_BEFORE_WATERMARK);
-	for (enum store_result result; (result = read_watermark(l, s, &err)) != STORE_OK;)
-		if (!recover(l, result, &err))
+	enum store_result result;
+	for (int tries = 1; (result = read_watermark(l, s, &err)) != STORE_OK && tries < QUESTION_TRIES; tries++)
+		if (!ask_again(l, result))
 			return;
-	const char *fork = find_fork(e->hello, &s->in.before);
-	if (fork)
-		refuse(l, job, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED, &s->in.before, fork, 0);
+	if (result != STORE_OK) {
+		refuse_for(l, job, store_failed, NULL, err.text, 0);
+		return;
+	}
+	const char *detail;
+	struct refused why = judge_hello(l, e->hello, &s->in.before, &detail);
+	if (why.code)
+		refuse_for(l, job, why, &s->in.before, detail, 0);
 	else
 		subscribe(l, job, &s->in.before);
 }
@@ -322,13 +380,19 @@ static enum added add_entries(struct lane *l, struct intake *in, const struct pe
 }
 
 /* Refuses one PUBLISH; the position told is what is committed, never what this group is about to commit. */
+static enum added refuse_publish_for(struct lane *l, struct pending *p, size_t i, struct refused why,
+				     const char *detail)
+{
+	struct lane_stream *s = *stream_slot(l, p->jobs[i]->agent);
+	refuse_for(l, p->jobs[i], why, s ? &s->in.before : NULL, detail, p->payload[i]);
+	p->done[i] = true;
+	return ADDED_ALL;
+}
+
 static enum added refuse_publish(struct lane *l, struct pending *p, size_t i, Tram__V1__RefusalCode code,
 				 const char *detail)
 {
-	struct lane_stream *s = *stream_slot(l, p->jobs[i]->agent);
-	refuse(l, p->jobs[i], code, s ? &s->in.before : NULL, detail, p->payload[i]);
-	p->done[i] = true;
-	return ADDED_ALL;
+	return refuse_publish_for(l, p, i, (struct refused){.code = code}, detail);
 }
 
 /* Opens one PUBLISH and adds what is new in it. A PUBLISH that is refused is done with. */
@@ -347,6 +411,9 @@ static enum added add_publish(struct lane *l, struct intake *in, struct pending 
 	if (!s)
 		return refuse_publish(l, p, i, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION, "");
 	const struct watermark *w = s->in.moved ? &s->in.after : &s->in.before;
+	struct refused why = judge_agent(w, job->signing_public);
+	if (why.code)
+		return refuse_publish_for(l, p, i, why, "");
 	struct publish publish;
 	publish_open(l->arena, e->publish, job->agent, job->signing_public, w, &limits, &publish);
 	if (publish.refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE && in->n_reports > 0)
@@ -617,17 +684,34 @@ static enum store_result try_verdicts(struct lane *l, const struct job *job, str
 			      &r->n_verdicts, err);
 }
 
-/* Tries a question to the store until it is answered. */
+/* A question that is not answered: a CHECK is refused; verdicts are asked for again by the agent's next heartbeat. */
+static void leave_question(const struct job *job, struct result *r, const struct err *err)
+{
+	r->verdicts = NULL;
+	r->n_verdicts = 0;
+	if (job->kind != JOB_CHECK)
+		return;
+	r->kind = RESULT_REFUSE;
+	r->refused = job->kind;
+	r->refusal = store_failed.code;
+	r->cause = store_failed.cause;
+	r->detail = arena_strdup(r->arena, err->text);
+}
+
+/* Asks the store a few times. */
 static void serve_question(struct lane *l, const struct job *job, enum result_kind kind,
 			   enum store_result (*ask)(struct lane *, const struct job *, struct result *, struct err *))
 {
 	struct result *r = result_new(kind, job);
 	struct err err = {0};
-	for (enum store_result result; (result = ask(l, job, r, &err)) != STORE_OK;)
-		if (!recover(l, result, &err)) {
+	enum store_result result;
+	for (int tries = 1; (result = ask(l, job, r, &err)) != STORE_OK && tries < QUESTION_TRIES; tries++)
+		if (!ask_again(l, result)) {
 			result_free(&r);
 			return;
 		}
+	if (result != STORE_OK)
+		leave_question(job, r, &err);
 	handoff_put(l->results, r);
 }
 

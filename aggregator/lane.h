@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum job_kind {
-	JOB_HELLO,     /* read (or make) the stream's watermark; check the chain the agent states */
+	JOB_HELLO,     /* read the stream's watermark; check the chain the agent states */
 	JOB_PUBLISH,   /* verify, judge, commit */
 	JOB_CHECK,     /* judge and store nothing */
 	JOB_VERDICTS,  /* read verdicts after a cursor */
@@ -49,6 +49,15 @@ enum result_kind {
 	RESULT_STOPPED, /* the lane has ended; joinable */
 };
 
+/* Why something is refused, where the code alone does not say it. */
+enum refusal_cause {
+	CAUSE_OF_CODE,
+	CAUSE_SUSPENDED,
+	CAUSE_SIGNING_KEY,
+	CAUSE_TOO_MANY_EPOCHS,
+	CAUSE_STORE_FAILED,
+};
+
 /* What a lane has done. Owned by the receiver, freed with result_free(). Protobuf members live in the result's arena. */
 struct result {
 	enum result_kind kind;
@@ -70,6 +79,7 @@ struct result {
 	/* REFUSE */
 	enum job_kind refused; /* what it answers: JOB_HELLO, JOB_PUBLISH or JOB_CHECK */
 	Tram__V1__RefusalCode refusal;
+	enum refusal_cause cause;
 	const char *detail; /* what was found, for the log; the texts for the agent follow from the code */
 	/* COMMITTED, CHECKED, VERDICTS */
 	Tram__V1__Verdict **verdicts;
@@ -93,7 +103,8 @@ struct lane_settings {
 	    group_rows; /* observations in one transaction, at most; a group is what waits when the last one is done */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
 	uint32_t observations, batch_reports;
-	bool judge; /* false: bench only, everything accepted */
+	uint32_t agent_epochs; /* that one agent may have a stream of */
+	bool judge;            /* false: bench only, everything accepted */
 };
 
 struct lane;

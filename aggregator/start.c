@@ -60,6 +60,7 @@ static struct lane_settings lane_settings_of(const struct settings *s)
 	    .arena_bytes = (uint64_t)s->lane_arena,
 	    .observations = (uint32_t)s->observations,
 	    .batch_reports = (uint32_t)s->batch_reports,
+	    .agent_epochs = (uint32_t)s->agent_epochs,
 	    .judge = s->judge,
 	};
 }

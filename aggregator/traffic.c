@@ -127,6 +127,11 @@ static enum session_job job_refused(enum job_kind kind)
 
 static void give_result(struct aggregator *a, const struct result *r)
 {
+	static const enum session_cause causes[] = {
+	    [CAUSE_OF_CODE] = SESSION_CAUSE_OF_CODE,           [CAUSE_SUSPENDED] = SESSION_CAUSE_SUSPENDED,
+	    [CAUSE_SIGNING_KEY] = SESSION_CAUSE_SIGNING_KEY,   [CAUSE_TOO_MANY_EPOCHS] = SESSION_CAUSE_TOO_MANY_EPOCHS,
+	    [CAUSE_STORE_FAILED] = SESSION_CAUSE_STORE_FAILED,
+	};
 	static const enum session_result_kind kinds[] = {
 	    [RESULT_SUBSCRIBE] = SESSION_SUBSCRIBED, [RESULT_REFUSE] = SESSION_REFUSED,
 	    [RESULT_COMMITTED] = SESSION_COMMITTED,  [RESULT_CHECKED] = SESSION_CHECKED,
@@ -145,6 +150,7 @@ static void give_result(struct aggregator *a, const struct result *r)
 	    .done = {.bytes = r->payload_bytes, .batches = r->batches},
 	    .refused = job_refused(r->refused),
 	    .refusal = r->refusal,
+	    .cause = causes[r->cause],
 	    .detail = r->detail ? r->detail : "",
 	    .verdicts = r->verdicts,
 	    .n_verdicts = r->n_verdicts,

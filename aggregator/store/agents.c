@@ -61,21 +61,26 @@ struct change {
 	bool changed;
 };
 
-/* The key that counts, and a lock on the agent so that two changes do not cross. */
-static const char latest_sql[] = "SELECT k.curve_public, k.signing_public, k.state FROM tram.agent a"
-				 " JOIN tram.agent_key k USING (agent_no) WHERE a.agent = $1"
-				 " ORDER BY k.agent_key_no DESC LIMIT 1 FOR UPDATE OF a";
+/*
+ * The keys that count, and a lock on the agent so that two changes do not cross. They are read from the row that is
+ * locked: a row beside it would be the one from before the wait for the lock.
+ */
+static const char latest_sql[] = "SELECT a.curve_public, a.signing_public, a.state FROM tram.agent a"
+				 " WHERE a.agent = $1 FOR UPDATE";
 static const char other_sql[] = "SELECT a.agent FROM tram.agent a JOIN tram.agent_key k USING (agent_no)"
 				" WHERE a.agent <> $1 AND (k.curve_public = $2 OR k.signing_public = $3) LIMIT 1";
 static const char add_agent_sql[] = "INSERT INTO tram.agent (agent) SELECT $1"
 				    " WHERE NOT EXISTS (SELECT FROM tram.agent a WHERE a.agent = $1)"
 				    " ON CONFLICT DO NOTHING";
-static const char add_key_sql[] = "INSERT INTO tram.agent_key (agent_no, curve_public, signing_public, state, reason)"
-				  " SELECT a.agent_no, $2, $3, $4, $5 FROM tram.agent a WHERE a.agent = $1";
-static const char add_state_sql[] = "INSERT INTO tram.agent_key (agent_no, curve_public, signing_public, state, reason)"
-				    " SELECT a.agent_no, k.curve_public, k.signing_public, $2, $3"
-				    " FROM tram.agent a JOIN tram.agent_key k USING (agent_no) WHERE a.agent = $1"
-				    " ORDER BY k.agent_key_no DESC LIMIT 1";
+/* What is added to the history is what the agent is from COMMIT on: lanes look there, see move_verdicts. */
+#define ADD_KEY(select)                                                                                                \
+	"WITH k AS (INSERT INTO tram.agent_key (agent_no, curve_public, signing_public, state, reason) " select        \
+	"  RETURNING agent_no, curve_public, signing_public, state)"                                                   \
+	" UPDATE tram.agent a SET state = k.state, curve_public = k.curve_public, signing_public = k.signing_public"   \
+	" FROM k WHERE a.agent_no = k.agent_no"
+static const char add_key_sql[] = ADD_KEY("SELECT a.agent_no, $2, $3, $4, $5 FROM tram.agent a WHERE a.agent = $1");
+static const char add_state_sql[] =
+    ADD_KEY("SELECT a.agent_no, a.curve_public, a.signing_public, $2, $3 FROM tram.agent a WHERE a.agent = $1");
 
 static enum store_result run(struct store *s, const char *sql, struct params *p, struct err *err)
 {
@@ -103,7 +108,7 @@ static bool has_keys(const PGresult *r, const struct change *c)
 {
 	uint8_t signing[SIGN_PUBLIC_SIZE];
 
-	return PQntuples(r) > 0 && strcmp(cell_text(r, 0, 0), c->curve_public) == 0 &&
+	return PQntuples(r) > 0 && !cell_is_null(r, 0, 0) && strcmp(cell_text(r, 0, 0), c->curve_public) == 0 &&
 	       cell_bytes(r, 0, 1, signing, sizeof signing) && memcmp(signing, c->signing_public, sizeof signing) == 0;
 }
 
@@ -193,7 +198,7 @@ static enum store_result set_state(struct store *s, void *context, struct err *e
 	struct params p;
 	PGresult *r;
 	enum store_result result = ask_latest(s, c, &r, err);
-	bool known = PQntuples(r) > 0;
+	bool known = PQntuples(r) > 0 && !cell_is_null(r, 0, 0);
 
 	c->changed = known && strcmp(cell_text(r, 0, 2), c->state) != 0;
 	if (result == STORE_OK && !known) {

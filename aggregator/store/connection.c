@@ -245,6 +245,15 @@ bool cell_bytes(const PGresult *r, int row, int column, void *ret, size_t len)
 	return strncmp(text, "\\x", 2) == 0 && text_unhex(text + 2, ret, len);
 }
 
+enum agent_state cell_agent_state(const PGresult *r, int row, int column)
+{
+	const char *state = cell_text(r, row, column);
+
+	return strcmp(state, "active") == 0      ? AGENT_ACTIVE
+	       : strcmp(state, "suspended") == 0 ? AGENT_SUSPENDED
+						 : AGENT_REVOKED;
+}
+
 /* ---------------------------------------------------------------- making one */
 
 /*

@@ -75,5 +75,6 @@ const char *cell_text_or_null(const PGresult *r, int row, int column);
 bool cell_is_null(const PGresult *r, int row, int column);
 /* bytea; false when it is not len bytes long. */
 bool cell_bytes(const PGresult *r, int row, int column, void *ret, size_t len);
+enum agent_state cell_agent_state(const PGresult *r, int row, int column);
 
 #endif

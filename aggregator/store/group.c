@@ -5,6 +5,7 @@
 #include "lang.h"
 #include "letters.h"
 #include "mem.h"
+#include "text.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -311,22 +312,9 @@ static enum store_result write_part(struct store *s, const struct part *part, co
 	return copy_end(s, err);
 }
 
-/* ---------------------------------------------------------------- watermarks */
+/* ---------------------------------------------------------------- rows that must stand as they did */
 
-static const struct statement move_streams = {
-    "move_streams",
-    "UPDATE tram.stream s SET seq = m.seq_to, chain = m.chain_to, updated_at = $5"
-    " FROM unnest($1, $2, $3, $4) m(stream_no, seq_from, seq_to, chain_to)"
-    " WHERE s.stream_no = m.stream_no AND s.seq = m.seq_from",
-};
-
-static const struct statement move_verdicts = {
-    "move_verdicts",
-    "UPDATE tram.agent a SET verdict_seq = m.verdict_to FROM unnest($1, $2, $3) m(agent_no, verdict_from, verdict_to)"
-    " WHERE a.agent_no = m.agent_no AND a.verdict_seq = m.verdict_from",
-};
-
-/* Both updates must change as many rows as there are moves: one fewer, and somebody else has written. */
+/* As many rows must change as are to: one fewer, and somebody else has written. */
 static enum store_result expect_changed(struct store *s, const struct statement *statement, struct params *p,
 					size_t expected, struct err *err)
 {
@@ -338,7 +326,7 @@ static enum store_result expect_changed(struct store *s, const struct statement 
 		if (result == STORE_OK && connection_changed(r) != expected) {
 			err_set(err, ERR_TEMPFAIL,
 				_("%zu of %zu watermarks were not where this aggregator left them: another one writes "
-				  "for the same agents"),
+				  "for the same agents, or one of these was shut out"),
 				expected - connection_changed(r), expected);
 			result = STORE_FENCED;
 		}
@@ -347,6 +335,55 @@ static enum store_result expect_changed(struct store *s, const struct statement 
 	params_done(p);
 	return result;
 }
+
+/* ---------------------------------------------------------------- streams that are new */
+
+/* One that is there meanwhile was made by another aggregator, which is the same as its watermark standing elsewhere. */
+static const struct statement make_stream = {
+    "make_stream",
+    "INSERT INTO tram.stream (stream_no, agent, agent_no, epoch, chain, first_chain, previous_epoch)"
+    " OVERRIDING SYSTEM VALUE SELECT $1, a.agent, a.agent_no, $3, $4, $4, $5 FROM tram.agent a WHERE a.agent_no = $2"
+    " ON CONFLICT DO NOTHING",
+};
+
+static enum store_result write_new_stream(struct store *s, const struct stream_row *row, struct err *err)
+{
+	char epoch[2 * EPOCH_SIZE + 1], previous[2 * EPOCH_SIZE + 1] = "";
+	struct params p;
+
+	text_hex(row->epoch.bytes, EPOCH_SIZE, epoch);
+	if (row->previous) {
+		text_hex(row->previous->bytes, EPOCH_SIZE, previous);
+	}
+	params_init(&p);
+	params_int32(&p, row->stream_no);
+	params_int32(&p, row->agent_no);
+	params_text(&p, epoch);
+	params_bytes(&p, row->first_chain.bytes, DIGEST_SIZE);
+	params_text(&p, previous);
+	return expect_changed(s, &make_stream, &p, 1, err);
+}
+
+/* ---------------------------------------------------------------- watermarks */
+
+static const struct statement move_streams = {
+    "move_streams",
+    "UPDATE tram.stream s SET seq = m.seq_to, chain = m.chain_to, updated_at = $5"
+    " FROM unnest($1, $2, $3, $4) m(stream_no, seq_from, seq_to, chain_to)"
+    " WHERE s.stream_no = m.stream_no AND s.seq = m.seq_from",
+};
+
+/*
+ * The row of an agent that is being shut out is waited for and looked at again as it is then, so either its revocation
+ * is committed after this group or this group is not committed.
+ */
+static const struct statement move_verdicts = {
+    "move_verdicts",
+    "UPDATE tram.agent a SET verdict_seq = m.verdict_to"
+    " FROM unnest($1, $2, $3, $4) m(agent_no, verdict_from, verdict_to, signing_public)"
+    " WHERE a.agent_no = m.agent_no AND a.verdict_seq = m.verdict_from"
+    " AND a.state = 'active' AND a.signing_public = m.signing_public",
+};
 
 static int by_stream(const void *a, const void *b)
 {
@@ -381,14 +418,18 @@ static enum store_result write_streams(struct store *s, struct watermark_move *m
 	return expect_changed(s, &move_streams, &p, n, err);
 }
 
-/* Two epochs of one agent may move in one group; for its verdicts that is one move, from the first's to the last's. */
+/*
+ * Two epochs of one agent may move in one group; for its verdicts that is one move, from the first's to the last's. Under
+ * two keys they are two, of which one at most can be made.
+ */
 static size_t merge_by_agent(struct watermark_move *moves, size_t n)
 {
 	size_t kept = 0;
 
 	qsort(moves, n, sizeof *moves, by_agent);
 	for (size_t i = 0; i < n; i++) {
-		if (kept > 0 && moves[kept - 1].agent_no == moves[i].agent_no) {
+		if (kept > 0 && moves[kept - 1].agent_no == moves[i].agent_no &&
+		    memcmp(moves[kept - 1].signing_public, moves[i].signing_public, SIGN_PUBLIC_SIZE) == 0) {
 			moves[kept - 1].verdict_to = moves[i].verdict_to;
 		} else {
 			moves[kept++] = moves[i];
@@ -414,6 +455,7 @@ static enum store_result write_verdict_seqs(struct store *s, const struct waterm
 	params_int32s(&p, &moves->agent_no, sizeof *moves, n);
 	params_int64s(&p, (const int64_t *)&moves->verdict_from, sizeof *moves, n);
 	params_int64s(&p, (const int64_t *)&moves->verdict_to, sizeof *moves, n);
+	params_bytes_each(&p, moves->signing_public, SIGN_PUBLIC_SIZE, sizeof *moves, n);
 	free(moves);
 	return expect_changed(s, &move_verdicts, &p, n, err);
 }
@@ -436,7 +478,10 @@ static enum store_result write_group(struct store *s, void *context, struct err 
 	struct group *g = context;
 	enum store_result result = STORE_OK;
 
-	if (g->n_moves > 0) {
+	for (size_t i = 0; result == STORE_OK && i < g->n_streams; i++) {
+		result = write_new_stream(s, &g->streams[i], err);
+	}
+	if (result == STORE_OK && g->n_moves > 0) {
 		result = write_streams(s, g->moves, g->n_moves, g->known_at_us, err);
 	}
 	if (result == STORE_OK && g->n_moves > 0) {

@@ -5,21 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char roster_sql[] = "SELECT DISTINCT ON (a.agent_no) a.agent, a.agent_no, k.curve_public,"
-				 " k.signing_public, k.state"
-				 " FROM tram.agent a JOIN tram.agent_key k USING (agent_no)"
-				 " ORDER BY a.agent_no, k.agent_key_no DESC";
+static const char roster_sql[] = "SELECT a.agent, a.agent_no, a.curve_public, a.signing_public, a.state"
+				 " FROM tram.agent a WHERE a.curve_public IS NOT NULL ORDER BY a.agent_no";
 
 static bool read_entry(const PGresult *r, int row, struct arena *a, struct roster_entry *ret)
 {
-	const char *state = cell_text(r, row, 4);
-
 	ret->agent = arena_strdup(a, cell_text(r, row, 0));
 	ret->agent_no = (int32_t)cell_int(r, row, 1);
 	snprintf(ret->curve_public, sizeof ret->curve_public, "%s", cell_text(r, row, 2));
-	ret->state = strcmp(state, "active") == 0      ? AGENT_ACTIVE
-		     : strcmp(state, "suspended") == 0 ? AGENT_SUSPENDED
-						       : AGENT_REVOKED;
+	ret->state = cell_agent_state(r, row, 4);
 	return ret->agent && cell_bytes(r, row, 3, ret->signing_public, sizeof ret->signing_public);
 }
 

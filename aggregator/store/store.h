@@ -24,7 +24,7 @@ enum store_result {
 	STORE_STALLED,   /* 53xxx, 58xxx: disk full and the like: wait, alarm */
 	STORE_POISON,    /* 22xxx, 23xxx, 21000: something in this group cannot be stored: halve it */
 	STORE_CONFLICT, /* a row with that key is there already (23505 on observation): ask for the past and number anew */
-	STORE_FENCED, /* a watermark was not where we left it: somebody else wrote; read it again */
+	STORE_FENCED, /* a watermark was not where we left it, or an agent is shut out: read both again */
 	STORE_BROKEN, /* 42xxx, 28xxx, 3Dxxx: schema, rights or settings: stop and say so */
 };
 
@@ -36,14 +36,21 @@ void store_close(struct store **sp);
 
 /* ---------------------------------------------------------------- start and reload (main) */
 
+enum agent_state {
+	AGENT_ACTIVE,
+	AGENT_SUSPENDED,
+	AGENT_REVOKED,
+	AGENT_UNKNOWN, /* not in tram.agent */
+};
+
 struct roster_entry {
 	const char *agent;
 	int32_t agent_no;
 	char curve_public[41];
 	uint8_t signing_public[SIGN_PUBLIC_SIZE];
-	enum { AGENT_ACTIVE, AGENT_SUSPENDED, AGENT_REVOKED } state;
+	enum agent_state state;
 };
-/* Latest state of every agent; array lives in the arena. */
+/* Every agent that has keys, as it is now; array lives in the arena. */
 enum store_result store_roster(struct store *s, struct arena *a, struct roster_entry **ret, size_t *ret_n,
 			       struct err *err) MUST_CHECK;
 
@@ -73,25 +80,45 @@ static inline int64_t store_key(int32_t series_no, int32_t period, uint32_t revi
 
 /* ---------------------------------------------------------------- streams (lane) */
 
+#define STREAM_NO_MAX 8388607 /* report_no has 23 bits for it */
+
 struct watermark {
-	int32_t stream_no, agent_no;
+	int32_t stream_no; /* 0: not numbered yet */
+	int32_t agent_no;
+	bool is_new; /* the stream has no row yet; the first group of it makes one */
 	struct epoch epoch;
 	uint64_t seq;
 	struct digest chain;
-	uint64_t verdict_seq; /* of the agent */
+	/* of the agent */
+	enum agent_state state;
+	uint8_t signing_public[SIGN_PUBLIC_SIZE]; /* its key now */
+	uint64_t verdict_seq;
+	int64_t verdict_known_at_us; /* of the verdict asked for; 0: there is none of that number */
+	uint32_t epochs; /* streams it has; counted when the stream is new, and STREAM_NO_MAX when no number is left */
 	int64_t
 	    committed_at_us; /* known_at_us of the group that moved it here, when it was read; 0: nothing is committed */
 };
 
 /*
- * The watermark of (agent, epoch); makes the stream, starting at chain_0 = first_chain, when the epoch is new.
- * An agent that is not in tram.agent gives STORE_BROKEN.
+ * The watermark of (agent, epoch), and what the agent is now. Reads only: a stream of which nothing is committed stands
+ * at seq 0 with chain_0 = first_chain. verdict_seq: the verdict whose known_at is asked for too, 0: none.
  */
 enum store_result store_watermark(struct store *s, const char *agent, const struct epoch *epoch,
-				  const struct digest *first_chain, const struct epoch *previous, struct watermark *ret,
+				  const struct digest *first_chain, uint64_t verdict_seq, struct watermark *ret,
 				  struct err *err) MUST_CHECK;
 
+/* A number for a stream that is new. It is nobody else's, used or not. */
+enum store_result store_stream_no(struct store *s, int32_t *ret, struct err *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------- a group: one transaction (lane) */
+
+/* The row of a stream that is new. */
+struct stream_row {
+	int32_t stream_no, agent_no;
+	struct epoch epoch;
+	const struct epoch *previous; /* NULL: not known */
+	struct digest first_chain;
+};
 
 struct batch_row {
 	int32_t stream_no, agent_no;
@@ -157,11 +184,14 @@ struct watermark_move {
 	uint64_t seq_from, seq_to;
 	struct digest chain_to;
 	uint64_t verdict_from, verdict_to;
+	uint8_t signing_public[SIGN_PUBLIC_SIZE]; /* the key that signed: must be the agent's at COMMIT */
 };
 
 /* Everything one transaction holds. Arrays belong to the caller; store_commit() puts observations and moves in another order. */
 struct group {
 	int64_t known_at_us;
+	struct stream_row *streams;
+	size_t n_streams;
 	struct batch_row *batches;
 	size_t n_batches;
 	struct report_row *reports;
@@ -184,7 +214,8 @@ static inline uint64_t store_report_no(int32_t stream_no, uint64_t seq)
 }
 
 /*
- * BEGIN, watermarks by compare-and-set, COPY every table, COMMIT. STORE_OK: committed. STORE_RECONNECT may also mean that
+ * BEGIN, new streams, watermarks by compare-and-set, COPY every table, COMMIT. STORE_OK: committed. STORE_FENCED: a
+ * watermark stood elsewhere, or an agent is not active any more or has other keys. STORE_RECONNECT may also mean that
  * COMMIT's outcome is not known: the watermark, read on a new connection, is the answer. After any other result nothing
  * of the group is stored and the connection is good for the next.
  */

@@ -99,12 +99,24 @@ void refuse(struct session_core *c, const char *agent, uint64_t peer, uint64_t s
 	add_send(c, agent, peer, session, TRAM__V1__ENVELOPE__BODY_REFUSAL, &refusal);
 }
 
-enum refusal_id refusal_of_code(Tram__V1__RefusalCode code)
+static enum refusal_id refusal_of_code(Tram__V1__RefusalCode code)
 {
 	for (size_t i = 0; i < REFUSAL_KINDS; i++)
 		if (refusals[i].code == code)
 			return (enum refusal_id)i;
 	return REFUSAL_BUSY;
+}
+
+enum refusal_id refusal_of_result(const struct session_result *r)
+{
+	switch (r->cause) {
+	case SESSION_CAUSE_SUSPENDED: return REFUSAL_SUSPENDED;
+	case SESSION_CAUSE_SIGNING_KEY: return REFUSAL_SIGNING_KEY;
+	case SESSION_CAUSE_TOO_MANY_EPOCHS: return REFUSAL_TOO_MANY_EPOCHS;
+	case SESSION_CAUSE_STORE_FAILED: return REFUSAL_STORE_FAILED;
+	case SESSION_CAUSE_OF_CODE: break;
+	}
+	return refusal_of_code(r->refusal);
 }
 
 struct session_action *add_job(struct session_core *c, const struct agent *a, enum session_job job, const void *data,

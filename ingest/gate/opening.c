@@ -264,7 +264,7 @@ void hello_done(struct session_core *c, struct agent *a, const struct session_re
 	a->opening = (struct opening){0};
 	enum refusal_id why = judge_state(c, roster_by_agent(c->roster, a->id));
 	if (why == REFUSAL_NONE && r->kind == SESSION_REFUSED)
-		why = refusal_of_code(r->refusal);
+		why = refusal_of_result(r);
 	if (why != REFUSAL_NONE) {
 		struct refusal_of of = {.answers = hello.answers, .at = r->kind == SESSION_REFUSED ? r : NULL};
 		refuse(c, a->id, o.peer, 0, why, &of);

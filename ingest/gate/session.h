@@ -59,6 +59,14 @@ enum session_result_kind {
 	SESSION_CHECKED,
 	SESSION_VERDICTS,
 };
+/* Why something is refused, where the code alone does not say it. */
+enum session_cause {
+	SESSION_CAUSE_OF_CODE,
+	SESSION_CAUSE_SUSPENDED,
+	SESSION_CAUSE_SIGNING_KEY,
+	SESSION_CAUSE_TOO_MANY_EPOCHS,
+	SESSION_CAUSE_STORE_FAILED,
+};
 struct session_result {
 	enum session_result_kind kind;
 	const char *agent;
@@ -71,6 +79,7 @@ struct session_result {
 	struct credit done;
 	enum session_job refused;
 	Tram__V1__RefusalCode refusal;
+	enum session_cause cause;
 	const char *detail; /* REFUSED: what was found, for the event; NULL is "" */
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;

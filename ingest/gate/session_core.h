@@ -104,7 +104,8 @@ struct refusal_of {
 };
 void refuse(struct session_core *c, const char *agent, uint64_t peer, uint64_t session, enum refusal_id why,
 	    const struct refusal_of *of);
-enum refusal_id refusal_of_code(Tram__V1__RefusalCode code);
+/* What a lane refused for. */
+enum refusal_id refusal_of_result(const struct session_result *r);
 
 void send_to(struct session_core *c, const struct agent *a, uint64_t peer, uint64_t session,
 	     Tram__V1__Envelope__BodyCase type, void *body);

@@ -291,7 +291,7 @@ void publish_refused(struct session_core *c, struct agent *a, const struct sessi
 		return;
 	}
 	const struct refusal_of of = {.answers = TRAM__V1__ENVELOPE__BODY_PUBLISH, .at = r};
-	end_refused(c, a, refusal_of_code(r->refusal), &of, now);
+	end_refused(c, a, refusal_of_result(r), &of, now);
 }
 
 static void say_checked(struct session_core *c, struct agent *a, const struct session_result *r)
@@ -319,6 +319,6 @@ void check_done(struct session_core *c, struct agent *a, const struct session_re
 		return;
 	}
 	const struct refusal_of of = {.answers = TRAM__V1__ENVELOPE__BODY_CHECK, .check_id = r->check_id};
-	enum refusal_id why = r->kind == SESSION_REFUSED ? refusal_of_code(r->refusal) : REFUSAL_TOO_LARGE;
+	enum refusal_id why = r->kind == SESSION_REFUSED ? refusal_of_result(r) : REFUSAL_TOO_LARGE;
 	refuse(c, a->id, a->peer, a->session, why, &of);
 }

@@ -22,6 +22,7 @@ struct bench bench_open_with(size_t arena)
 					       .arena_bytes = arena,
 					       .observations = LIMIT_OBSERVATIONS,
 					       .batch_reports = 8,
+					       .agent_epochs = EPOCHS_MAX,
 					       .judge = true};
 	struct bench b = {.jobs = handoff_new(64), .results = handoff_new(64)};
 

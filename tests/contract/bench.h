@@ -11,6 +11,7 @@
 #include "lane.h"
 
 #define REPORTS_MAX 12
+#define EPOCHS_MAX  100 /* of one agent, as the lane is set */
 
 /* An agent as the lane sees it: keys, a stream of reports and its chain; chain[n] is at seq n. */
 struct province {

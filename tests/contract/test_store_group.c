@@ -38,18 +38,20 @@ static struct watermark new_stream(const char *agent)
 
 	memcpy(epoch.bytes, halves, sizeof epoch.bytes);
 	chain_start(agent, &epoch, NULL, &first);
-	assert_result(STORE_OK, store_watermark(writer, agent, &epoch, &first, NULL, &w, &contract_err));
+	assert_result(STORE_OK, store_watermark(writer, agent, &epoch, &first, 0, &w, &contract_err));
+	assert_result(STORE_OK, store_stream_no(writer, &w.stream_no, &contract_err));
 	return w;
 }
 
-/* What the store says now; last_chain is not the first. */
+/* What the store says now; of a stream that is there it needs no first chain. */
 static struct watermark read_stream(struct store *s, const char *agent, const struct watermark *w)
 {
 	static const struct digest unused;
 	struct watermark now;
 
-	assert_result(STORE_OK, store_watermark(s, agent, &w->epoch, &unused, NULL, &now, &contract_err));
-	assert_int_equal(now.stream_no, w->stream_no);
+	assert_result(STORE_OK,
+		      store_watermark(s, agent, &w->epoch, w->is_new ? &w->chain : &unused, 0, &now, &contract_err));
+	assert_int_equal(now.stream_no, now.is_new ? 0 : w->stream_no);
 	return now;
 }
 
@@ -68,6 +70,7 @@ struct fixture {
 	struct observation_row observation_rows[2];
 	struct finding_row finding_row;
 	struct verdict_row verdict_row;
+	struct stream_row stream;
 	struct watermark_move move;
 	struct group group;
 	uint8_t signature[SIGNATURE_SIZE], key_id[KEY_ID_SIZE];
@@ -184,6 +187,9 @@ static void lay_out_stream(struct fixture *f, const struct watermark *w)
 					  .chain_to = f->batch.chain,
 					  .verdict_from = w->verdict_seq,
 					  .verdict_to = w->verdict_seq + 1};
+	memcpy(f->move.signing_public, w->signing_public, SIGN_PUBLIC_SIZE);
+	f->stream = (struct stream_row){
+	    .stream_no = w->stream_no, .agent_no = w->agent_no, .epoch = w->epoch, .first_chain = w->chain};
 }
 
 /* The group that would follow watermark w, with one report for the period. */
@@ -222,6 +228,8 @@ static void lay_out(struct fixture *f, const struct watermark *w, const char *pe
 					      .n_outcomes = 2,
 					      .cause = "received"};
 	f->group = (struct group){.known_at_us = T0 + 123456,
+				  .streams = &f->stream,
+				  .n_streams = w->is_new,
 				  .batches = &f->batch,
 				  .n_batches = 1,
 				  .reports = &f->report_row,
@@ -266,7 +274,8 @@ static void test_a_new_stream_starts_at_its_first_chain(void **state)
 	assert_int_equal(w.seq, 0);
 	assert_int_equal(w.committed_at_us, 0);
 	assert_memory_equal(w.chain.bytes, first.bytes, DIGEST_SIZE);
-	assert_int_equal(read_stream(writer, AGENT_ONE, &w).stream_no, w.stream_no);
+	assert_true(read_stream(writer, AGENT_ONE, &w).is_new); /* asking made nothing */
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.stream WHERE seq = 0"), "0");
 }
 
 static void test_an_agent_off_the_roster_has_no_stream(void **state)
@@ -276,8 +285,9 @@ static void test_an_agent_off_the_roster_has_no_stream(void **state)
 	static const struct digest first;
 
 	(void)state;
-	assert_result(STORE_BROKEN, store_watermark(writer, "agent-99", &epoch, &first, NULL, &w, &contract_err));
-	assert_non_null(strstr(contract_err.text, "agent-99"));
+	assert_result(STORE_OK, store_watermark(writer, "agent-99", &epoch, &first, 0, &w, &contract_err));
+	assert_int_equal(w.state, AGENT_UNKNOWN);
+	assert_true(w.is_new);
 }
 
 /* ---------------------------------------------------------------- it is stored */
@@ -435,6 +445,61 @@ static void test_of_two_writers_one_wins(void **state)
 	store_close(&second);
 }
 
+/* Whoever finds the stream being made waits: made, it is fenced; not made after all, it makes it. */
+static void test_a_stream_is_made_once(void **state)
+{
+	struct watermark w = new_stream(AGENT_TWO);
+	struct fixture f;
+	char epoch[2 * EPOCH_SIZE + 1];
+
+	(void)state;
+	text_hex(w.epoch.bytes, EPOCH_SIZE, epoch);
+	lay_out(&f, &w, "2015");
+	assert_result(STORE_OK, connection_run(writer, "SET lock_timeout = '50ms'", &contract_err));
+	for (size_t i = 0; i < 2; i++) {
+		contract_ask("BEGIN");
+		contract_ask("INSERT INTO tram.stream (agent, agent_no, epoch, chain, first_chain) SELECT agent, "
+			     "agent_no, '%s', decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex')"
+			     " FROM tram.agent WHERE agent = '" AGENT_TWO "'",
+			     epoch);
+		assert_result(STORE_RETRY, store_commit(writer, &f.group, &contract_err));
+		if (i == 0) {
+			contract_ask("ROLLBACK");
+			continue;
+		}
+		contract_ask("COMMIT");
+		assert_result(STORE_FENCED, store_commit(writer, &f.group, &contract_err));
+		contract_ask("DELETE FROM tram.stream WHERE epoch = '%s'", epoch);
+	}
+	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
+	assert_false(read_stream(writer, AGENT_TWO, &w).is_new);
+}
+
+/* Whoever is not active any more, or has other keys, is told from a watermark that moved only by being asked. */
+static void test_an_agent_that_is_shut_out_fences(void **state)
+{
+	static const char *const changes[] = {"state = 'suspended'", "state = 'revoked'",
+					      "signing_public = decode(repeat('77', 32), 'hex')"};
+	static const char back[] = "UPDATE tram.agent SET state = 'active', signing_public = decode(repeat('32', 32), "
+				   "'hex') WHERE agent = '%s'";
+	struct watermark w = new_stream(AGENT_TWO);
+	struct fixture f;
+
+	(void)state;
+	lay_out(&f, &w, "2016");
+	for (size_t i = 0; i < 3; i++) {
+		contract_ask("UPDATE tram.agent SET %s WHERE agent = '" AGENT_TWO "'", changes[i]);
+		assert_result(STORE_FENCED, store_commit(writer, &f.group, &contract_err));
+		assert_untouched(AGENT_TWO, &w);
+		assert_true(read_stream(writer, AGENT_TWO, &w).is_new);
+		assert_int_equal(read_stream(writer, AGENT_TWO, &w).state, i == 0   ? AGENT_SUSPENDED
+									   : i == 1 ? AGENT_REVOKED
+										    : AGENT_ACTIVE);
+		contract_ask(back, AGENT_TWO);
+	}
+	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
+}
+
 /* The same sequence number twice can only be another writer's doing, even where its watermark was not looked at. */
 static void test_a_report_that_is_there_fences(void **state)
 {
@@ -510,6 +575,9 @@ static void test_a_lock_is_tried_again(void **state)
 
 	(void)state;
 	lay_out(&f, &w, "2012");
+	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
+	w = read_stream(writer, AGENT_ONE, &w);
+	lay_out(&f, &w, "2013");
 	assert_result(STORE_OK, connection_run(writer, "SET lock_timeout = '50ms'", &contract_err));
 	contract_ask("BEGIN");
 	contract_ask("SELECT seq FROM tram.stream WHERE stream_no = %d FOR UPDATE", w.stream_no);
@@ -525,17 +593,23 @@ static void test_many_streams_move_at_once(void **state)
 {
 	struct watermark first = new_stream(AGENT_ONE), second = new_stream(AGENT_ONE), other = new_stream(AGENT_TWO);
 	struct watermark_move moves[3];
+	struct stream_row streams[3];
 	struct fixture f;
 
 	(void)state;
-	lay_out(&f, &second, "2013");
+	lay_out(&f, &second, "2014");
 	moves[0] = f.move;
 	moves[0].verdict_from++;
 	moves[0].verdict_to += 2;
-	lay_out(&f, &other, "2013");
+	streams[0] = f.stream;
+	lay_out(&f, &other, "2014");
 	moves[1] = f.move;
-	lay_out(&f, &first, "2013");
+	streams[1] = f.stream;
+	lay_out(&f, &first, "2014");
 	moves[2] = f.move;
+	streams[2] = f.stream;
+	f.group.streams = streams;
+	f.group.n_streams = 3;
 	f.group.moves = moves;
 	f.group.n_moves = 3;
 	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
@@ -575,6 +649,8 @@ int main(void)
 	    TEST(test_a_key_that_is_there_is_a_conflict),
 	    TEST(test_a_moved_watermark_fences),
 	    TEST(test_of_two_writers_one_wins),
+	    TEST(test_a_stream_is_made_once),
+	    TEST(test_an_agent_that_is_shut_out_fences),
 	    TEST(test_a_report_that_is_there_fences),
 	    TEST(test_what_cannot_be_stored_is_poison),
 	    TEST(test_a_killed_connection_is_made_anew),

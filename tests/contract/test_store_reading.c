@@ -231,6 +231,7 @@ struct judged {
 	struct verdict_row row;
 	struct finding_row finding_rows[2];
 	struct poison_row poison;
+	struct stream_row stream;
 	struct watermark_move move;
 	struct group group;
 };
@@ -272,7 +273,12 @@ static void make_judged(struct judged *j, const struct watermark *w)
 					  .seq_to = w->seq + 1,
 					  .verdict_from = w->verdict_seq,
 					  .verdict_to = w->verdict_seq + 1};
+	memcpy(j->move.signing_public, w->signing_public, SIGN_PUBLIC_SIZE);
+	j->stream = (struct stream_row){
+	    .stream_no = w->stream_no, .agent_no = w->agent_no, .epoch = w->epoch, .first_chain = w->chain};
 	j->group = (struct group){.known_at_us = INT64_C(1721350800123456),
+				  .streams = &j->stream,
+				  .n_streams = w->is_new,
 				  .poisons = &j->poison,
 				  .n_poisons = 1,
 				  .findings = j->finding_rows,
@@ -290,7 +296,10 @@ static struct watermark open_stream(const char *agent, uint8_t letter)
 	struct watermark w;
 
 	memset(epoch.bytes, letter, sizeof epoch.bytes);
-	assert_result(STORE_OK, store_watermark(writer, agent, &epoch, &first, NULL, &w, &contract_err));
+	assert_result(STORE_OK, store_watermark(writer, agent, &epoch, &first, 0, &w, &contract_err));
+	if (w.is_new) {
+		assert_result(STORE_OK, store_stream_no(writer, &w.stream_no, &contract_err));
+	}
 	return w;
 }
 

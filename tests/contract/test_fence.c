@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may still commit: not the agent whose revocation is committed, and no further epoch of one that had too many. */
+#include "bench.h"
+#include "mem.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUNDS 60
+
+static struct province other = {.agent = AGENT_TWO, .provider = "P63-01", .area = "63/01"};
+
+static struct store *admin;
+
+static int open_all(void **state)
+{
+	assert_true(sodium_init() >= 0);
+	contract_open(state);
+	assert_result(STORE_OK, store_open_admin(contract_conninfo("tram_admin"), &admin, &contract_err));
+	return 0;
+}
+
+static int close_all(void **state)
+{
+	store_close(&admin);
+	return contract_close(state);
+}
+
+/* ---------------------------------------------------------------- what admins do */
+
+static void set_state(const char *agent, const char *to)
+{
+	bool changed;
+
+	assert_result(STORE_OK, store_agent_set_state(admin, agent, to, "", &changed, &contract_err));
+	assert_true(changed);
+}
+
+/* An agent of this test's own, with reports to send. */
+static void new_province(struct province *p, char name[static 32])
+{
+	snprintf(name, 32, "agent-%08x", (unsigned)(contract_random() & 0xffffffffu));
+	*p = (struct province){.agent = name, .provider = "P63-46", .area = "63/46"};
+	province_start(p);
+	for (int i = 0; i < REPORTS_MAX; i++) {
+		append_report(p, "2015", 1050000, "");
+	}
+}
+
+static void province_end(struct province *p)
+{
+	for (uint64_t i = 1; i <= p->last; i++) {
+		free(p->reports[i]);
+	}
+}
+
+/* ---------------------------------------------------------------- shut out between HELLO and COMMIT */
+
+static void assert_refused(struct bench *b, const char *agent, enum job_kind what, int code, enum refusal_cause cause)
+{
+	struct result *r = next_result(b);
+
+	assert_int_equal(r->kind, RESULT_REFUSE);
+	assert_string_equal(r->agent, agent);
+	assert_int_equal(r->refused, what);
+	assert_int_equal(r->refusal, code);
+	assert_int_equal(r->cause, cause);
+	if (what == JOB_PUBLISH) {
+		assert_int_equal(r->batches, 1);
+		assert_true(r->payload_bytes > 0);
+	}
+	result_free(&r);
+}
+
+/* What is queued when the agent is shut out is refused and its credit given back; others in the group are committed. */
+static void what_waits_when_an_agent_is_shut_out_is_not_committed(void **state)
+{
+	enum { REVOKED = 3, BUSY = 13, BAD_SIGNATURE = 7 };
+	static const struct {
+		const char *to; /* NULL: other keys */
+		int code;
+		enum refusal_cause cause;
+	} cases[] = {{"revoked", REVOKED, CAUSE_OF_CODE},
+		     {"suspended", BUSY, CAUSE_SUSPENDED},
+		     {NULL, BAD_SIGNATURE, CAUSE_SIGNING_KEY}};
+	struct bench b = bench_open();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct province p;
+		char name[32];
+
+		new_province(&p, name);
+		province_start(&other);
+		append_report(&other, "2015", 8000000, "");
+		say_hello(&b, &p);
+		say_hello(&b, &other);
+		assert_int_equal(subscribed_at(&b), 0);
+		assert_int_equal(subscribed_at(&b), 0);
+		publish(&b, &p, 1, 2);
+		committed_through(&b, &p, 2, "44");
+		struct job *late = new_publish(&p, 3, 4), *others = new_publish(&other, 1, 1);
+		if (cases[i].to) {
+			set_state(p.agent, cases[i].to);
+		} else {
+			province_take_keys(&p);
+		}
+		handoff_put(b.jobs, late);
+		handoff_put(b.jobs, others);
+		assert_refused(&b, p.agent, JOB_PUBLISH, cases[i].code, cases[i].cause);
+		committed_through(&b, &other, 1, "4");
+		assert_stored(&p, "2", "0", "0");
+		if (cases[i].to) {
+			say_hello(&b, &p);
+			assert_refused(&b, p.agent, JOB_HELLO, cases[i].code, cases[i].cause);
+		}
+		province_end(&p);
+	}
+	bench_close(&b);
+}
+
+/* ---------------------------------------------------------------- a race, many times */
+
+struct writing {
+	struct province *p;
+	struct bench *b;
+	atomic_bool started;
+	bool refused;
+};
+
+/* One report after the other, until one is refused. */
+static void *keep_writing(void *context)
+{
+	struct writing *w = context;
+
+	for (uint64_t seq = 1; seq <= w->p->last; seq++) {
+		struct result *r;
+
+		publish(w->b, w->p, seq, seq);
+		atomic_store(&w->started, true);
+		r = next_result(w->b);
+		w->refused = r->kind == RESULT_REFUSE;
+		result_free(&r);
+		if (w->refused) {
+			break;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The agent's row, which both sides write, tells their order: verdicts that move in a row that says revoked were
+ * committed after the revocation. What was committed when the revocation returned is what is committed in the end.
+ */
+static void a_revocation_is_the_last_word(void **state)
+{
+	struct bench b = bench_open();
+	int in_the_middle = 0;
+
+	(void)state;
+	contract_ask("CREATE TABLE public.after_revocation (agent text)");
+	contract_ask("CREATE FUNCTION public.note_late() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+		     " INSERT INTO public.after_revocation VALUES (NEW.agent); RETURN NEW; END $$");
+	contract_ask("CREATE TRIGGER late BEFORE UPDATE ON tram.agent FOR EACH ROW WHEN (OLD.state = 'revoked' AND"
+		     " NEW.verdict_seq <> OLD.verdict_seq) EXECUTE FUNCTION public.note_late()");
+	for (int round = 0; round < ROUNDS; round++) {
+		struct province p;
+		char name[32], at_once[32];
+		pthread_t thread;
+
+		new_province(&p, name);
+		say_hello(&b, &p);
+		assert_int_equal(subscribed_at(&b), 0);
+		struct writing w = {.p = &p, .b = &b};
+		assert_int_equal(pthread_create(&thread, NULL, keep_writing, &w), 0);
+		while (!atomic_load(&w.started)) {
+			nanosleep(&(struct timespec){.tv_nsec = (long)(contract_random() % 10000000)}, NULL);
+		}
+		set_state(p.agent, "revoked");
+		snprintf(at_once, sizeof at_once, "%s",
+			 contract_ask("SELECT verdict_seq FROM tram.agent WHERE agent = '%s'", p.agent));
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		in_the_middle += w.refused && strcmp(at_once, "0") != 0;
+		assert_string_equal(contract_ask("SELECT verdict_seq FROM tram.agent WHERE agent = '%s'", p.agent),
+				    at_once);
+		province_end(&p);
+	}
+	assert_string_equal(contract_ask("SELECT count(*) FROM public.after_revocation"), "0");
+	print_message("%d of %d revocations came between two commits\n", in_the_middle, ROUNDS);
+	assert_true(in_the_middle > 0);
+	contract_ask("DROP TRIGGER late ON tram.agent");
+	contract_ask("DROP FUNCTION public.note_late");
+	contract_ask("DROP TABLE public.after_revocation");
+	bench_close(&b);
+}
+
+/* ---------------------------------------------------------------- two admins */
+
+static void *suspend(void *context)
+{
+	static char refused[] = "refused";
+	struct err err;
+	bool changed;
+	enum store_result result = store_agent_set_state(context, AGENT_ONE, "suspended", "", &changed, &err);
+
+	return result == STORE_POISON ? refused : NULL;
+}
+
+/* Suspending waits for the revocation that is under way, and then finds the keys revoked for ever. */
+static void revoked_keys_stay_revoked_whoever_comes_late(void **state)
+{
+	struct province p = {.agent = AGENT_ONE};
+	pthread_t thread;
+	void *answer;
+
+	(void)state;
+	province_take_keys(&p);
+	contract_ask("BEGIN");
+	contract_ask("SELECT 1 FROM tram.agent WHERE agent = '" AGENT_ONE "' FOR UPDATE");
+	assert_int_equal(pthread_create(&thread, NULL, suspend, admin), 0);
+	while (strcmp(contract_ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tram admin' AND"
+				   " wait_event_type = 'Lock'"),
+		      "1") != 0) {
+		contract_ask("SELECT pg_sleep(0.001)");
+		contract_ask("SELECT pg_stat_clear_snapshot()");
+	}
+	contract_ask("INSERT INTO tram.agent_key (agent_no, curve_public, signing_public, state) SELECT agent_no,"
+		     " curve_public, signing_public, 'revoked' FROM tram.agent WHERE agent = '" AGENT_ONE "'");
+	contract_ask("UPDATE tram.agent SET state = 'revoked' WHERE agent = '" AGENT_ONE "'");
+	contract_ask("COMMIT");
+	assert_int_equal(pthread_join(thread, &answer), 0);
+	assert_non_null(answer);
+	province_take_keys(&p);
+	assert_string_equal(
+	    contract_ask("SELECT count(*) FROM tram.agent a WHERE (state, curve_public, signing_public) <>"
+			 " (SELECT state, curve_public, signing_public FROM tram.agent_key k WHERE"
+			 " k.agent_no = a.agent_no ORDER BY agent_key_no DESC LIMIT 1)"),
+	    "0");
+}
+
+/* ---------------------------------------------------------------- epochs */
+
+/* HELLO makes nothing; only epochs of which something is committed count, and there are so many and no more. */
+static void one_agent_has_so_many_epochs(void **state)
+{
+	struct bench b = bench_open();
+	struct province p;
+	char name[32];
+
+	(void)state;
+	new_province(&p, name);
+	for (int i = 0; i < 2 * EPOCHS_MAX; i++) {
+		p.epoch.bytes[0]++;
+		chain_start(p.agent, &p.epoch, NULL, &p.chain[0]);
+		say_hello(&b, &p);
+		assert_int_equal(subscribed_at(&b), 0);
+	}
+	assert_string_equal(contract_ask("SELECT count(*) FROM tram.stream WHERE agent = '%s'", name), "0");
+	contract_ask("INSERT INTO tram.stream (agent, agent_no, epoch, seq, chain, first_chain) SELECT agent, agent_no,"
+		     " md5(i::text), 1, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex')"
+		     " FROM tram.agent, generate_series(2, %d) i WHERE agent = '%s'",
+		     EPOCHS_MAX, name);
+	province_start(&p);
+	append_report(&p, "2015", 1050000, "");
+	say_hello(&b, &p);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &p, 1, 1); /* the last one */
+	committed_through(&b, &p, 1, "4");
+	say_hello(&b, &p); /* which goes on */
+	assert_int_equal(subscribed_at(&b), 1);
+	province_start(&p);
+	say_hello(&b, &p);
+	assert_refused(&b, name, JOB_HELLO, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_TOO_MANY_EPOCHS);
+	province_start(&other);
+	append_report(&other, "2015", 8000000, "");
+	say_hello(&b, &other);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &other, 1, 1);
+	committed_through(&b, &other, 1, "4");
+	bench_close(&b);
+}
+
+/* ---------------------------------------------------------------- a question that cannot be answered */
+
+/* It is refused after a few tries, and nobody else hears of it: neither that the store is away, nor a long silence. */
+static void what_fails_for_one_agent_is_refused_to_one_agent(void **state)
+{
+	struct bench b = bench_open();
+	struct province p;
+	struct result *r;
+	char name[32];
+
+	(void)state;
+	new_province(&p, name);
+	say_hello(&b, &p);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &p, 1, 1);
+	committed_through(&b, &p, 1, "4");
+	contract_ask("ALTER TABLE tram.stream DROP CONSTRAINT stream_chain_check");
+	contract_ask("UPDATE tram.stream SET chain = '' WHERE agent = '%s'", name);
+	say_hello(&b, &p);
+	province_start(&other);
+	say_hello(&b, &other);
+	r = handoff_take(b.results, 10000);
+	assert_non_null(r);
+	assert_int_equal(r->kind, RESULT_REFUSE);
+	assert_int_equal(r->refusal, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY);
+	assert_int_equal(r->cause, CAUSE_STORE_FAILED);
+	result_free(&r);
+	r = handoff_take(b.results, 10000);
+	assert_non_null(r);
+	assert_int_equal(r->kind, RESULT_SUBSCRIBE);
+	assert_string_equal(r->agent, other.agent);
+	result_free(&r);
+	contract_ask("DELETE FROM tram.stream WHERE agent = '%s'", name);
+	contract_ask("ALTER TABLE tram.stream ADD CONSTRAINT stream_chain_check CHECK (length(chain) = 32)");
+	province_end(&p);
+	bench_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_waits_when_an_agent_is_shut_out_is_not_committed),
+	    cmocka_unit_test(a_revocation_is_the_last_word),
+	    cmocka_unit_test(revoked_keys_stay_revoked_whoever_comes_late),
+	    cmocka_unit_test(one_agent_has_so_many_epochs),
+	    cmocka_unit_test(what_fails_for_one_agent_is_refused_to_one_agent),
+	};
+
+	return cmocka_run_group_tests_name("fence", tests, open_all, close_all);
+}
