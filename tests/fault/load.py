@@ -42,8 +42,8 @@ class Maker:
     nothing new, some are wrong; no two have the same bytes, but some are handed in twice.
     """
 
-    def __init__(self, rng, agent):
-        self.rng, self.agent = rng, agent
+    def __init__(self, rng, agent, series=1):
+        self.rng, self.agent, self.series = rng, agent, series
         self.code = agent.rsplit("-", 1)[1]
         self.number = 0
         self.last = None
@@ -60,12 +60,12 @@ class Maker:
         if self.last and rng.random() < 0.03:
             return self.last
         self.number += 1
-        value = 1_000_000 + self.number
+        value = 1_000_000 + 10_000 * self.series + self.number
         report = pb.Report(
             provider=f"P63-{self.code}", dataflow="province_statistics", time_period=str(year),
             reference_date=f"{year}-12-31", purpose=pb.PURPOSE_CORRECTION, reason="Nạp lại số liệu", revises=True,
             prepared_by="Nguyễn Văn An", approved_by="Trần Thị Bình", prepared_at="2025-02-01T08:00:00+07:00",
-            approved_at="2025-02-01T09:00:00+07:00", comment=f"{self.agent} {self.number}")
+            approved_at="2025-02-01T09:00:00+07:00", comment=f"{self.agent} {self.series}.{self.number}")
         kind = rng.choices(("plain", "several", "wrong", "same", "large"), (60, 20, 8, 8, 4))[0]
         if kind == "same":
             value = 1_000_000

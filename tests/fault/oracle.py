@@ -508,6 +508,8 @@ def i5_never_back(facts):
     for when, kind, *what in facts.seen:
         if kind == "restored":
             marks, told = {}, {}
+        elif kind == "copied":
+            told = {place: seq for place, seq in told.items() if place[0] != what[0]}
         elif kind == "store":
             for place, seq in what[0].items():
                 if seq < marks.get(place, 0):
@@ -528,6 +530,8 @@ def i7_trim(facts):
     """What an outbox forgets was acknowledged, and longer ago than its retention."""
     before = collections.defaultdict(list)  # (agent, epoch): (when, acknowledged)
     for when, kind, *what in facts.seen:
+        if kind == "copied":
+            before = collections.defaultdict(list, {p: told for p, told in before.items() if p[0] != what[0]})
         if kind != "agent":
             continue
         name, status = what

@@ -52,10 +52,15 @@ class Watch:
             thread.start()
 
     def stop(self):
+        """After a last look; what was seen stays."""
+        if self.ending.is_set():
+            return
         self.ending.set()
         for thread in self.threads:
             if thread.is_alive():
                 thread.join()
+        self.look_at_agents()
+        self.look_at_store()
         for desk in self.desks.values():
             desk.close()
         if self.db:

@@ -20,13 +20,14 @@ from desk import Broken, Desk, Refused
 from load import Load, Maker
 from proxy import Proxy
 from roadbook import Keys
-from tramtest import BIN, ROOT, Agent, Centre, Postgres, wait_until
+from tramtest import ROOT, Agent, Centre, Postgres, wait_until
 from watch import Watch, state_of
 
 AGENTS = tuple(f"agent-63-{code}" for code in ("45", "46", "48", "49", "51", "52", "54", "56", "58", "60", "62", "64"))
 CENTRE = {"heartbeat": "300ms", "ack_repeat": "200ms", "refresh": "1s", "drain": "5s", "handshake": "2s", "ping": "1s"}
 AGENT = {"hello_wait": "1s", "stalled_after": "2s", "handshake": "2s", "ping": "1s", "batch_reports": "8"}
 CLUSTER = "track_commit_timestamp = on\nmax_connections = 30\nautovacuum = off\nlog_lock_waits = on\n"
+SOCKET = ".s.PGSQL.5432"
 QUIET_PATIENCE_S = 30
 
 
@@ -52,15 +53,20 @@ class Bench:
 
     def make_template(self):
         database = self.postgres.make_database()
-        centre = Centre(self.folder / "template", self.postgres, database, key_file=self.keys / "centre.key")
-        centre.key = self.keys / "centre.key"
-        centre.tram("keys", "make", "centre", "--out", centre.key)
+        centre = Centre(self.folder / "template", self.postgres, database)
+        shutil.copytree(centre.folder, self.keys, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.conf"))
         centre.tram("store", "migrate", "--database", self.postgres.conninfo(database))
-        centre.tram("catalogue", "load", ROOT / "deploy" / "catalogue")
         for name in AGENTS:
             centre.tram("keys", "make", name, "--out", self.keys / f"{name}.key")
-            centre.tram("agents", "accept", self.keys / f"{name}.pub")
+        self.settle(database)
         return database
+
+    def settle(self, database):
+        """Catalogue and roster, into a database that has the schema."""
+        centre = Centre(self.folder / "template", self.postgres, database)
+        centre.tram("catalogue", "load", ROOT / "deploy" / "catalogue")
+        for name in AGENTS:
+            centre.tram("agents", "accept", self.keys / f"{name}.pub")
 
     def hand_out(self, name, folder):
         """The keys of centre or agent, into its folder."""
@@ -109,9 +115,9 @@ class World:
         self.postgres, self.database = bench.postgres, bench.postgres.make_database(bench.template)
         self.feed = f"ipc://{self.folder}/feed"
         self.watch = Watch(self.postgres.conninfo(self.database), self.feed)
-        self.centres, self.agents, self.loads, self.roads, self.undo = [], [], {}, [], []
+        self.centres, self.agents, self.loads, self.undo = [], [], {}, []
         self.facts = oracle.Facts(seen=self.watch.seen, centre_lives=0)
-        self.over_at = None
+        self.loads_made = 0
 
     # ------------------------------------------------------------ choices
 
@@ -126,16 +132,18 @@ class World:
 
     # ------------------------------------------------------------ who takes part
 
-    def make_centre(self, fault=None, road=False, database=None, **settings):
-        """road: agents reach it through a proxy, centre.way: proxy.py."""
+    def make_centre(self, fault=None, road=False, wire=False, **settings):
+        """
+        road: agents reach it through a proxy, centre.road. wire: its lanes reach PostgreSQL through one, centre.wire, which
+        knows PostgreSQL's messages.
+        """
         folder = self.folder / f"c{len(self.centres)}"
         self.bench.hand_out("centre", folder)
+        if wire:
+            settings["database"] = f"host={folder} dbname={self.database} user=tram_writer"
         centre = Centre(folder, self.postgres, self.database, **CENTRE | {"feed": self.feed} | settings)
-        if database:
-            centre.write_settings(database=database)
-        centre.way = Proxy(centre.port) if road else None
-        if road:
-            self.roads.append(centre.way)
+        centre.road = self.proxy(centre.port) if road else None
+        centre.wire = self.proxy(self.postgres.run / SOCKET, framing="postgres", listen=folder / SOCKET) if wire else None
         self.take_in(centre, f"aggregator{len(self.centres)}", fault)
         self.centres.append(centre)
         return centre
@@ -145,13 +153,31 @@ class World:
         centre = centre or self.centres[0]
         folder = self.folder / f"a{len(self.agents)}"
         self.bench.hand_out(AGENTS[number], folder)
-        port = port or (centre.way.port if centre.way else centre.port)
+        port = port or (centre.road.port if centre.road else centre.port)
         agent = Agent(folder, centre, AGENTS[number], port=port, **AGENT | settings)
         self.take_in(agent, agent.name, fault)
         self.agents.append(agent)
         public = Keys.read(agent.key.with_suffix(".pub")).sign_public
         self.facts.signing_keys.setdefault(agent.name, []).append(public)
         return agent
+
+    def proxy(self, *what, **how):
+        """One that ends with the cell."""
+        proxy = Proxy(*what, **how)
+        self.undo.append(proxy.close)
+        return proxy
+
+    def turn(self, road, centre):
+        """Agents behind the road come to that centre from now on."""
+        road.cut()
+        road.retarget(centre.port)
+        road.mend()
+
+    def use_empty_database(self, database):
+        """Everything that is made from now on uses this database, which has the schema and nothing else."""
+        self.bench.settle(database)
+        self.database = database
+        self.watch.conninfo = self.postgres.conninfo(database)
 
     def take_in(self, member, name, fault):
         member.label = name
@@ -191,10 +217,15 @@ class World:
         centre.start(wait=wait)
 
     def load(self, agent, **how):
-        maker = Maker(random.Random(f"{self.seed} {agent.name} {len(self.loads)}"), agent.name)
-        self.loads[agent.name] = load = Load(maker, agent.control, self.facts.ledger, **how)
+        load = self.loads[agent.name] = self.make_load(agent, **how)
         load.start()
         return load
+
+    def make_load(self, agent, **how):
+        """Each with reports of its own."""
+        self.loads_made += 1
+        maker = Maker(random.Random(f"{self.seed} {agent.name} {self.loads_made}"), agent.name, self.loads_made)
+        return Load(maker, agent.control, self.facts.ledger, **how)
 
     def await_flow(self, more=1):
         """Reports of every agent are committed, and more are being handed in."""
@@ -255,6 +286,10 @@ class World:
         """The database went back on purpose: positions may too."""
         self.watch.note("restored")
 
+    def declare_copied(self, agent):
+        """The agent's outbox is an earlier copy on purpose: what it was told may be less."""
+        self.watch.note("copied", agent.name)
+
     def declare_renewed(self, agent):
         """The agent's outbox was made anew on purpose: reports may be there under another epoch."""
         self.facts.renewed.add(agent.name)
@@ -272,13 +307,11 @@ class World:
         for agent, entry in fresh.items():
             self.facts.recovery_s[agent.name] = self.await_verdict(agent, entry, began)
         self.await_quiet()
-        self.watch.look_at_agents()
-        self.watch.look_at_store()
         self.watch.stop()
         return self.gather()
 
     def hand_in_fresh(self, agent, began):
-        load = self.loads.get(agent.name) or Load(Maker(random.Random(self.seed), agent.name), agent.control, self.facts.ledger)
+        load = self.loads.get(agent.name) or self.make_load(agent)
         while True:
             entry = load.hand_in(load.maker.hand_in())
             if entry.state == "accepted" or time.monotonic() - began > oracle.FRESH_PATIENCE_S:
@@ -360,8 +393,6 @@ class World:
         for load in self.loads.values():
             load.stop()
         self.watch.stop()
-        for road in self.roads:
-            road.close()
         for undo in reversed(self.undo):
             undo()
         self.bench.repair()
@@ -370,7 +401,8 @@ class World:
     def keep(self, where, said):
         """What people need to find out: logs, settings, the ledger, what was seen."""
         shutil.rmtree(where, ignore_errors=True)
-        shutil.copytree(self.folder, where, ignore=shutil.ignore_patterns("*.key", "control", "feed"))
+        shutil.copytree(self.folder, where, ignore=lambda folder, names: [
+            name for name in names if name.endswith(".key") or not (pathlib.Path(folder, name).is_file() or pathlib.Path(folder, name).is_dir())])
         (where / "complaints").write_text("\n".join(said) + "\n", encoding="utf-8")
         (where / "plan").write_text("\n".join(self.plan) + "\n", encoding="utf-8")
         with open(where / "ledger", "w", encoding="utf-8") as f:
