@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NEW_FILE     "outbox-new.db"
@@ -70,10 +71,17 @@ static bool sync_folder(const char *dir, struct err *err)
 	return fine;
 }
 
+/* An attempt that broke off may have given it already. */
+static bool has_second_name(const char *path, const char *second)
+{
+	struct stat a, b;
+	return lstat(path, &a) == 0 && lstat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /* The old file gets its second name before the new one takes the first: at no moment is there none. */
 static bool exchange(const char *dir, const char *old_path, const char *new_path, const char *aside, struct err *err)
 {
-	if (link(old_path, aside) != 0)
+	if (link(old_path, aside) != 0 && !has_second_name(old_path, aside))
 		return err_set_errno(err, ERR_CANTCREAT, "%s", aside);
 	if (!sync_folder(dir, err))
 		return false;

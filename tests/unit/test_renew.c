@@ -2,6 +2,7 @@
 #include "renew.h"
 
 #include "outbox.h"
+#include "text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,6 +150,36 @@ static void test_begun_before(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
+/* It broke off when the old file had its second name already, and the new one not its place. */
+static void test_set_aside_before(void **state)
+{
+	struct place *p = *state;
+	char old[128], aside[128], hex[9];
+	snprintf(old, sizeof old, "%s/outbox.db", p->dir);
+	snprintf(aside, sizeof aside, "%s/outbox-%s.db", p->dir, text_hex(outbox_state(p->ob)->epoch.bytes, 4, hex));
+	assert_int_equal(link(old, aside), 0);
+	renew_it(p, false, 3);
+	assert_string_equal(p->aside, aside);
+}
+
+/* A file of that name that is another one is nobody's to replace. */
+static void test_name_is_taken(void **state)
+{
+	struct place *p = *state;
+	struct renewal renewal;
+	char aside[128], begun[128], hex[9];
+	snprintf(begun, sizeof begun, "%s/outbox-new.db", p->dir);
+	snprintf(aside, sizeof aside, "%s/outbox-%s.db", p->dir, text_hex(outbox_state(p->ob)->epoch.bytes, 4, hex));
+	outbox_close(&p->ob);
+	fclose(fopen(aside, "w"));
+	assert_false(renew(p->dir, AGENT, false, &renewal, &p->err));
+	assert_int_equal(p->err.kind, ERR_CANTCREAT);
+	assert_int_equal(unlink(aside), 0);
+	assert_int_equal(unlink(begun), 0);
+	reopen(p);
+	assert_int_equal(outbox_state(p->ob)->last_appended, 7);
+}
+
 static void test_not_while_it_is_open(void **state)
 {
 	struct place *p = *state;
@@ -168,10 +199,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_what_was_not_acknowledged),
-	    TEST(test_all_that_is_kept),
-	    TEST(test_begun_before),
-	    TEST(test_not_while_it_is_open),
+	    TEST(test_what_was_not_acknowledged), TEST(test_all_that_is_kept), TEST(test_begun_before),
+	    TEST(test_set_aside_before),          TEST(test_name_is_taken),    TEST(test_not_while_it_is_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
