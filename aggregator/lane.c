@@ -30,6 +30,7 @@ struct lane_stream {
 	struct lane_stream *next;
 	char agent[65];
 	struct epoch epoch;
+	uint64_t verdict_cursor;
 	bool known; /* the watermark is as in the store */
 	struct intake_stream in;
 };
@@ -233,13 +234,13 @@ static struct lane_stream *stream_make(struct lane *l, const char *agent)
 	return *slot;
 }
 
-/* The stream's watermark as the store has it now. */
+/* The stream's watermark as the store has it now, and when the verdict at the agent's cursor was known. */
 static enum store_result read_watermark(struct lane *l, struct lane_stream *s, struct err *err)
 {
 	if (s->known)
 		return STORE_OK;
 	enum store_result result =
-	    store_watermark(l->store, s->agent, &s->epoch, &s->in.first_chain, 0, &s->in.before, err);
+	    store_watermark(l->store, s->agent, &s->epoch, &s->in.first_chain, s->verdict_cursor, &s->in.before, err);
 	s->known = result == STORE_OK;
 	return result;
 }
@@ -257,6 +258,7 @@ static void take_hello(struct lane_stream *s, const Tram__V1__Hello *h)
 {
 	struct digest previous;
 	memcpy(s->epoch.bytes, h->epoch.data, EPOCH_SIZE);
+	s->verdict_cursor = h->verdict_cursor;
 	s->in.has_previous = h->previous_epoch.len == EPOCH_SIZE;
 	if (s->in.has_previous)
 		memcpy(s->in.previous_epoch.bytes, h->previous_epoch.data, EPOCH_SIZE);
@@ -303,7 +305,17 @@ static struct refused judge_hello(const struct lane *l, const Tram__V1__Hello *h
 	return (struct refused){.code = *ret_detail ? TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED : 0};
 }
 
-static void subscribe(struct lane *l, const struct job *job, const struct watermark *w)
+/*
+ * Numbers alone do not tell: a store restored to an earlier time gives the same ones to other verdicts. A cursor beyond
+ * what there is needs no word: the agent sees it. One that states no time is of an older agent.
+ */
+static bool verdicts_differ(const Tram__V1__Hello *h, const struct watermark *w)
+{
+	return h->verdict_cursor <= w->verdict_seq && h->verdict_known_at_us &&
+	       h->verdict_known_at_us != w->verdict_known_at_us;
+}
+
+static void subscribe(struct lane *l, const struct job *job, const Tram__V1__Hello *h, const struct watermark *w)
 {
 	struct result *r = result_new(RESULT_SUBSCRIBE, job);
 	r->epoch = w->epoch;
@@ -311,6 +323,7 @@ static void subscribe(struct lane *l, const struct job *job, const struct waterm
 	r->chain = w->chain;
 	r->verdict_seq = w->verdict_seq;
 	r->committed_at_us = w->committed_at_us;
+	r->verdicts_differ = verdicts_differ(h, w);
 	handoff_put(l->results, r);
 }
 
@@ -339,7 +352,7 @@ static void serve_hello(struct lane *l, const struct job *job)
 	if (why.code)
 		refuse_for(l, job, why, &s->in.before, detail, 0);
 	else
-		subscribe(l, job, &s->in.before);
+		subscribe(l, job, e->hello, &s->in.before);
 }
 
 /* ---------------------------------------------------------------- PUBLISH: groups */

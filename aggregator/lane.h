@@ -70,6 +70,8 @@ struct result {
 	struct digest chain;
 	uint64_t verdict_seq;
 	int64_t committed_at_us;
+	bool
+	    verdicts_differ; /* SUBSCRIBE: under the number of the agent's cursor there is another verdict than it holds */
 	/*
 	 * COMMITTED, and REFUSE of a PUBLISH: what of the agent's credit is free again, counted as Publish.payload came in.
 	 * Every JOB_PUBLISH is accounted for exactly once, whatever became of it (committed, all overlap, refused).

@@ -147,6 +147,7 @@ static void give_result(struct aggregator *a, const struct result *r)
 	    .chain = r->chain,
 	    .verdict_seq = r->verdict_seq,
 	    .committed_at_us = r->committed_at_us,
+	    .verdicts_differ = r->verdicts_differ,
 	    .done = {.bytes = r->payload_bytes, .batches = r->batches},
 	    .refused = job_refused(r->refused),
 	    .refusal = r->refusal,

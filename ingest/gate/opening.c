@@ -181,7 +181,7 @@ static void give_way(struct session_core *c, struct agent *a, const struct openi
 
 /* ---------------------------------------------------------------- live */
 
-static void say_subscribe(struct session_core *c, struct agent *a, struct session_time now)
+static void say_subscribe(struct session_core *c, struct agent *a, bool verdicts_differ, struct session_time now)
 {
 	Tram__V1__Subscribe s = TRAM__V1__SUBSCRIBE__INIT;
 	Tram__V1__Position at = TRAM__V1__POSITION__INIT;
@@ -203,6 +203,7 @@ static void say_subscribe(struct session_core *c, struct agent *a, struct sessio
 	s.limits = &limits;
 	s.catalogue_version = c->catalogue_version;
 	s.verdict_cursor = a->verdict_seq;
+	s.verdicts_differ = verdicts_differ;
 	s.at_us = now.wall_us;
 	send_to(c, a, a->peer, a->session, TRAM__V1__ENVELOPE__BODY_SUBSCRIBE, &s);
 }
@@ -245,12 +246,12 @@ static void open_session(struct session_core *c, struct agent *a, const struct o
 	a->heartbeat_at_us = now.monotonic_us + c->settings.heartbeat_us;
 	a->last_appended = o->last_appended;
 	a->confirmed = 0;
-	a->verdict_cursor = o->verdict_cursor;
-	a->verdict_sent = o->verdict_cursor < r->verdict_seq ? o->verdict_cursor : r->verdict_seq;
+	a->verdict_cursor = r->verdicts_differ ? 0 : o->verdict_cursor;
+	a->verdict_sent = a->verdict_cursor < r->verdict_seq ? a->verdict_cursor : r->verdict_seq;
 	a->verdicts_said_us = a->codebook_us = 0;
 	c->connected++;
 	count(c->counters, COUNTER_SESSIONS_OPENED);
-	say_subscribe(c, a, now);
+	say_subscribe(c, a, r->verdicts_differ, now);
 	say_ack(c, a, now);
 	tell_connected(c, a, o);
 	fetch_verdicts(c, a);

@@ -76,6 +76,7 @@ struct session_result {
 	struct digest chain;
 	uint64_t verdict_seq;
 	int64_t committed_at_us; /* 0: not known */
+	bool verdicts_differ;    /* SUBSCRIBED: the agent holds other verdicts than these */
 	struct credit done;
 	enum session_job refused;
 	Tram__V1__RefusalCode refusal;

@@ -157,11 +157,18 @@ void append_report(struct province *p, const char *year, int64_t population, con
 
 void say_hello(struct bench *b, struct province *p)
 {
+	say_hello_with(b, p, 0, 0);
+}
+
+void say_hello_with(struct bench *b, struct province *p, uint64_t verdict_cursor, int64_t known_at_us)
+{
 	Tram__V1__Hello hello = TRAM__V1__HELLO__INIT;
 
 	hello.agent = (char *)(uintptr_t)p->agent;
 	hello.epoch = (ProtobufCBinaryData){EPOCH_SIZE, p->epoch.bytes};
 	hello.last_appended = p->last;
+	hello.verdict_cursor = verdict_cursor;
+	hello.verdict_known_at_us = known_at_us;
 	hello.last_chain = (ProtobufCBinaryData){DIGEST_SIZE, p->chain[p->last].bytes};
 	handoff_put(b->jobs, new_job(p, JOB_HELLO, TRAM__V1__ENVELOPE__BODY_HELLO, &hello));
 }

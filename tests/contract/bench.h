@@ -55,6 +55,8 @@ void append(struct province *p, uint8_t *bytes, size_t len);
 void append_report(struct province *p, const char *year, int64_t population, const char *comment);
 
 void say_hello(struct bench *b, struct province *p);
+/* The same, with the last verdict the province holds and when that was known. */
+void say_hello_with(struct bench *b, struct province *p, uint64_t verdict_cursor, int64_t known_at_us);
 struct job *new_publish(const struct province *p, uint64_t first, uint64_t last);
 void publish(struct bench *b, const struct province *p, uint64_t first, uint64_t last);
 

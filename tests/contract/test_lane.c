@@ -354,6 +354,43 @@ static void names_a_fork(void **state)
 	bench_close(&b);
 }
 
+/* Which verdict an agent holds under a number shows by when it was known; one that does not say is believed. */
+static void knows_its_own_verdicts(void **state)
+{
+	static const struct {
+		int64_t cursor, known_at; /* off the last verdict's; a known_at of 0 is said as 0 */
+		bool says_time, differ;
+	} cases[] = {{0, 0, true, false},  {0, 1, true, true},  {0, -1, true, true},
+		     {0, 0, false, false}, {1, 0, true, false}, {-1, 0, true, true}};
+	struct bench b = bench_open();
+	struct result *r;
+
+	(void)state;
+	province_start(&hue);
+	append_report(&hue, "2024", 1178600, "");
+	append_report(&hue, "2024", 1178600, "");
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 1);
+	committed_through(&b, &hue, 1, "5");
+	publish(&b, &hue, 2, 2);
+	r = next_result(&b);
+	assert_int_equal(r->n_verdicts, 1);
+	uint64_t last = r->verdicts[0]->verdict_seq;
+	int64_t known_at = r->verdicts[0]->known_at_us;
+	result_free(&r);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		say_hello_with(&b, &hue, last + (uint64_t)cases[i].cursor,
+			       cases[i].says_time ? known_at + cases[i].known_at : 0);
+		r = next_result(&b);
+		assert_int_equal(r->kind, RESULT_SUBSCRIBE);
+		assert_int_equal(r->verdict_seq, last);
+		assert_int_equal(r->verdicts_differ, cases[i].differ);
+		result_free(&r);
+	}
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +406,7 @@ int main(void)
 	    cmocka_unit_test(is_fenced_by_the_watermark),
 	    cmocka_unit_test(refuses_a_batch_of_too_many_reports),
 	    cmocka_unit_test(names_a_fork),
+	    cmocka_unit_test(knows_its_own_verdicts),
 	};
 
 	return cmocka_run_group_tests(tests, open_all, contract_close);

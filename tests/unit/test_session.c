@@ -137,6 +137,8 @@ struct step {
 	uint64_t verdict_seq;
 	uint64_t bytes, batches; /* results: credit that is free again */
 	Tram__V1__RefusalCode code;
+	enum session_cause cause;
+	bool differ; /* subscribed: the agent holds other verdicts */
 };
 
 struct conversation {
@@ -266,6 +268,8 @@ static void give_result(struct world *w, const struct step *s, enum session_resu
 	    .done = {.bytes = s->bytes, .batches = (uint32_t)s->batches},
 	    .refused = refused,
 	    .refusal = s->code,
+	    .cause = s->cause,
+	    .verdicts_differ = s->differ,
 	    .verdicts = list,
 	    .check_id = s->n,
 	};
@@ -383,6 +387,8 @@ static void tell_send(struct world *w, const struct session_action *a)
 		w->last_session = e->subscribe->session;
 		tell(w, "%" PRIu64 "<subscribe after %" PRIu64 " credit %" PRIu64 "/%u", a->peer,
 		     e->subscribe->resume_after->seq, e->subscribe->credit->bytes, e->subscribe->credit->batches);
+		if (e->subscribe->verdicts_differ)
+			tell(w, "verdicts differ");
 		break;
 	case TRAM__V1__ENVELOPE__BODY_ACK: tell_ack(w, a, e->ack); break;
 	case TRAM__V1__ENVELOPE__BODY_HEARTBEAT:
@@ -471,6 +477,16 @@ static const struct conversation conversations[] = {
        .expect = "1<subscribe after 8 credit 600/3; agent.connected; job verdicts; after 3"},
       {.input = VERDICTS, .verdict_first = 4, .verdict_last = 5, .expect = "1<verdicts 4-5"}}},
 
+    {"an agent that holds other verdicts under these numbers hears all of them again",
+     {{.input = HELLO, .n = 3, .expect = SAID_HELLO},
+      {.input = SUBSCRIBED,
+       .n = 8,
+       .verdict_seq = 5,
+       .differ = true,
+       .expect = "1<subscribe after 8 credit 600/3; verdicts differ; agent.connected; job verdicts; after 0"},
+      {.input = VERDICTS, .verdict_first = 1, .verdict_last = 5, .expect = "1<verdicts 1-5"},
+      {.input = HEARTBEAT, .n = 5, .expect = ""}}},
+
     {"what was committed before is acknowledged again, as the answer may have been lost",
      {{.input = HELLO, .expect = SAID_HELLO},
       {.input = SUBSCRIBED,
@@ -506,6 +522,30 @@ static const struct conversation conversations[] = {
      {{.input = HELLO, .expect = SAID_HELLO},
       {.input = REVOKE_A, .expect = ""},
       {.input = SUBSCRIBED, .expect = "1<REVOKED; agent.refused; cause revoked"}}},
+
+    {"what the lane finds to be so is said in words of its own",
+     {{.input = HELLO, .expect = SAID_HELLO},
+      {.input = REFUSED_HELLO,
+       .code = 13,
+       .cause = SESSION_CAUSE_TOO_MANY_EPOCHS,
+       .expect = "1<BUSY; at 0; agent.refused; cause too_many_epochs"},
+      {.input = HELLO, .expect = SAID_HELLO},
+      {.input = REFUSED_HELLO,
+       .code = 13,
+       .cause = SESSION_CAUSE_STORE_FAILED,
+       .expect = "1<BUSY; at 0; agent.refused; cause store_failed"},
+      {.input = HELLO, .expect = SAID_HELLO},
+      {.input = REFUSED_HELLO, .code = 13, .cause = SESSION_CAUSE_SUSPENDED, .expect = "1<BUSY; at 0"},
+      OPEN,
+      {.input = PUBLISH, .n = 600, .expect = "job publish"},
+      {.input = REFUSED_PUBLISH,
+       .code = 7,
+       .cause = SESSION_CAUSE_SIGNING_KEY,
+       .n = 4,
+       .bytes = 600,
+       .batches = 1,
+       .expect = "1<SIGNATURE; at 4; agent.refused; cause signing_key"},
+      OPEN}},
 
     {"before HELLO there is no session",
      {{.input = PUBLISH, .session = 77, .n = 1, .expect = "1<NO_SESSION"},
