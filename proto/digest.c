@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 static_assert(DIGEST_SIZE == crypto_generichash_BYTES, "BLAKE2b-256");
@@ -131,10 +132,74 @@ bool ack_verify(const struct ack_header *header, const uint8_t public_key[static
 	return crypto_sign_verify_detached(signature, l.bytes, l.len, public_key) == 0;
 }
 
+static struct layout seal_layout(const struct seal_header *h)
+{
+	struct layout l = begin("tram-proof-v1", h->agent, &h->epoch);
+
+	put(&l, h->content.bytes, DIGEST_SIZE);
+	return l;
+}
+
+void seal_sign(const struct seal_header *header, const uint8_t secret[static SIGN_SECRET_SIZE],
+	       uint8_t ret[static SIGNATURE_SIZE])
+{
+	struct layout l = seal_layout(header);
+
+	crypto_sign_detached(ret, NULL, l.bytes, l.len, secret);
+}
+
+bool seal_verify(const struct seal_header *header, const uint8_t public_key[static SIGN_PUBLIC_SIZE],
+		 const uint8_t signature[static SIGNATURE_SIZE])
+{
+	struct layout l = seal_layout(header);
+
+	return crypto_sign_verify_detached(signature, l.bytes, l.len, public_key) == 0;
+}
+
 void key_id(const uint8_t public_key[static SIGN_PUBLIC_SIZE], uint8_t ret[static KEY_ID_SIZE])
 {
 	struct digest d;
 
 	hash(public_key, SIGN_PUBLIC_SIZE, &d);
 	memcpy(ret, d.bytes, KEY_ID_SIZE);
+}
+
+/* ---------------------------------------------------------------- bit by bit */
+
+struct hashing {
+	crypto_generichash_state state;
+};
+
+struct hashing *hashing_new(void)
+{
+	/* The state asks for more alignment than malloc() gives. */
+	struct hashing *h = aligned_alloc(_Alignof(struct hashing), sizeof(struct hashing));
+
+	if (!h)
+		abort();
+	hashing_restart(h);
+	return h;
+}
+
+void hashing_free(struct hashing **hp)
+{
+	free(*hp);
+	*hp = NULL;
+}
+
+void hashing_restart(struct hashing *h)
+{
+	crypto_generichash_init(&h->state, NULL, 0, DIGEST_SIZE);
+}
+
+void hashing_add(struct hashing *h, const void *data, size_t len)
+{
+	crypto_generichash_update(&h->state, data, len);
+}
+
+void hashing_so_far(const struct hashing *h, struct digest *ret)
+{
+	crypto_generichash_state copy = h->state;
+
+	crypto_generichash_final(&copy, ret->bytes, DIGEST_SIZE);
 }

@@ -59,6 +59,25 @@ void ack_sign(const struct ack_header *header, const uint8_t secret[static SIGN_
 bool ack_verify(const struct ack_header *header, const uint8_t public_key[static SIGN_PUBLIC_SIZE],
 		const uint8_t signature[static SIGNATURE_SIZE]);
 
+/* An agent's word that it wrote this file: its seal covers the hash of all that stands before. */
+struct seal_header {
+	const char *agent;
+	struct epoch epoch;
+	struct digest content;
+};
+void seal_sign(const struct seal_header *header, const uint8_t secret[static SIGN_SECRET_SIZE],
+	       uint8_t ret[static SIGNATURE_SIZE]);
+bool seal_verify(const struct seal_header *header, const uint8_t public_key[static SIGN_PUBLIC_SIZE],
+		 const uint8_t signature[static SIGNATURE_SIZE]);
+
 void key_id(const uint8_t public_key[static SIGN_PUBLIC_SIZE], uint8_t ret[static KEY_ID_SIZE]);
+
+/* BLAKE2b-256 of what comes bit by bit. Caller frees; freeing NULL is fine. */
+struct hashing;
+struct hashing *hashing_new(void);
+void hashing_free(struct hashing **hp);
+void hashing_restart(struct hashing *h);
+void hashing_add(struct hashing *h, const void *data, size_t len);
+void hashing_so_far(const struct hashing *h, struct digest *ret);
 
 #endif

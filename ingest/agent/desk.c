@@ -3,6 +3,7 @@
 
 #include "agent_status.h"
 #include "clock.h"
+#include "evidence.h"
 #include "fsx.h"
 #include "lang.h"
 #include "mem.h"
@@ -38,6 +39,8 @@ enum doing {
 	AWAITING, /* a ticket's last verdict */
 	READING,  /* verdicts */
 	CHECKING,
+	TRACING,
+	PROVING,
 };
 
 /* One connection and the one thing it is about. */
@@ -67,6 +70,10 @@ struct visitor {
 		uint64_t session; /* it was sent in */
 		int64_t asked_us, until_us;
 	} check;
+	struct {
+		struct evidence *evidence;
+		uint64_t next;
+	} shown;
 };
 
 struct desk {
@@ -97,6 +104,7 @@ static void forget_work(struct visitor *v)
 	if (v->handin.file)
 		fclose(v->handin.file);
 	free(v->check.report);
+	evidence_close(&v->shown.evidence);
 	memset(&v->handin, 0, sizeof v->handin);
 	memset(&v->check, 0, sizeof v->check);
 	v->doing = IDLE;
@@ -615,6 +623,111 @@ static void continue_reading(struct visitor *v, int64_t now_us)
 		answer_done(v);
 }
 
+/* ---------------------------------------------------------------- tickets and proofs */
+
+static bool open_evidence(struct visitor *v, const struct evidence_of *of)
+{
+	struct err err;
+	v->shown.evidence = evidence_open(v->desk->outbox, v->desk->settings->directory, of, &err);
+	if (!v->shown.evidence)
+		answer_failed(v, &err);
+	return v->shown.evidence != NULL;
+}
+
+static void serve_trace(struct visitor *v, const request_message *request)
+{
+	const Tram__Control__V1__TraceRequest *r = request->trace;
+	if (!open_evidence(v, &(struct evidence_of){r->ticket, r->first_seq, r->last_seq}))
+		return;
+	v->shown.next = evidence_first(v->shown.evidence);
+	v->doing = TRACING;
+}
+
+static void serve_proof(struct visitor *v, const request_message *request)
+{
+	struct err err;
+	const Tram__Control__V1__ProofRequest *r = request->proof;
+	if (!open_evidence(v, &(struct evidence_of){r->ticket, r->first_seq, r->last_seq}))
+		return;
+	v->doing = PROVING;
+	if (!evidence_prove(v->shown.evidence, v->desk->hooks.keys, r->with_reports, r->notes, r->n_notes, &err))
+		answer_failed(v, &err);
+}
+
+/* Sent in this session and not committed yet; only the outbox in use is sent from. */
+static bool is_sent(const struct desk *d, const struct outbox *outbox, uint64_t seq)
+{
+	const struct courier *c = d->courier;
+	return outbox == d->outbox && c->state == COURIER_STREAMING && seq > c->committed && seq < c->next_seq;
+}
+
+/* Whether there is room for more. */
+static bool answer_trace_row(struct visitor *v, const struct evidence_row *row)
+{
+	struct desk *d = v->desk;
+	ProtobufCAllocator allocator = codec_allocator(d->arena);
+	reply_message reply = TRAM__CONTROL__V1__CONTROL_REPLY__INIT;
+	Tram__Control__V1__TraceRow t = TRAM__CONTROL__V1__TRACE_ROW__INIT;
+	t.ticket = (char *)(uintptr_t)row->ticket;
+	t.seq = row->place.seq;
+	t.file_name = (char *)(uintptr_t)row->place.file_name;
+	t.handed_in_at_us = row->place.handed_in_at_us;
+	t.digest = (ProtobufCBinaryData){DIGEST_SIZE, (uint8_t *)(uintptr_t)row->place.digest.bytes};
+	t.kept = row->place.kept;
+	t.sent = is_sent(d, evidence_outbox(v->shown.evidence), t.seq);
+	if (row->acknowledged) {
+		t.acknowledged_at_us = row->ack.committed_at_us;
+		t.acknowledged_through = row->ack.committed_through;
+	}
+	if (row->judged) {
+		t.verdict = tram__v1__verdict__unpack(&allocator, row->verdict.len, row->verdict.body);
+		t.judged_at_us = row->verdict.stored_at_us;
+	}
+	reply.body_case = TRAM__CONTROL__V1__CONTROL_REPLY__BODY_TRACE_ROW;
+	reply.trace_row = &t;
+	return fits_now(v, &reply) && answer_row(v, &reply);
+}
+
+static void continue_tracing(struct visitor *v, int64_t now_us)
+{
+	struct err err;
+	struct evidence_row row;
+	(void)now_us;
+	while (v->doing == TRACING && v->shown.next <= evidence_last(v->shown.evidence)) {
+		arena_reset(v->desk->arena);
+		if (!evidence_row(v->shown.evidence, v->shown.next, v->desk->arena, &row, &err)) {
+			answer_failed(v, &err);
+			return;
+		}
+		if (!answer_trace_row(v, &row))
+			return;
+		v->shown.next++;
+	}
+	if (v->doing == TRACING)
+		answer_done(v);
+}
+
+static void continue_proving(struct visitor *v, int64_t now_us)
+{
+	struct err err;
+	const char *text;
+	size_t len;
+	bool done = false;
+	(void)now_us;
+	while (v->doing == PROVING && ctl_pending(v->client) < UNREAD_MAX) {
+		reply_message reply = TRAM__CONTROL__V1__CONTROL_REPLY__INIT;
+		arena_reset(v->desk->arena);
+		if (!evidence_next(v->shown.evidence, v->desk->arena, &text, &len, &done, &err)) {
+			answer_failed(v, &err);
+			return;
+		}
+		reply.body_case = TRAM__CONTROL__V1__CONTROL_REPLY__BODY_PROOF;
+		reply.proof = (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)text};
+		if (answer_row(v, &reply) && done)
+			answer_done(v);
+	}
+}
+
 /* ---------------------------------------------------------------- the rest */
 
 static void serve_status(struct visitor *v, const request_message *request)
@@ -668,13 +781,13 @@ static const struct {
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX_SHOW, IDLE, serve_show},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_VERDICTS, IDLE, serve_verdicts},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_CODEBOOK, IDLE, serve_codebook},
+    {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_TRACE, IDLE, serve_trace},
+    {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_PROOF, IDLE, serve_proof},
 };
 
 static void (*const continuations[])(struct visitor *v, int64_t now_us) = {
-    [LISTING] = continue_listing,
-    [AWAITING] = continue_awaiting,
-    [READING] = continue_reading,
-    [CHECKING] = continue_checking,
+    [LISTING] = continue_listing,   [AWAITING] = continue_awaiting, [READING] = continue_reading,
+    [CHECKING] = continue_checking, [TRACING] = continue_tracing,   [PROVING] = continue_proving,
 };
 
 static struct visitor *visitor_of(struct desk *d, struct ctl_client *client)

@@ -11,15 +11,17 @@
 #include "agent_settings.h"
 #include "courier.h"
 #include "ctl.h"
+#include "keys.h"
 #include "outbox.h"
 
 struct desk;
 
-/* How the desk reaches the post. Both may answer before they return. */
+/* How the desk reaches the post; both may answer before they return. And what it signs proofs with. */
 struct desk_hooks {
 	void *context;
 	void (*appended)(void *context);
 	void (*check)(void *context, uint64_t check_id, const void *report, size_t len);
+	const struct keys *keys;
 };
 
 /* Listens on settings->control. All but the hooks' context is read, and outlives the desk. NULL and *err on failure. */

@@ -84,8 +84,10 @@ static void wait_for_events(struct agent *a, long timeout_ms)
 
 static struct outbox_limits limits_of(const struct agent_settings *s)
 {
-	return (struct outbox_limits){
-	    .bytes_max = s->outbox_bytes, .free_min = s->free_bytes, .retention_us = s->retention};
+	return (struct outbox_limits){.bytes_max = s->outbox_bytes,
+				      .free_min = s->free_bytes,
+				      .retention_us = s->retention,
+				      .past_us = s->proof_retention};
 }
 
 static void reload(struct agent *a)
@@ -230,7 +232,8 @@ static bool start(struct agent *a, struct err *err)
 {
 	const struct outbox_limits limits = limits_of(&a->settings);
 	const struct post_hooks post_hooks = {.context = a, .checked = on_checked};
-	const struct desk_hooks desk_hooks = {.context = a, .appended = on_appended, .check = on_check};
+	const struct desk_hooks desk_hooks = {
+	    .context = a, .appended = on_appended, .check = on_check, .keys = &a->keys};
 	if (!daemon_refuse_root(err) || (a->signals = daemon_signals(err)) < 0 || !load_keys(a, err))
 		return false;
 	randombytes_buf(a->boot, sizeof a->boot);

@@ -93,6 +93,12 @@ static const char *const migrations[] = {
     "ALTER TABLE verdict ADD COLUMN known_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE verdict ADD COLUMN lived INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX verdict_lived ON verdict (lived);",
+    /* What is left of a report once its bytes are forgotten: enough to prove that it was handed in. */
+    "CREATE TABLE past ("
+    " seq INTEGER PRIMARY KEY CHECK (seq > 0),"
+    " digest BLOB NOT NULL CHECK (length(digest) = 32),"
+    " chain BLOB NOT NULL CHECK (length(chain) = 32)"
+    ") STRICT;",
 };
 
 /* Before the first access, in this order: the lock keeps a second connection out (SQLite before 3.51.3 may corrupt the
@@ -126,6 +132,7 @@ enum statement {
 	SQL_READ,
 	SQL_CHAIN,
 	SQL_HANDED_IN,
+	SQL_PLACE,
 	SQL_LIST,
 	SQL_PUT_ACK,
 	SQL_GET_ACK,
@@ -142,11 +149,14 @@ enum statement {
 	SQL_GET_CODEBOOK,
 	SQL_OLD_ENOUGH,
 	SQL_SET_LIVED,
+	SQL_KEEP_PAST,
 	SQL_TRIM_REPORTS,
 	SQL_TRIM_VERDICTS,
+	SQL_TRIM_META,
+	SQL_FIRST_PAST,
+	SQL_TRIM_PAST,
 	SQL_TRIM_TICKETS,
 	SQL_TRIM_ACKS,
-	SQL_TRIM_META,
 	SQL_VACUUM,
 	SQL_STATEMENTS
 };
@@ -183,6 +193,10 @@ static const char *const sql[SQL_STATEMENTS] = {
 		 " LEFT JOIN report p ON p.seq = r.seq - 1 WHERE r.seq = ?1",
     [SQL_CHAIN] = "SELECT chain FROM report WHERE seq = ?1",
     [SQL_HANDED_IN] = "SELECT handed_in_at FROM report WHERE seq = ?1",
+    [SQL_PLACE] = "SELECT p.digest, p.chain, p.kept, t.first_seq, t.last_seq, t.file_name, t.at FROM"
+		  " (SELECT seq, digest, chain, 1 AS kept FROM report WHERE seq = ?1 UNION ALL"
+		  " SELECT seq, digest, chain, 0 FROM past WHERE seq = ?1) p"
+		  " LEFT JOIN ticket t ON t.first_seq = (SELECT max(first_seq) FROM ticket WHERE first_seq <= ?1)",
     [SQL_LIST] = "SELECT " REPORT_COLUMNS
 		 ", length(r.bytes), (SELECT max(verdict_seq) FROM verdict v WHERE v.epoch = ?1 AND v.seq = r.seq)"
 		 " FROM report r JOIN ticket t ON t.first_seq = r.ticket WHERE r.seq < ?2 AND r.seq > ?3"
@@ -210,9 +224,12 @@ static const char *const sql[SQL_STATEMENTS] = {
     [SQL_GET_CODEBOOK] = "SELECT body FROM codebook",
     [SQL_OLD_ENOUGH] = "SELECT coalesce(max(committed_through), 0) FROM acknowledgement WHERE lived < ?1",
     [SQL_SET_LIVED] = "UPDATE meta SET lived = ?1",
+    [SQL_KEEP_PAST] = "INSERT INTO past SELECT seq, digest, chain FROM report WHERE seq <= ?1",
     [SQL_TRIM_REPORTS] = "DELETE FROM report WHERE seq <= ?1",
     [SQL_TRIM_VERDICTS] = "DELETE FROM verdict WHERE verdict_seq IN (SELECT verdict_seq FROM verdict WHERE lived < ?3"
 			  " AND (epoch <> ?1 OR seq <= ?2) ORDER BY lived LIMIT ?4)",
+    [SQL_FIRST_PAST] = "SELECT coalesce(min(seq), 0) FROM past",
+    [SQL_TRIM_PAST] = "DELETE FROM past WHERE seq < ?1",
     [SQL_TRIM_TICKETS] = "DELETE FROM ticket WHERE last_seq <= ?1",
     [SQL_TRIM_ACKS] = "DELETE FROM acknowledgement WHERE committed_through <= ?1 AND committed_through <>"
 		      " (SELECT max(committed_through) FROM acknowledgement)",
@@ -960,6 +977,32 @@ int64_t outbox_handed_in_at(struct outbox *ob, uint64_t seq)
 	return at;
 }
 
+bool outbox_place(struct outbox *ob, uint64_t seq, struct outbox_place *ret, struct err *err)
+{
+	bool row;
+	sqlite3_stmt *s = use(ob, SQL_PLACE, err);
+	if (!s)
+		return false;
+	*ret = (struct outbox_place){.seq = seq};
+	bind_int(s, 1, (int64_t)seq);
+	bool fine = next_row(ob, s, &row, err);
+	if (fine && !row)
+		fine = err_set(err, ERR_NOINPUT, _("nothing is known of report %" PRIu64 " any more"), seq);
+	else if (fine)
+		fine =
+		    (column_exact(s, 0, &ret->digest, DIGEST_SIZE) && column_exact(s, 1, &ret->chain, DIGEST_SIZE)) ||
+		    damaged(ob, seq, err);
+	if (fine) {
+		ret->kept = sqlite3_column_int(s, 2) != 0;
+		ret->ticket_first = (uint64_t)sqlite3_column_int64(s, 3);
+		ret->ticket_last = (uint64_t)sqlite3_column_int64(s, 4);
+		snprintf(ret->file_name, sizeof ret->file_name, "%s", column_text(s, 5));
+		ret->handed_in_at_us = sqlite3_column_int64(s, 6);
+	}
+	done(s);
+	return fine;
+}
+
 bool outbox_list(struct outbox *ob, uint64_t below, uint64_t after, uint32_t max, outbox_report_fn *row, void *context,
 		 struct err *err)
 {
@@ -1282,14 +1325,50 @@ static bool trim_through(struct outbox *ob, uint64_t through, struct err *err)
 	struct digest chain;
 	if (!outbox_chain(ob, through, &chain, err) || !run_plain(ob, SQL_BEGIN, err))
 		return false;
-	bool fine = run_number(ob, SQL_TRIM_REPORTS, through, err) && run_number(ob, SQL_TRIM_TICKETS, through, err) &&
-		    run_number(ob, SQL_TRIM_ACKS, through, err) && trim_meta(ob, through, &chain, err);
+	bool fine = run_number(ob, SQL_KEEP_PAST, through, err) && run_number(ob, SQL_TRIM_REPORTS, through, err) &&
+		    trim_meta(ob, through, &chain, err);
 	FAULT_POINT(A8_DURING_TRIM);
 	if (!end(ob, fine, err))
 		return false;
 	ob->state.trimmed = through;
 	ob->trimmed_chain = chain;
 	return true;
+}
+
+static bool first_past(struct outbox *ob, uint64_t *ret, struct err *err)
+{
+	bool row;
+	sqlite3_stmt *s = use(ob, SQL_FIRST_PAST, err);
+	if (!s)
+		return false;
+	bool fine = next_row(ob, s, &row, err);
+	*ret = fine ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	done(s);
+	return fine;
+}
+
+/* The digest at `through` stays: the chain there is where a later proof begins. *ret_some: something was forgotten. */
+static bool trim_past(struct outbox *ob, bool *ret_some, bool *ret_more, struct err *err)
+{
+	int64_t past_us = ob->limits.past_us > ob->limits.retention_us ? ob->limits.past_us : ob->limits.retention_us;
+	int64_t before_us = ob->lived_us - past_us;
+	uint64_t through, first;
+	if (!old_enough(ob, before_us, &through, err) || !first_past(ob, &first, err))
+		return false;
+	if (through > ob->state.trimmed)
+		through = ob->state.trimmed;
+	if (first == 0 || through <= first)
+		return true;
+	if (through > first + TRIM_STEP) {
+		through = first + TRIM_STEP;
+		*ret_more = true;
+	}
+	*ret_some = true;
+	if (!run_plain(ob, SQL_BEGIN, err))
+		return false;
+	bool fine = run_number(ob, SQL_TRIM_PAST, through, err) && run_number(ob, SQL_TRIM_TICKETS, through, err) &&
+		    run_number(ob, SQL_TRIM_ACKS, through, err);
+	return end(ob, fine, err);
 }
 
 /* incremental_vacuum gives back one page a step. */
@@ -1337,13 +1416,13 @@ bool outbox_trim(struct outbox *ob, uint64_t committed, bool *ret_more, struct e
 {
 	int64_t before_us = ob->lived_us - ob->limits.retention_us;
 	uint64_t trimmed = ob->state.trimmed;
-	bool more_verdicts = false;
+	bool more_verdicts = false, some_past = false;
 	*ret_more = false;
 	if (!keep_lived(ob, err) || !trim_reports(ob, committed, before_us, ret_more, err) ||
-	    !trim_verdicts(ob, before_us, &more_verdicts, err))
+	    !trim_verdicts(ob, before_us, &more_verdicts, err) || !trim_past(ob, &some_past, ret_more, err))
 		return false;
 	*ret_more |= more_verdicts;
-	return (ob->state.trimmed == trimmed && !more_verdicts) || give_back_pages(ob, err);
+	return (ob->state.trimmed == trimmed && !more_verdicts && !some_past) || give_back_pages(ob, err);
 }
 
 void outbox_live(struct outbox *ob, int64_t monotonic_us)

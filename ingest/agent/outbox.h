@@ -29,6 +29,7 @@ struct outbox_limits {
 	int64_t bytes_max;    /* what the file may hold, free pages not counted */
 	int64_t free_min;     /* bytes that must stay free on the disk */
 	int64_t retention_us; /* how long an acknowledged report is kept: of the time that outbox_live() was told */
+	int64_t past_us;      /* … and its digest, ticket and acknowledgement, for receipts; never less than that */
 };
 
 /*
@@ -135,6 +136,19 @@ bool outbox_chain(struct outbox *ob, uint64_t seq, struct digest *ret, struct er
 /* When report seq was handed in; 0: not kept. */
 int64_t outbox_handed_in_at(struct outbox *ob, uint64_t seq);
 
+/* What is known of a report for as long as its digest is kept, which is longer than its bytes are. */
+#define OUTBOX_NAME_MAX 255
+struct outbox_place {
+	uint64_t seq, ticket_first, ticket_last;
+	char file_name[OUTBOX_NAME_MAX + 1];
+	int64_t handed_in_at_us;
+	struct digest digest, chain;
+	bool kept; /* with its bytes */
+};
+
+/* False and *err: nothing is known of it (ERR_NOINPUT), or the outbox is broken. */
+bool outbox_place(struct outbox *ob, uint64_t seq, struct outbox_place *ret, struct err *err) MUST_CHECK;
+
 /* Up to max rows with after < seq < below, newest first. The row's texts live for the call. */
 typedef void outbox_report_fn(void *context, const struct outbox_report *row);
 bool outbox_list(struct outbox *ob, uint64_t below, uint64_t after, uint32_t max, outbox_report_fn *row, void *context,
@@ -204,7 +218,8 @@ void outbox_live(struct outbox *ob, int64_t monotonic_us);
 
 /*
  * Forgets, in one small step, reports that were acknowledged longer ago than the retention and are not beyond
- * `committed` (what the centre says it has now), and verdicts as old whose reports are gone. *ret_more: call again.
+ * `committed` (what the centre says it has now), and verdicts as old whose reports are gone; what is left of reports
+ * (outbox_place()) when past_us is over too. *ret_more: call again.
  */
 bool outbox_trim(struct outbox *ob, uint64_t committed, bool *ret_more, struct err *err) MUST_CHECK;
 

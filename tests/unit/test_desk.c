@@ -34,6 +34,7 @@ struct stage {
 	uint64_t check_ids[8]; /* given to the post */
 	size_t checks;
 	bool answers_at_once;
+	struct keys keys;
 };
 
 static void on_appended(void *context)
@@ -56,7 +57,7 @@ static int setup(void **state)
 	const struct outbox_limits limits = {.bytes_max = 64 << 20, .retention_us = 1};
 	const uint8_t boot[OUTBOX_NONCE_SIZE] = {0};
 	struct stage *s = calloc(1, sizeof *s);
-	const struct desk_hooks hooks = {s, on_appended, on_check};
+	const struct desk_hooks hooks = {s, on_appended, on_check, &s->keys};
 	snprintf(s->dir, sizeof s->dir, "/tmp/tram-desk-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	snprintf(s->control, sizeof s->control, "%s/control", s->dir);
@@ -68,6 +69,7 @@ static int setup(void **state)
 	s->settings.report_bytes = 20000;
 	s->settings.observations = 50;
 	s->settings.submission_bytes = 60000;
+	assert_true(keys_make(AGENT, &s->keys, &s->err));
 	s->outbox = outbox_open(s->dir, AGENT, &limits, boot, &s->err);
 	assert_non_null(s->outbox);
 	s->courier.state = COURIER_STREAMING;

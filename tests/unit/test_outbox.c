@@ -755,6 +755,61 @@ static void test_deleted_while_open(void **state)
 	assert_int_equal(outbox_state(p->ob)->last_appended, 0);
 }
 
+static bool is_known(struct place *p, uint64_t seq)
+{
+	struct outbox_place place;
+	return outbox_place(p->ob, seq, &place, &p->err);
+}
+
+/* What a receipt needs stays when the bytes go, and goes when its own time is over. */
+static void test_past(void **state)
+{
+	struct place *p = *state;
+	const struct outbox_limits long_past = {.bytes_max = 64 << 20, .retention_us = 30 * DAY, .past_us = 300 * DAY};
+	struct outbox_ticket tickets[3];
+	struct outbox_place place, before;
+	struct acknowledgement ack;
+	bool found;
+	outbox_set_limits(p->ob, &long_past);
+	for (size_t i = 0; i < 3; i++) {
+		OR_FAIL(p, hand_in(p, 250, 100, NOW, &tickets[i]));
+		acknowledge(p, tickets[i].last_seq, NOW);
+		live(p, 100 * DAY);
+	}
+	OR_FAIL(p, outbox_place(p->ob, 250, &before, &p->err));
+	assert_true(before.kept);
+	assert_int_equal(trim_all(p, 750), 750);
+	for (int again = 0; again < 2; again++) {
+		OR_FAIL(p, outbox_place(p->ob, 250, &place, &p->err));
+		assert_false(place.kept);
+		assert_memory_equal(&place.digest, &before.digest, DIGEST_SIZE);
+		assert_memory_equal(&place.chain, &before.chain, DIGEST_SIZE);
+		assert_int_equal(place.ticket_first, 1);
+		assert_int_equal(place.ticket_last, 250);
+		assert_string_equal(place.file_name, before.file_name);
+		assert_int_equal(place.handed_in_at_us, NOW);
+		OR_FAIL(p, outbox_acknowledgement(p->ob, 7, &ack, &found, &p->err));
+		assert_true(found && ack.committed_through == 250);
+		OR_FAIL(p, outbox_rest(p->ob, &p->err));
+		assert_non_null(open_again(p));
+	}
+	outbox_set_limits(p->ob, &long_past);
+	live(p, 31 * DAY);
+	assert_int_equal(trim_all(p, 750), 750);
+	assert_false(is_known(p, 1));
+	assert_false(is_known(p, 249));
+	assert_int_equal(p->err.kind, ERR_NOINPUT);
+	OR_FAIL(p, outbox_place(p->ob, 250, &place, &p->err)); /* the chain that the next one follows */
+	assert_memory_equal(&place.chain, &before.chain, DIGEST_SIZE);
+	assert_int_equal(place.ticket_first, 0);
+	assert_true(is_known(p, 251));
+	assert_true(is_known(p, 750));
+	OR_FAIL(p, outbox_acknowledgement(p->ob, 1, &ack, &found, &p->err));
+	assert_int_equal(ack.committed_through, 500);
+	OR_FAIL(p, hand_in(p, 1, 100, NOW, &tickets[0]));
+	assert_true(is_known(p, 751));
+}
+
 static void test_codebook(void **state)
 {
 	struct place *p = *state;
@@ -859,6 +914,7 @@ int main(void)
 	    TEST(test_rewound_past_what_is_gone),
 	    TEST(test_known_at),
 	    TEST(test_deleted_while_open),
+	    TEST(test_past),
 	    TEST(test_codebook),
 	    TEST(test_failed_fsync_is_final),
 	    TEST(test_set_up_as_promised),
