@@ -399,11 +399,11 @@ def i4_watermark_is_the_count(facts):
         if len(seqs) != s.seq or seqs != list(range(1, len(seqs) + 1)):
             gap = next((i for i, seq in enumerate(seqs, 1) if seq != i), len(seqs) + 1)
             yield f"{s.agent}/{s.epoch[:8]}: the watermark is {s.seq}, there are {len(seqs)} reports, and at {gap} they are not contiguous"
-        end = 0
+        start, end = 0, 0
         for b in sorted((b for b in facts.batches if b.stream_no == s.stream_no), key=lambda b: b.from_seq):
-            if not b.first_seq <= b.from_seq <= end + 1 <= b.last_seq:
+            if not (start < b.from_seq <= end + 1 and b.first_seq <= b.from_seq <= b.last_seq):
                 yield f"{s.agent}/{s.epoch[:8]}: the batch {b.first_seq}-{b.last_seq} from {b.from_seq} does not follow {end}"
-            end = b.last_seq
+            start, end = b.from_seq, b.last_seq
         if end < s.seq:
             yield f"{s.agent}/{s.epoch[:8]}: batches hold reports through {end}, and the watermark is {s.seq}"
 

@@ -18,7 +18,7 @@ import xml.etree.ElementTree as tree
 import oracle
 from cells import all_cells, classes
 from tramtest import BIN, ROOT
-from world import Bench, NotFired, World
+from world import Bench, NotFired, Skipped, World
 
 CELL_PATIENCE_S = 120
 SUITE_SEED = 2026
@@ -35,6 +35,7 @@ class Outcome:
     recovery_s: float
     reports: int
     kept: str = ""
+    skipped: str = ""
 
     @property
     def passed(self):
@@ -52,11 +53,13 @@ def too_long(*_):
 
 
 def judge(world, cell):
-    """What is wrong, in words; empty when nothing is."""
+    """What is wrong, in words; empty when nothing is. Skipped goes through."""
     try:
         signal.alarm(CELL_PATIENCE_S)
         cell.run(world)
         return oracle.complaints(world.finish())
+    except Skipped:
+        raise
     except NotFired as error:
         return [f"the fault did not fire: {error}"]
     except Exception as error:  # whatever a scenario runs into is the cell's failure, told with its place
@@ -69,17 +72,20 @@ def judge(world, cell):
 def run_cell(bench, cell, seed):
     began = time.monotonic()
     world = World(bench, cell.name, seed)
-    kept = ""
+    kept = skipped = ""
+    said = []
     try:
         said = judge(world, cell)
         if said:
             kept = str(KEPT / f"{cell.name}-{seed}")
             world.keep(pathlib.Path(kept), said)
+    except Skipped as reason:
+        skipped = str(reason)
     finally:
         world.close()
     took = [s for s in world.facts.recovery_s.values() if s is not None]
     return Outcome(cell.name, seed, time.monotonic() - began, world.proofs, said, max(took, default=0.0),
-                   len(world.facts.reports), kept)
+                   len(world.facts.reports), kept, skipped)
 
 
 # ---------------------------------------------------------------- workers
@@ -144,8 +150,8 @@ def next_outcome(done, workers):
 # ---------------------------------------------------------------- telling
 
 def line_of(outcome):
-    mark = "ok  " if outcome.passed else "FAIL"
-    proof = "; ".join(outcome.proofs) or "-"
+    mark = "skip" if outcome.skipped else "ok  " if outcome.passed else "FAIL"
+    proof = outcome.skipped or "; ".join(outcome.proofs) or "-"
     return (f"{mark} {outcome.name:<52} seed {outcome.seed:<10} {outcome.seconds * 1000:6.0f} ms, recovered in "
             f"{outcome.recovery_s * 1000:5.0f} ms, {outcome.reports:4} reports | {proof}")
 
@@ -160,7 +166,7 @@ def tell(outcome):
 
 def tell_end(outcomes, seed, seconds):
     by_class = collections.defaultdict(lambda: [0, 0, 0.0, 0])
-    for o in outcomes:
+    for o in (o for o in outcomes if not o.skipped):
         row = by_class[o.name.split("-")[0]]
         row[0] += o.passed
         row[1] += not o.passed
@@ -169,8 +175,9 @@ def tell_end(outcomes, seed, seconds):
     print(f"\n{'class':<12} {'passed':>7} {'failed':>7} {'seconds':>8} {'reports':>8}")
     for name, (passed, failed, took, reports) in sorted(by_class.items()):
         print(f"{name:<12} {passed:>7} {failed:>7} {took:>8.0f} {reports:>8}")
-    passed = sum(o.passed for o in outcomes)
-    print(f"\nsuite seed {seed}; {seconds:.0f} s; programs: {BIN}\n{passed} passed, {len(outcomes) - passed} failed")
+    passed, skipped = sum(o.passed and not o.skipped for o in outcomes), sum(bool(o.skipped) for o in outcomes)
+    print(f"\nsuite seed {seed}; {seconds:.0f} s; programs: {BIN}" + (f"; {skipped} skipped" if skipped else ""))
+    print(f"{passed} passed, {len(outcomes) - passed - skipped} failed")
 
 
 def write_junit(path, outcomes, seconds):
@@ -178,6 +185,8 @@ def write_junit(path, outcomes, seconds):
                          failures=str(sum(not o.passed for o in outcomes)))
     for o in outcomes:
         case = tree.SubElement(suite, "testcase", classname=f"fault.{o.name.split('-')[0]}", name=o.name, time=f"{o.seconds:.3f}")
+        if o.skipped:
+            tree.SubElement(case, "skipped", message=o.skipped)
         if not o.passed:
             failure = tree.SubElement(case, "failure", message=o.complaints[0][:300])
             failure.text = "\n".join([*o.complaints, f"tests/fault/run --cell {o.name} --seed {o.seed}"])

@@ -12,6 +12,7 @@ import pathlib
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -92,6 +93,10 @@ class NotFired(AssertionError):
     """The fault did not happen: the cell has shown nothing."""
 
 
+class Skipped(Exception):
+    """The cell needs what this machine does not allow."""
+
+
 class World:
     """
     One cell. What a scenario uses:
@@ -139,9 +144,9 @@ class World:
         """
         folder = self.folder / f"c{len(self.centres)}"
         self.bench.hand_out("centre", folder)
-        if wire:
-            settings["database"] = f"host={folder} dbname={self.database} user=tram_writer"
         centre = Centre(folder, self.postgres, self.database, **CENTRE | {"feed": self.feed} | settings)
+        if wire:
+            centre.write_settings(database=f"host={folder} dbname={self.database} user=tram_writer")
         centre.road = self.proxy(centre.port) if road else None
         centre.wire = self.proxy(self.postgres.run / SOCKET, framing="postgres", listen=folder / SOCKET) if wire else None
         self.take_in(centre, f"aggregator{len(self.centres)}", fault)
@@ -178,6 +183,27 @@ class World:
         self.bench.settle(database)
         self.database = database
         self.watch.conninfo = self.postgres.conninfo(database)
+
+    def small_disk(self, size):
+        """The cell's database lies on a file system of so many bytes; the path of a file on it that may fill it."""
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], stderr=subprocess.PIPE, check=False)
+        if mounted.returncode:
+            raise Skipped("file systems cannot be mounted here")
+        self.undo.append(self.drop_small_disk)
+        shutil.chown(disk, self.postgres.owner)
+        with self.postgres.connect() as db:
+            db.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+            db.execute(f"ALTER DATABASE {self.database} SET TABLESPACE small")
+        return disk / "ballast"
+
+    def drop_small_disk(self):
+        self.bench.repair()
+        self.bench.drop(self.database)
+        with self.postgres.connect() as db:
+            db.execute("DROP TABLESPACE IF EXISTS small")
+        subprocess.run(["umount", self.folder / "disk"], check=True)
 
     def take_in(self, member, name, fault):
         member.label = name
