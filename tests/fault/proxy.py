@@ -15,6 +15,7 @@ import collections
 import contextlib
 import os
 import queue
+import select
 import selectors
 import socket
 import struct
@@ -611,12 +612,29 @@ def bind_below_outgoing(listener, port):
     raise OSError("no free port")
 
 
-def replay(port, data, patience_s=5.0):
-    """Recorded bytes on a connection of their own; all that comes back until the peer hangs up or says nothing more."""
+def frames_of(data, framing="zmtp"):
+    """Recorded bytes of one direction, cut into frames; half of one at the end is left out."""
+    passed = 0
+    while data and (frame := FRAMINGS[framing](data, passed)):
+        data, passed = data[len(frame.data):], passed + len(frame.data)
+        yield frame
+
+
+def replay(port, data, patience_s=5.0, pause_s=0.2):
+    """
+    What a connection of ZMTP recorded, said again on one of its own, at the pace of whoever said it first: a word of the
+    handshake, a pause for the answer. All that comes back until the peer hangs up or says nothing more.
+    """
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=patience_s) as s:
+        for frame in frames_of(data):
+            try:
+                s.sendall(frame.data)
+                if frame.kind != "message" and select.select([s], [], [], pause_s)[0]:
+                    answer += s.recv(READ_BYTES)
+            except OSError:
+                break
         with contextlib.suppress(OSError):
-            s.sendall(data)
             while piece := s.recv(READ_BYTES):
                 answer += piece
     return answer

@@ -13,7 +13,7 @@ import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from proxy import DOWN, UP, Proxy, command, message, query, replay  # noqa: E402
+from proxy import DOWN, UP, Proxy, command, frames_of, message, query, replay  # noqa: E402
 
 
 class Echo:
@@ -247,13 +247,13 @@ def test_nobody_behind_it(echo):
 
 def test_recorded_and_said_again(proxy, echo):
     with connect(proxy) as s:
-        s.sendall(b"once")
-        read(s, 4)
+        s.sendall(GREETING + frame(b"once"))
+        read(s, len(GREETING) + 6)
     recorded = proxy.recorded(1)
-    assert recorded == b"once"
-    with contextlib.suppress(TimeoutError):
-        assert replay(proxy.port, recorded, patience_s=0.2) == b"once"
-    assert echo.heard == [b"once", b"once"]
+    assert recorded == GREETING + frame(b"once")
+    assert [f.kind for f in frames_of(recorded)] == ["greeting", "message"]
+    assert replay(proxy.port, recorded, patience_s=0.3) == recorded
+    assert echo.heard == [recorded, recorded]
 
 
 @pytest.mark.parametrize("keep, heard", [(0, 0), (1, 1), (9, 9), (200, 200), (None, 309)])

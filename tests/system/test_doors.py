@@ -4,29 +4,14 @@ Strangers, false keys and spoiled messages at the centre's door. The foreign cli
 it says, the centre stands, says why it refuses, stores nothing of it, and serves the others.
 """
 
-import sys
-
 import pytest
 import zmq
 
-from tramtest import POPULATION, ROOT, csv_text, wait_until
+from foreign import ForeignAgent, a_report, flipped, pb, publish_changed, publish_of
+from roadbook import Keys
+from tramtest import POPULATION, csv_text, wait_until
 
-sys.path.insert(0, str(ROOT / "tests" / "interop"))
-
-from client import Client, Stopped, Stream  # noqa: E402
-from roadbook import Keys, batch_bytes, messages  # noqa: E402
-
-pb = messages()
 FOREIGN = "agent-63-48"
-
-
-def a_report(value=1234567, area="63/48", provider="P63-48", **changed):
-    report = pb.Report(provider=provider, dataflow="province_statistics", time_period="2024", reference_date="2024-12-31",
-                       purpose=pb.PURPOSE_BACKFILL, reason="Nạp số liệu", prepared_by="A", prepared_at="2025-02-01T08:00:00+07:00",
-                       approved_by="B", approved_at="2025-02-01T09:00:00+07:00", **changed)
-    report.observations.add(indicator="population", ref_area=area, value=pb.Decimal(mantissa=value), unit="person",
-                            obs_status=pb.OBSERVATION_STATUS_NORMAL, qualifier=pb.QUALIFIER_EXACT)
-    return report.SerializeToString()
 
 
 @pytest.fixture
@@ -37,34 +22,6 @@ def foreign(fleet, centre, tmp_path):
     with_client = ForeignAgent(centre, keys, tmp_path)
     yield with_client
     with_client.close()
-
-
-class ForeignAgent:
-    def __init__(self, centre, keys, folder, centre_keys=None):
-        self.stream = Stream(folder / "stream", keys.name)
-        self.client = Client(f"tcp://127.0.0.1:{centre.port}", keys, centre_keys or Keys.read(centre.key.with_suffix(".pub")),
-                             self.stream)
-
-    def close(self):
-        self.client.close()
-        self.stream.close()
-
-    def open(self):
-        self.client.go_until(lambda: self.client.session, "a session")
-        return self.client
-
-    def refusal(self):
-        """The next refusal the centre sends."""
-        known = len(self.client.refusals)
-        stopped = []
-
-        def refused():
-            return stopped or len(self.client.refusals) > known
-        try:
-            self.client.go_until(refused, "a refusal")
-        except Stopped as stop:
-            return stop.refusal
-        return self.client.refusals[-1]
 
 
 def still_serves(fleet, centre):
@@ -120,25 +77,6 @@ def test_texts_that_postgresql_would_refuse(foreign, centre, text):
     assert centre.value("SELECT count(*) FROM tram.poison") == 1
 
 
-def publish_of(client, **changed):
-    """A sound PUBLISH of the next report, but for what is changed."""
-    stream = client.stream
-    seq = client.submit(a_report())
-    payload = pb.Batch(entries=[pb.Entry(report=stream.reports[seq - 1], handed_in_at_us=stream.times[seq - 1])])
-    fields = dict(session=client.session, epoch=stream.epoch, first_seq=seq, count=1, prev_chain=stream.chains[seq - 1],
-                  chain=stream.chains[seq], payload=payload.SerializeToString(), key_id=client.keys.key_id)
-    header = batch_bytes(client.keys.name, stream.epoch, seq, seq, stream.chains[seq - 1], stream.chains[seq])
-    fields["signature"] = client.keys.sign(header)
-    return pb.Publish(**fields | changed)
-
-
-def flipped(data):
-    """In the middle: of a payload, inside the report."""
-    spoiled = bytearray(data)
-    spoiled[len(data) // 2] ^= 1
-    return bytes(spoiled)
-
-
 @pytest.mark.parametrize("field, code", [("payload", "BAD_CHAIN"), ("chain", "BAD_CHAIN"), ("prev_chain", "BAD_CHAIN"),
                                          ("signature", "BAD_SIGNATURE"), ("key_id", "BAD_SIGNATURE")])
 def test_a_bit_flipped_on_the_way(foreign, fleet, centre, field, code):
@@ -151,14 +89,6 @@ def test_a_bit_flipped_on_the_way(foreign, fleet, centre, field, code):
     assert refusal.message_vi and refusal.message_en
     assert stored(centre) == 0
     assert still_serves(fleet, centre)
-
-
-def publish_changed(message, **changed):
-    copy = pb.Publish()
-    copy.CopyFrom(message)
-    for name, value in changed.items():
-        setattr(copy, name, value)
-    return copy
 
 
 @pytest.mark.parametrize("first_seq, code", [(3, "GAP")])
