@@ -60,7 +60,7 @@ def pair(w, victim=None, **centre):
     centre = w.make_centre(road=True, **centre)
     victim = w.make_agent(**victim or {})
     w.make_agent(port=centre.port)
-    return centre.way, victim
+    return centre.road, victim
 
 
 def await_trigger(w, trigger, what):
@@ -153,10 +153,11 @@ def far_away(w):
                   heartbeat="3s", handshake="10s", ping="10s")
     w.start()
     way.set(DOWN, delay_s=2)
+    made = len(way.connections) + 1
     way.act("reset")
-    w.await_flow()
-    made = len(way.connections)
+    wait_until(lambda: len(way.connections) == made, "a new connection")
     w.await_flow(more=20)
+    w.await_flow(more=5)
     assert len(way.connections) == made, f"{len(way.connections) - made} more connections: a slow line was taken for a dead one"
     w.fired("2 s of latency, one connection")
     way.mend()
@@ -223,7 +224,7 @@ def commands_and_messages(data):
 def bytes_again(w, times):
     """All the agent ever said on a connection, byte for byte, on new ones: CURVE opens none of them."""
     centre = w.make_centre(road=True)
-    way = centre.way
+    way = centre.road
     way.record = True
     w.make_agent()
     w.make_agent(port=centre.port)
@@ -248,7 +249,7 @@ def bytes_again(w, times):
 def relayed(w):
     centre = w.make_centre()
     relay = Relay(centre.port, Keys.read(centre.key), Keys.read(w.bench.keys / f"{AGENTS[0]}.key"))
-    w.roads.append(relay)
+    w.undo.append(relay.close)
     victim = w.make_agent(port=relay.port)
     w.make_agent()
     return relay, victim
