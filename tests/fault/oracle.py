@@ -132,6 +132,10 @@ class Facts:
     recovery_s: dict = dataclasses.field(default_factory=dict)    # agent: until a fresh report had its verdict; None: never
     recovery_max_s: float = FRESH_PATIENCE_S
 
+    @property
+    def restores(self):
+        return sum(row[1] == "restored" for row in self.seen)
+
     def stream(self, number):
         return next((s for s in self.streams if s.stream_no == number), None)
 
@@ -386,7 +390,7 @@ def i15_books_balance(facts):
         if int(c.get(name, 0)) != 0:
             yield f"the centre says {name} is {c[name]} when nothing is"
     told = int(c.get("reports_committed", 0)) + int(c.get("reports_poisoned", 0))
-    if told > len(facts.reports):
+    if told > len(facts.reports) and not facts.restores:
         yield f"the centre counts {told} reports, and {len(facts.reports)} are in the store"
 
 
@@ -481,25 +485,30 @@ def i13_order(facts):
 # ---------------------------------------------------------------- I3, I5, I7, I12, I14: what was seen while it ran
 
 def i3_never_ahead(facts):
-    """What an agent was told is committed is committed, at all times; the same for verdicts, and for what the feed says."""
-    claims, verdicts = {}, {}
+    """
+    What an agent was told is committed is committed, at all times; the same for verdicts. After a declared restore the store
+    owes what it had before, until it has it again; it may owe no more than that.
+    """
+    claims, owed = collections.Counter(), collections.Counter()
+    told, had = collections.Counter(), collections.Counter()  # by (agent, epoch), and by (agent, "verdicts")
     for when, kind, *what in facts.seen:
         if kind == "restored":
-            claims, verdicts = {}, {}
+            owed |= told | had
         elif kind == "agent":
             name, status = what
-            place = name, status["epoch"]
-            claims[place] = max(int(status["acknowledged"]), int(status["committed"]), claims.get(place, 0))
-            verdicts[name] = max(int(status["verdicts"]), verdicts.get(name, 0))
+            claims[name, status["epoch"]] = max(int(status["acknowledged"]), int(status["committed"]), claims[name, status["epoch"]])
+            claims[name, "verdicts"] = max(int(status["verdicts"]), claims[name, "verdicts"])
+            told |= claims
         elif kind == "store":
-            marks, last_verdicts, _ = what
+            has = what[0] | {(name, "verdicts"): seq for name, seq in what[1].items()}
+            had |= collections.Counter(has)
+            for place in [place for place, seq in owed.items() if has.get(place, 0) >= seq]:
+                del owed[place]
             for place, seq in claims.items():
-                if seq > marks.get(place, 0):
-                    yield f"{place[0]} was told of {seq} when the watermark was {marks.get(place, 0)} ({when:.3f})"
-            for name, seq in verdicts.items():
-                if seq > last_verdicts.get(name, 0):
-                    yield f"{name} held verdict {seq} when the store had {last_verdicts.get(name, 0)} ({when:.3f})"
-            claims, verdicts = {}, {}
+                if seq > max(has.get(place, 0), owed[place]):
+                    thing = "held verdict" if place[1] == "verdicts" else "was told of"
+                    yield f"{place[0]} {thing} {seq} when the store had {has.get(place, 0)} ({when:.3f})"
+            claims.clear()
 
 
 def i5_never_back(facts):
@@ -573,7 +582,7 @@ def i14_feed(facts):
     last_verdicts = {}
     for when, kind, *what in facts.seen:
         if kind == "restored":
-            pending, last_verdicts, heard = set(), {}, collections.Counter()
+            pending, last_verdicts = set(), {}
         elif kind == "event":
             feed, position, name, agent, seq, verdict_seq = what
             if position <= positions.get(feed, 0):
@@ -591,10 +600,10 @@ def i14_feed(facts):
             last_verdicts, began = what[1], what[2]
             for item in [p for p in pending if p[0] < began]:
                 pending.discard(item)
-                if item[2] > last_verdicts.get(item[1], 0):
+                if item[2] > last_verdicts.get(item[1], 0) and not facts.restores:
                     yield f"the feed told of verdict {item[2]} of {item[1]} before it was committed ({item[0]:.3f})"
     for (agent, verdict_seq), n in heard.items():
-        if n > 1:
+        if n > 1 + facts.restores:  # what was committed before is committed anew
             yield f"the feed told {n} times of verdict {verdict_seq} of {agent}"
 
 

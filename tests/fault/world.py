@@ -124,6 +124,12 @@ class World:
         self.facts = oracle.Facts(seen=self.watch.seen, centre_lives=0)
         self.loads_made = 0
 
+    def use_cluster(self, postgres):
+        """The database is there, and no longer on the bench's cluster: before anybody is made."""
+        self.postgres = postgres
+        self.watch = Watch(postgres.conninfo(self.database), self.feed)
+        self.facts.seen = self.watch.seen
+
     # ------------------------------------------------------------ choices
 
     def draw(self, what, choices):
@@ -265,6 +271,11 @@ class World:
 
     def mark(self, name):
         return max((seq for (agent, _), seq in self.marks().items() if agent == name), default=0)
+
+    def stored(self, name):
+        """Reports of the agent that are committed now."""
+        with self.postgres.connect(self.database) as db:
+            return db.execute("SELECT coalesce(sum(seq), 0)::bigint FROM tram.stream WHERE agent = %s", (name,)).fetchone()[0]
 
     def restart(self, member, fault=None, at_once=True, wait=True):
         self.arm(member, fault, at_once)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database on two servers: the primary dies, hands over, or cannot be reached, and the standby takes its place."""
+
+import os
+import signal
+import time
+
+from cells import Cell
+from pair import Pair
+from tramtest import wait_until
+from world import NotFired
+
+LOADED_S = 0.4  # that reports flow before something happens
+LOOKED_S = 0.1  # that the onlooker sees where the store stands
+LANES = "application_name LIKE 'tram lane%%'"
+
+
+# ---------------------------------------------------------------- the setting
+
+def take_pair(w, synchronous):
+    """The world's database is a copy of the bench's, on a primary and a standby."""
+    w.undo.append((pair := Pair(w.bench.folder / "pair", w.bench.postgres, synchronous)).discard)
+    w.use_cluster(pair)
+    return pair
+
+
+def start(w, fault=None, agents=2):
+    centre = w.make_centre(fault=fault)
+    for _ in range(agents):
+        w.make_agent()
+    w.start()
+    time.sleep(LOADED_S)
+    return centre
+
+
+def kill(w, member, how):
+    """how: "power" (every process at once), "crash" (immediate shutdown), "orderly" (fast shutdown)."""
+    if how == "power":
+        member.daemon.send(signal.SIGSTOP)  # it must not see its children go
+        for pid in children(member):
+            os.kill(pid, signal.SIGKILL)
+        member.daemon.send(signal.SIGKILL)
+    else:
+        member.daemon.send(signal.SIGQUIT if how == "crash" else signal.SIGINT)
+    member.daemon.wait()
+    w.fired(f"the primary ended: {how}")
+
+
+def children(member):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if parent == member.daemon.process.pid:
+            found.append(int(pid))
+    return found
+
+
+def promote(w, pair, member):
+    pair.promote(member)
+    w.fired("the standby promoted")
+
+
+# ---------------------------------------------------------------- a synchronous standby: nothing is lost, nothing goes back
+
+def primary_dies(w, how):
+    pair = take_pair(w, synchronous=True)
+    start(w)
+    kill(w, pair.first, how)
+    promote(w, pair, pair.second)
+    w.await_flow()
+
+
+def primary_dies_at(w, moment):
+    """The aggregator stands still at that moment while its primary dies and the standby is promoted."""
+    pair = take_pair(w, synchronous=True)
+    centre = start(w, fault=f"{moment}:{w.draw('hit', range(2, 6))}:stop")
+    w.begin(centre)
+    w.await_stopped(centre)
+    kill(w, pair.first, "power")
+    promote(w, pair, pair.second)
+    w.resume(centre)
+    w.await_flow()
+
+
+def switch_over_and_back(w):
+    """Orderly, as an operator does it before maintenance, and back again."""
+    pair = take_pair(w, synchronous=True)
+    start(w)
+    for old, new in ((pair.first, pair.second), (pair.second, pair.first)):
+        kill(w, old, "orderly")
+        promote(w, pair, new)
+        old.follow(new)
+        old.start()
+        pair.await_standby(new, synchronous=True)
+        w.await_flow()
+
+
+def standby_dies(w):
+    """COMMITs wait for a standby that is not there: nothing is acknowledged, and all goes on when it is back."""
+    pair = take_pair(w, synchronous=True)
+    start(w)
+    pair.second.stop()
+    w.fired("the standby ended")
+    with pair.first.connect() as db:
+        wait_until(lambda: db.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {LANES} AND wait_event = 'SyncRep'").fetchone()[0],
+                   "a COMMIT to wait for the standby")
+    before = acknowledged(w)
+    time.sleep(1)
+    assert acknowledged(w) == before, "acknowledged without the standby"
+    pair.second.start()
+    w.await_flow()
+
+
+def commit_gives_up_waiting(w):
+    """The COMMIT that waits is cancelled: it stands on the primary alone. Then that one dies, and agents refill."""
+    pair = take_pair(w, synchronous=True)
+    start(w)
+    pair.second.stop()
+    with pair.first.connect() as db:
+        waiting = f"SELECT pid FROM pg_stat_activity WHERE {LANES} AND wait_event = 'SyncRep'"
+        pids = wait_until(lambda: db.execute(waiting).fetchall(), "a COMMIT to wait for the standby")
+        for (pid,) in pids:
+            assert db.execute("SELECT pg_cancel_backend(%s)", (pid,)).fetchone()[0]
+    w.fired(f"{len(pids)} COMMITs cancelled while they waited for the standby")
+    time.sleep(0.3)
+    kill(w, pair.first, "power")
+    w.declare_restored()
+    pair.second.start()
+    promote(w, pair, pair.second)
+    w.await_flow()
+
+
+def acknowledged(w):
+    return [int(w.ask(agent)["acknowledged"]) for agent in w.agents]
+
+
+# ---------------------------------------------------------------- an asynchronous standby: what it lacks comes again
+
+def lagging_standby_takes_over(w, moment=None):
+    pair = take_pair(w, synchronous=False)
+    centre = start(w, fault=f"{moment}:{w.draw('hit', range(20, 40))}:stop" if moment else None)
+    pair.second.stop()
+    had = acknowledged(w)
+    wait_until(lambda: all(now > then + 5 for now, then in zip(acknowledged(w), had)), "acknowledgements that the standby lacks")
+    if moment:
+        w.begin(centre)
+        w.await_stopped(centre)
+    else:
+        centre.daemon.send(signal.SIGSTOP)  # or it would refill before anybody could see what is lacking
+    time.sleep(LOOKED_S)
+    had = acknowledged(w)
+    kill(w, pair.first, "power")
+    w.declare_restored()
+    pair.second.start()
+    promote(w, pair, pair.second)
+    lacked = sum(then - w.stored(agent.name) for agent, then in zip(w.agents, had))
+    if lacked <= 0:
+        raise NotFired("the standby lacked nothing")
+    w.fired(f"it lacked {lacked} acknowledged reports")
+    w.resume(centre)
+    w.await_flow()
+
+
+# ---------------------------------------------------------------- a primary that is there and no use
+
+def primary_becomes_standby(w):
+    """It is back at once, as a standby of the other: writing there is refused (25006), and libpq finds the other."""
+    pair = take_pair(w, synchronous=True)
+    start(w)
+    kill(w, pair.first, "orderly")
+    promote(w, pair, pair.second)
+    pair.first.follow(pair.second)
+    pair.first.start()
+    w.await_flow()
+    w.fired("the old primary follows the new one")
+
+
+def both_die(w):
+    """Primary and standby, one after the other, and both come back as they were."""
+    pair = take_pair(w, synchronous=True)
+    start(w)
+    kill(w, pair.first, "power")
+    pair.second.stop()
+    pair.first.start()
+    pair.second.start()
+    w.await_flow()
+
+
+CELLS = [
+    Cell("failover-sync-power", primary_dies, {"how": "power"}, quick=True),
+    Cell("failover-sync-crash", primary_dies, {"how": "crash"}),
+    Cell("failover-sync-orderly", primary_dies, {"how": "orderly"}),
+    *(Cell(f"failover-sync-at-{moment}", primary_dies_at, {"moment": f"centre-{moment}"})
+      for moment in ("before-begin", "watermarks-moved", "before-commit", "commit-sent", "committed", "answered")),
+    Cell("failover-sync-switch-over-and-back", switch_over_and_back),
+    Cell("failover-sync-standby-dies", standby_dies),
+    Cell("failover-sync-commit-gives-up-waiting", commit_gives_up_waiting),
+    Cell("failover-sync-becomes-standby", primary_becomes_standby),
+    Cell("failover-sync-both-die", both_die),
+    Cell("failover-async-lagging", lagging_standby_takes_over),
+    *(Cell(f"failover-async-lagging-at-{moment}", lagging_standby_takes_over, {"moment": f"centre-{moment}"})
+      for moment in ("before-commit", "commit-sent", "committed")),
+]
