@@ -72,19 +72,27 @@ static const char *say_state(const struct facts *f)
 	return courier_state_name(f->courier->state);
 }
 
+/* Linked, and nothing moves: that too has its cause. */
+static enum cause_id cause_of(const struct facts *f)
+{
+	const struct courier *c = f->courier;
+	bool no_credit = c->state == COURIER_STREAMING && c->credit_bytes == 0 && c->committed < c->last_appended;
+	return no_credit ? CAUSE_NO_CREDIT : c->cause;
+}
+
 static const char *say_cause(const struct facts *f)
 {
-	return cause_table[f->courier->cause].name;
+	return cause_table[cause_of(f)].name;
 }
 
 static const char *say_why(const struct facts *f)
 {
-	return in_words(cause_table[f->courier->cause].text);
+	return in_words(cause_table[cause_of(f)].text);
 }
 
 static const char *say_remedy(const struct facts *f)
 {
-	return in_words(cause_table[f->courier->cause].remedy);
+	return in_words(cause_table[cause_of(f)].remedy);
 }
 
 static const char *say_centre_says(const struct facts *f)
@@ -199,6 +207,74 @@ static const char *say_door(const struct facts *f)
 	return outbox_may_take(f->outbox, ORDINARY_BYTES, &err) ? "" : arena_strdup(f->arena, err.text);
 }
 
+static const char *say_door_code(const struct facts *f)
+{
+	static const char *const codes[] = {[OUTBOX_OPEN] = "open",
+					    [OUTBOX_BROKEN] = "outbox_broken",
+					    [OUTBOX_DELETED] = "outbox_deleted",
+					    [OUTBOX_FULL] = "outbox_full",
+					    [OUTBOX_DISK_FULL] = "disk_full"};
+	return codes[outbox_door(f->outbox, ORDINARY_BYTES)];
+}
+
+static const char *say_directory(const struct facts *f)
+{
+	return f->settings->directory;
+}
+
+static const char *say_created(const struct facts *f)
+{
+	char text[CLOCK_TEXT];
+	return arena_strdup(f->arena, clock_text_vn(f->state->created_at_us, text));
+}
+
+static const char *say_created_age(const struct facts *f)
+{
+	return signed_number(f, (clock_wall_us() - f->state->created_at_us) / CLOCK_SECOND);
+}
+
+static const char *say_previous(const struct facts *f)
+{
+	char hex[2 * EPOCH_SIZE + 1];
+	if (!f->state->has_previous)
+		return "";
+	return arena_strdup(f->arena, text_hex(f->state->previous_epoch.bytes, EPOCH_SIZE, hex));
+}
+
+static const char *say_earlier_verdicts(const struct facts *f)
+{
+	uint64_t n;
+	struct err ignored;
+	return outbox_earlier_verdicts(f->outbox, &n, &ignored) ? number(f, n) : "";
+}
+
+/* Where the centre stands, when it and the outbox disagree. */
+static bool disagrees(const struct facts *f)
+{
+	return f->courier->cause == CAUSE_FORKED || f->courier->cause == CAUSE_TRIMMED;
+}
+
+static const char *say_centre_at(const struct facts *f)
+{
+	return disagrees(f) ? number(f, f->courier->centre_at) : "";
+}
+
+/* What neither the centre has nor the outbox any more, as the ticket that it would be. */
+static const char *say_missing(const struct facts *f)
+{
+	char ticket[OUTBOX_TICKET_MAX];
+	if (f->courier->cause != CAUSE_TRIMMED || f->courier->centre_at >= f->state->trimmed)
+		return "";
+	return arena_strdup(f->arena,
+			    outbox_ticket_text(f->outbox, f->courier->centre_at + 1, f->state->trimmed, ticket));
+}
+
+static const char *say_superseded_ago(const struct facts *f)
+{
+	int64_t at = f->courier->superseded_at;
+	return at ? signed_number(f, (clock_monotonic_us() - at) / CLOCK_SECOND) : "";
+}
+
 static const char *say_clock_skew(const struct facts *f)
 {
 	return f->courier->counters.sessions ? signed_number(f, f->courier->skew_us / 1000) : "";
@@ -219,6 +295,7 @@ COUNTER(sessions)
 COUNTER(batches)
 COUNTER(payload_bytes)
 COUNTER(refusals)
+COUNTER(superseded)
 COUNTER(new_sockets)
 COUNTER(ignored_stale)
 COUNTER(ignored_unreadable)
@@ -251,18 +328,28 @@ static const struct {
     {"time_to_verdict_p50_ms", say_p50},
     {"time_to_verdict_p99_ms", say_p99},
     {"catalogue_version", say_catalogue},
+    {"door", say_door_code},
     {"door_refuses", say_door},
+    {"directory", say_directory},
     {"outbox_bytes", say_outbox_bytes},
     {"outbox_bytes_max", say_outbox_bytes_max},
     {"disk_free_bytes", say_disk_free},
     {"first_kept", say_first_kept},
     {"epoch", say_epoch},
+    {"previous_epoch", say_previous},
+    {"outbox_since", say_created},
+    {"outbox_age_s", say_created_age},
+    {"earlier_verdicts", say_earlier_verdicts},
+    {"centre_at", say_centre_at},
+    {"missing", say_missing},
     {"heard_s_ago", say_heard},
     {"clock_skew_ms", say_clock_skew},
     {"sessions", say_sessions},
     {"batches_sent", say_batches},
     {"payload_bytes_sent", say_payload_bytes},
     {"refusals", say_refusals},
+    {"superseded", say_superseded},
+    {"superseded_s_ago", say_superseded_ago},
     {"new_sockets", say_new_sockets},
     {"ignored_stale", say_ignored_stale},
     {"ignored_unreadable", say_ignored_unreadable},

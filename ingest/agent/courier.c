@@ -252,6 +252,25 @@ static void tell_refused(struct courier *c, struct turn *t)
 	field_number(event, "last_appended", c->last_appended);
 }
 
+/* What people need to know of the other side when they decide what to do. */
+static void note_other_side(struct courier *c, const struct turn *t)
+{
+	const Tram__V1__Envelope *e = t->envelope;
+	const Tram__V1__Position *at = NULL;
+	if (t->cause == CAUSE_SUPERSEDED) {
+		c->counters.superseded++;
+		c->superseded_at = t->now.monotonic_us;
+	}
+	if (e && e->body_case == TRAM__V1__ENVELOPE__BODY_SUBSCRIBE)
+		at = e->subscribe->resume_after;
+	else if (e && e->body_case == TRAM__V1__ENVELOPE__BODY_REFUSAL)
+		at = e->refusal->at;
+	else if (e && e->body_case == TRAM__V1__ENVELOPE__BODY_ACK)
+		c->centre_at = e->ack->acknowledgement->committed_through;
+	if (at)
+		c->centre_at = at->seq;
+}
+
 static void rest(struct courier *c, struct turn *t)
 {
 	int64_t wait = retry_pick_us(&c->refusal_retry, random_bits(c));
@@ -260,6 +279,7 @@ static void rest(struct courier *c, struct turn *t)
 		wait = t->wait_us + (int64_t)(random_bits(c) % (uint64_t)(t->wait_us / 5 + 1));
 	forget_session(c);
 	say_cause(c, t->cause);
+	note_other_side(c, t);
 	if (t->envelope && t->envelope->body_case == TRAM__V1__ENVELOPE__BODY_REFUSAL) {
 		keep_words(c, t->envelope->refusal);
 		c->counters.refusals++;

@@ -76,7 +76,7 @@ struct courier_time {
 
 struct courier_counters {
 	uint64_t hellos, sessions, batches, payload_bytes, acknowledgements, verdicts, heartbeats_sent;
-	uint64_t refusals, new_sockets, unsent;
+	uint64_t refusals, superseded, new_sockets, unsent;
 	uint64_t ignored_stale, ignored_unreadable, ignored_misplaced, ignored_unverified, verdict_gaps;
 };
 
@@ -115,8 +115,10 @@ struct courier {
 	uint32_t hung_up; /* handshakes in a row that the peer ended */
 	/* monotonic; INT64_MAX: not running */
 	int64_t act_at, speak_at, silent_at, stalled_at, work_at, codebook_at;
-	int64_t heard_at; /* monotonic; 0: never */
-	int64_t skew_us;  /* the centre's clock less ours */
+	int64_t heard_at;      /* monotonic; 0: never */
+	int64_t superseded_at; /* monotonic: when another copy took over last; 0: never */
+	uint64_t centre_at;    /* where the centre stood when it and the outbox disagreed last */
+	int64_t skew_us;       /* the centre's clock less ours */
 	struct courier_counters counters;
 };
 

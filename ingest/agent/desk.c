@@ -60,6 +60,7 @@ struct visitor {
 	} list;
 	struct {
 		uint64_t after, first_seq, last_seq;
+		struct epoch epoch;
 		int64_t until_us; /* monotonic */
 		bool paused;      /* until what waits has been read */
 	} verdicts;
@@ -544,12 +545,15 @@ static void serve_verdicts(struct visitor *v, const request_message *request)
 	const Tram__Control__V1__VerdictsRequest *r = request->verdicts;
 	v->verdicts.after = r->after;
 	v->verdicts.first_seq = v->verdicts.last_seq = 0;
-	if (r->ticket[0] &&
+	v->verdicts.epoch = outbox_state(v->desk->outbox)->epoch;
+	bool is_earlier = r->ticket[0] && outbox_earlier_ticket(v->desk->outbox, r->ticket, &v->verdicts.epoch,
+								&v->verdicts.first_seq, &v->verdicts.last_seq);
+	if (!is_earlier && r->ticket[0] &&
 	    !outbox_ticket_parse(v->desk->outbox, r->ticket, &v->verdicts.first_seq, &v->verdicts.last_seq, &err)) {
 		answer_failed(v, &err);
 		return;
 	}
-	v->doing = r->ticket[0] && r->wait_ms ? AWAITING : READING;
+	v->doing = r->ticket[0] && !is_earlier && r->wait_ms ? AWAITING : READING;
 	v->verdicts.until_us = clock_monotonic_us() + r->wait_ms * INT64_C(1000);
 }
 
@@ -596,6 +600,8 @@ static bool answer_verdict_row(void *context, const struct outbox_verdict *verdi
 	}
 	if (verdict->ticket_first)
 		row.ticket = outbox_ticket_text(d->outbox, verdict->ticket_first, verdict->ticket_last, ticket);
+	else /* of an outbox before this one, or of a report that is gone: its own place is all that is known */
+		row.ticket = outbox_ticket_text_of(d->outbox, &verdict->epoch, verdict->seq, verdict->seq, ticket);
 	row.file_name = (char *)(uintptr_t)verdict->file_name;
 	row.handed_in_at_us = verdict->handed_in_at_us;
 	row.stored_at_us = verdict->stored_at_us;
@@ -616,8 +622,8 @@ static void continue_reading(struct visitor *v, int64_t now_us)
 	struct err err;
 	(void)now_us;
 	v->verdicts.paused = false;
-	if (!outbox_verdicts(v->desk->outbox, v->verdicts.after, v->verdicts.first_seq, v->verdicts.last_seq,
-			     answer_verdict_row, v, &err))
+	if (!outbox_verdicts_of(v->desk->outbox, v->verdicts.after, &v->verdicts.epoch, v->verdicts.first_seq,
+				v->verdicts.last_seq, answer_verdict_row, v, &err))
 		answer_failed(v, &err);
 	else if (v->doing == READING && !v->verdicts.paused)
 		answer_done(v);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "desk.h"
+#include "fsx.h"
 #include "lang.h"
 #include "post.h"
 #include "renew.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SECOND         INT64_C(1000000)
@@ -36,7 +38,7 @@ struct agent {
 	struct post *post;
 	struct desk *desk;
 	int signals;
-	bool stopping;
+	bool stopping, coded; /* -n: with a code before the text, for tram doctor */
 	struct pollfd desk_fds[CTL_FDS_MAX];
 	size_t n_desk_fds;
 	int64_t care_at;
@@ -296,10 +298,9 @@ static int run(struct agent *a)
 enum task { RUN, CHECK, PRINT, RENEW, RENEW_ALL };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'n'},
-    {"print", no_argument, NULL, 'p'},        {"renew", no_argument, NULL, 'r'},
-    {"renew-all", no_argument, NULL, 'R'},    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {0},
+    {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'n'},     {"print", no_argument, NULL, 'p'},
+    {"renew", no_argument, NULL, 'r'},        {"renew-all", no_argument, NULL, 'R'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},      {"coded", no_argument, NULL, 'C'},     {0},
 };
 
 static int help(void)
@@ -308,7 +309,7 @@ static int help(void)
 		 "The agent of a province: keeps what is handed in and brings it to the centre.\n"
 		 "\n"
 		 "  -c, --config FILE  settings; %s unless told\n"
-		 "  -n, --check        reads the settings, says what is wrong with them, and ends\n"
+		 "  -n, --check        reads settings, keys and outbox, says what is wrong with them, and ends\n"
 		 "  -p, --print        prints every setting with its value, default, bounds and meaning, and ends\n"
 		 "      --renew        sets an outbox that has forked aside, starts a new one with what was not\n"
 		 "                     acknowledged, and ends\n"
@@ -322,11 +323,55 @@ static int help(void)
 	return 0;
 }
 
-static int check_settings(struct agent *a)
+/* Keys and outbox are the service's: root looks at them as the user that owns the folder, and leaves nothing of its own. */
+static bool become_owner(const struct agent *a, struct err *err)
 {
-	printf(_("%s: no mistake found\n"), a->path);
+	struct stat folder;
+	if (geteuid() != 0 || stat(a->settings.directory, &folder) != 0)
+		return true;
+	return (setegid(folder.st_gid) == 0 && seteuid(folder.st_uid) == 0) ||
+	       err_set_errno(err, ERR_NOPERM, "%s", a->settings.directory);
+}
+
+/* One that is open elsewhere is the running agent's. */
+static bool check_outbox(const struct agent *a, const char **ret_code, struct err *err)
+{
+	const struct outbox_limits limits = limits_of(&a->settings);
+	const uint8_t no_boot[OUTBOX_NONCE_SIZE] = {0};
+	char *path = fsx_join(a->settings.directory, OUTBOX_FILE);
+	bool there = access(path, F_OK) == 0;
+	free(path);
+	struct outbox *outbox =
+	    there ? outbox_open(a->settings.directory, a->settings.agent, &limits, no_boot, err) : NULL;
+	bool fine = !there || outbox || err->kind == ERR_TEMPFAIL;
+	*ret_code = err->kind == ERR_IO       ? "outbox_damaged"
+		    : err->kind == ERR_CONFIG ? "outbox_wrong"
+					      : "outbox_unwritable";
+	outbox_close(&outbox);
+	return fine;
+}
+
+/* Settings are read; the code of what is wrong beside them, NULL: nothing. */
+static const char *find_mistake(struct agent *a, struct err *err)
+{
+	const char *code = NULL;
+	if (!become_owner(a, err) || !load_keys(a, err))
+		return "keys_wrong";
+	return check_outbox(a, &code, err) ? NULL : code;
+}
+
+static int check_all(struct agent *a, bool coded)
+{
+	struct err err = {0};
+	const char *code = find_mistake(a, &err);
+	if (coded)
+		printf("%s\t", code ? code : "fine");
+	fflush(stdout);
+	if (!code)
+		printf(_("%s: no mistake found\n"), a->path);
+	keys_wipe(&a->keys);
 	agent_settings_clear(&a->settings);
-	return 0;
+	return code ? fail(&err) : 0;
 }
 
 static int print_settings(struct agent *a)
@@ -360,10 +405,14 @@ static bool load_settings(struct agent *a, bool named, enum task task, struct er
 static int perform(struct agent *a, bool named, enum task task)
 {
 	struct err err;
-	if (!load_settings(a, named, task, &err))
+	if (!load_settings(a, named, task, &err)) {
+		if (a->coded)
+			printf("settings_wrong\t");
+		fflush(stdout);
 		return fail(&err);
+	}
 	switch (task) {
-	case CHECK: return check_settings(a);
+	case CHECK: return check_all(a, a->coded);
 	case PRINT: return print_settings(a);
 	case RENEW: return renew_outbox(a, false);
 	case RENEW_ALL: return renew_outbox(a, true);
@@ -388,6 +437,7 @@ int main(int argc, char **argv)
 		case 'p': task = PRINT; break;
 		case 'r': task = RENEW; break;
 		case 'R': task = RENEW_ALL; break;
+		case 'C': a.coded = true; break;
 		case 'h': return help();
 		case 'V': printf("tram-agent %s\n", TRAM_VERSION); return 0;
 		default: fprintf(stderr, _("tram-agent --help tells what there is\n")); return ERR_USAGE;

@@ -141,8 +141,11 @@ enum statement {
 	SQL_REWIND,
 	SQL_DROP_VERDICTS,
 	SQL_KNOWN_AT,
+	SQL_ALL_VERDICTS,
 	SQL_VERDICTS,
 	SQL_VERDICTS_OF,
+	SQL_EARLIER,
+	SQL_EPOCHS,
 	SQL_JUDGED,
 	SQL_TOOK,
 	SQL_PUT_CODEBOOK,
@@ -214,10 +217,13 @@ static const char *const sql[SQL_STATEMENTS] = {
 		   " verdict_known_at = ?2",
     [SQL_DROP_VERDICTS] = "DELETE FROM verdict WHERE verdict_seq > ?1",
     [SQL_KNOWN_AT] = "SELECT known_at FROM verdict WHERE verdict_seq = ?1",
+    [SQL_ALL_VERDICTS] = "SELECT verdict_seq, epoch, seq, stored_at, body, known_at FROM verdict ORDER BY verdict_seq",
     [SQL_VERDICTS] = "SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 ORDER BY v.verdict_seq",
     [SQL_VERDICTS_OF] =
-	"SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 AND v.epoch = ?1 AND v.seq BETWEEN ?3 AND ?4"
+	"SELECT " VERDICT_COLUMNS "WHERE v.verdict_seq > ?2 AND v.epoch = ?5 AND v.seq BETWEEN ?3 AND ?4"
 	" ORDER BY v.verdict_seq",
+    [SQL_EARLIER] = "SELECT count(*) FROM verdict WHERE epoch < ?1 OR epoch > ?1",
+    [SQL_EPOCHS] = "SELECT DISTINCT epoch FROM verdict WHERE epoch <> ?1",
     [SQL_JUDGED] = "SELECT count(DISTINCT seq) FROM verdict WHERE epoch = ?1 AND seq BETWEEN ?2 AND ?3",
     [SQL_TOOK] = "SELECT took FROM verdict WHERE took IS NOT NULL ORDER BY verdict_seq DESC LIMIT ?1",
     [SQL_PUT_CODEBOOK] = "INSERT OR REPLACE INTO codebook (id, version, stored_at, body) VALUES (1, ?1, ?2, ?3)",
@@ -264,8 +270,11 @@ static bool fail(struct outbox *ob, int rc, struct err *err)
 	switch (rc & 0xff) {
 	case SQLITE_NOMEM: abort();
 	case SQLITE_FULL:
-		return err_set(err, ERR_TEMPFAIL,
-			       _("%s: the disk is full. Nothing that has a ticket is lost; free some space"), ob->path);
+		return err_set(
+		    err, ERR_TEMPFAIL,
+		    _("%s: the disk is full, or outbox_bytes is reached. Nothing that has a ticket is lost; make "
+		      "room"),
+		    ob->path);
 	case SQLITE_BUSY:
 		return err_set(err, ERR_TEMPFAIL, _("%s is open in another process: is a second agent running on it?"),
 			       ob->path);
@@ -705,29 +714,42 @@ bool outbox_is_in_place(const struct outbox *ob)
 	return stat(ob->path, &place) == 0 && place.st_dev == ob->device && place.st_ino == ob->inode;
 }
 
-bool outbox_may_take(struct outbox *ob, int64_t bytes, struct err *err)
+enum outbox_door outbox_door(struct outbox *ob, int64_t bytes)
 {
 	int64_t used = outbox_bytes(ob), free_bytes = fsx_free_bytes(ob->dir);
-	if (!whole(ob, err))
-		return false;
+	if (ob->broken)
+		return OUTBOX_BROKEN;
 	if (!outbox_is_in_place(ob))
+		return OUTBOX_DELETED;
+	if (used < 0 || used + bytes > ob->limits.bytes_max)
+		return OUTBOX_FULL;
+	return free_bytes >= 0 && free_bytes - bytes < ob->limits.free_min ? OUTBOX_DISK_FULL : OUTBOX_OPEN;
+}
+
+bool outbox_may_take(struct outbox *ob, int64_t bytes, struct err *err)
+{
+	switch (outbox_door(ob, bytes)) {
+	case OUTBOX_BROKEN: return whole(ob, err);
+	case OUTBOX_DELETED:
 		return err_set(err, ERR_CANTCREAT,
 			       _("%s was deleted or replaced while the agent had it open: what it took now would be "
 				 "gone with its end. Let it send what waits, then start it anew"),
 			       ob->path);
-	if (used < 0 || used + bytes > ob->limits.bytes_max)
+	case OUTBOX_FULL:
 		return err_set(err, ERR_TEMPFAIL,
 			       _("the outbox is full: %" PRId64 " of %" PRId64 " bytes are used and %" PRId64
 				 " more were handed in. It empties when the centre acknowledges and the retention is "
 				 "over; or raise "
 				 "outbox_bytes"),
-			       used, ob->limits.bytes_max, bytes);
-	if (free_bytes >= 0 && free_bytes - bytes < ob->limits.free_min)
+			       outbox_bytes(ob), ob->limits.bytes_max, bytes);
+	case OUTBOX_DISK_FULL:
 		return err_set(err, ERR_TEMPFAIL,
 			       _("the disk under %s is nearly full: %" PRId64 " bytes free, %" PRId64
 				 " handed in, and free_bytes keeps %" PRId64
 				 " free. Free some space; nothing with a ticket is lost"),
-			       ob->dir, free_bytes, bytes, ob->limits.free_min);
+			       ob->dir, fsx_free_bytes(ob->dir), bytes, ob->limits.free_min);
+	case OUTBOX_OPEN: break;
+	}
 	return true;
 }
 
@@ -826,22 +848,28 @@ void outbox_rollback(struct outbox *ob)
 	undo(ob);
 }
 
-static char *ticket_stem(const struct outbox *ob, char buf[static OUTBOX_TICKET_MAX])
+static char *ticket_stem(const struct outbox *ob, const struct epoch *epoch, char buf[static OUTBOX_TICKET_MAX])
 {
 	char hex[9];
-	snprintf(buf, OUTBOX_TICKET_MAX, "%s/%s/", ob->state.agent, text_hex(ob->state.epoch.bytes, 4, hex));
+	snprintf(buf, OUTBOX_TICKET_MAX, "%s/%s/", ob->state.agent, text_hex(epoch->bytes, 4, hex));
+	return buf;
+}
+
+char *outbox_ticket_text_of(const struct outbox *ob, const struct epoch *epoch, uint64_t first_seq, uint64_t last_seq,
+			    char buf[static OUTBOX_TICKET_MAX])
+{
+	size_t len = strlen(ticket_stem(ob, epoch, buf));
+	if (last_seq > first_seq)
+		snprintf(buf + len, OUTBOX_TICKET_MAX - len, "%" PRIu64 "-%" PRIu64, first_seq, last_seq);
+	else
+		snprintf(buf + len, OUTBOX_TICKET_MAX - len, "%" PRIu64, first_seq);
 	return buf;
 }
 
 char *outbox_ticket_text(const struct outbox *ob, uint64_t first_seq, uint64_t last_seq,
 			 char buf[static OUTBOX_TICKET_MAX])
 {
-	size_t len = strlen(ticket_stem(ob, buf));
-	if (last_seq > first_seq)
-		snprintf(buf + len, OUTBOX_TICKET_MAX - len, "%" PRIu64 "-%" PRIu64, first_seq, last_seq);
-	else
-		snprintf(buf + len, OUTBOX_TICKET_MAX - len, "%" PRIu64, first_seq);
-	return buf;
+	return outbox_ticket_text_of(ob, &ob->state.epoch, first_seq, last_seq, buf);
 }
 
 /* 1 to 18 digits without a leading zero; moves *text behind them. */
@@ -855,25 +883,50 @@ static bool read_seq(const char **text, uint64_t *ret)
 	return true;
 }
 
+/* "7" or "7-9" and nothing behind it. */
+static bool read_range(const char *text, uint64_t *ret_first, uint64_t *ret_last)
+{
+	bool fine = read_seq(&text, ret_first);
+	*ret_last = *ret_first;
+	if (fine && *text == '-') {
+		text++;
+		fine = read_seq(&text, ret_last);
+	}
+	return fine && !*text && *ret_last >= *ret_first;
+}
+
 bool outbox_ticket_parse(const struct outbox *ob, const char *text, uint64_t *ret_first, uint64_t *ret_last,
 			 struct err *err)
 {
 	char stem[OUTBOX_TICKET_MAX];
-	size_t len = strlen(ticket_stem(ob, stem));
+	size_t len = strlen(ticket_stem(ob, &ob->state.epoch, stem));
 	if (strncmp(text, stem, len) != 0)
 		return err_set(err, ERR_DATA, _("\"%.100s\" is not a ticket of this agent: its tickets begin with %s"),
 			       text, stem);
-	const char *rest = text + len;
-	bool fine = read_seq(&rest, ret_first);
-	*ret_last = *ret_first;
-	if (fine && *rest == '-') {
-		rest++;
-		fine = read_seq(&rest, ret_last);
-	}
-	if (!fine || *rest || *ret_last < *ret_first || *ret_last > ob->state.last_appended)
+	if (!read_range(text + len, ret_first, ret_last) || *ret_last > ob->state.last_appended)
 		return err_set(err, ERR_DATA, _("there is no ticket \"%.100s\": the last report handed in is %" PRIu64),
 			       text, ob->state.last_appended);
 	return true;
+}
+
+bool outbox_earlier_ticket(struct outbox *ob, const char *text, struct epoch *ret_epoch, uint64_t *ret_first,
+			   uint64_t *ret_last)
+{
+	char stem[OUTBOX_TICKET_MAX];
+	struct err ignored;
+	bool more, found = false;
+	sqlite3_stmt *s = use(ob, SQL_EPOCHS, &ignored);
+	if (s)
+		bind_blob(s, 1, ob->state.epoch.bytes, EPOCH_SIZE);
+	while (s && !found && next_row(ob, s, &more, &ignored) && more) {
+		if (!column_exact(s, 0, ret_epoch, sizeof *ret_epoch))
+			break;
+		size_t len = strlen(ticket_stem(ob, ret_epoch, stem));
+		found = strncmp(text, stem, len) == 0 && read_range(text + len, ret_first, ret_last);
+	}
+	if (s)
+		done(s);
+	return found;
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -1158,6 +1211,50 @@ bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err)
 	return true;
 }
 
+/* As they are, with the numbers they have. */
+static bool inherit_row(struct outbox *ob, sqlite3_stmt *from, struct err *err)
+{
+	sqlite3_stmt *s = use(ob, SQL_PUT_VERDICT, err);
+	if (!s)
+		return false;
+	bind_int(s, 1, sqlite3_column_int64(from, 0));
+	bind_blob(s, 2, sqlite3_column_blob(from, 1), (size_t)sqlite3_column_bytes(from, 1));
+	bind_int(s, 3, sqlite3_column_int64(from, 2));
+	bind_int(s, 4, sqlite3_column_int64(from, 3));
+	bind_blob(s, 5, sqlite3_column_blob(from, 4), (size_t)sqlite3_column_bytes(from, 4));
+	bind_int(s, 6, sqlite3_column_int64(from, 5));
+	bind_int(s, 7, ob->lived_us);
+	return run(ob, s, err);
+}
+
+static bool inherit_rows(struct outbox *ob, struct outbox *from, struct err *err)
+{
+	bool more, fine;
+	sqlite3_stmt *s = use(from, SQL_ALL_VERDICTS, err);
+	if (!s)
+		return false;
+	while ((fine = next_row(from, s, &more, err)) && more)
+		if (!(fine = inherit_row(ob, s, err)))
+			break;
+	done(s);
+	return fine;
+}
+
+bool outbox_inherit(struct outbox *ob, struct outbox *from, struct err *err)
+{
+	const struct outbox_state *state = outbox_state(from);
+	assert(ob->state.verdict_cursor == 0);
+	if (!run_plain(ob, SQL_BEGIN, err))
+		return false;
+	bool fine = inherit_rows(ob, from, err) &&
+		    set_cursor(ob, SQL_SET_CURSOR, state->verdict_cursor, state->verdict_known_at_us, err);
+	if (!end(ob, fine, err))
+		return false;
+	ob->state.verdict_cursor = state->verdict_cursor;
+	ob->state.verdict_known_at_us = state->verdict_known_at_us;
+	return true;
+}
+
 static bool take_verdict(sqlite3_stmt *s, struct outbox_verdict *ret)
 {
 	*ret = (struct outbox_verdict){
@@ -1179,6 +1276,12 @@ static bool take_verdict(sqlite3_stmt *s, struct outbox_verdict *ret)
 bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, outbox_verdict_fn *row,
 		     void *context, struct err *err)
 {
+	return outbox_verdicts_of(ob, after, &ob->state.epoch, first_seq, last_seq, row, context, err);
+}
+
+bool outbox_verdicts_of(struct outbox *ob, uint64_t after, const struct epoch *epoch, uint64_t first_seq,
+			uint64_t last_seq, outbox_verdict_fn *row, void *context, struct err *err)
+{
 	bool more, fine, go_on = true;
 	sqlite3_stmt *s = use(ob, first_seq ? SQL_VERDICTS_OF : SQL_VERDICTS, err);
 	if (!s)
@@ -1188,6 +1291,7 @@ bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint
 	if (first_seq) {
 		bind_int(s, 3, (int64_t)first_seq);
 		bind_int(s, 4, (int64_t)last_seq);
+		bind_blob(s, 5, epoch->bytes, EPOCH_SIZE);
 	}
 	while ((fine = next_row(ob, s, &more, err)) && more && go_on) {
 		struct outbox_verdict verdict;
@@ -1197,6 +1301,20 @@ bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint
 		}
 		go_on = row(context, &verdict);
 	}
+	done(s);
+	return fine;
+}
+
+bool outbox_earlier_verdicts(struct outbox *ob, uint64_t *ret, struct err *err)
+{
+	bool row;
+	sqlite3_stmt *s = use(ob, SQL_EARLIER, err);
+	if (!s)
+		return false;
+	bind_blob(s, 1, ob->state.epoch.bytes, EPOCH_SIZE);
+	bool fine = next_row(ob, s, &row, err);
+	if (fine)
+		*ret = (uint64_t)sqlite3_column_int64(s, 0);
 	done(s);
 	return fine;
 }

@@ -89,7 +89,11 @@ struct outbox_ticket {
 	uint64_t first_seq, last_seq, observations;
 };
 
-/* Whether so many more bytes may come in; *err says what is full and what to do (ERR_TEMPFAIL). */
+/* Why the door is shut, for programs. */
+enum outbox_door { OUTBOX_OPEN, OUTBOX_BROKEN, OUTBOX_DELETED, OUTBOX_FULL, OUTBOX_DISK_FULL };
+enum outbox_door outbox_door(struct outbox *ob, int64_t bytes);
+
+/* Whether so many more bytes may come in; *err says what is full and what to do. */
 bool outbox_may_take(struct outbox *ob, int64_t bytes, struct err *err) MUST_CHECK;
 
 /*
@@ -102,13 +106,19 @@ bool outbox_add(struct outbox *ob, const void *data, size_t len, const struct ou
 bool outbox_commit(struct outbox *ob, struct outbox_ticket *ret, struct err *err) MUST_CHECK;
 void outbox_rollback(struct outbox *ob);
 
-/* The text of a ticket of this outbox. Returns buf. */
+/* The text of a ticket of this outbox, or of one before it. Returns buf. */
 char *outbox_ticket_text(const struct outbox *ob, uint64_t first_seq, uint64_t last_seq,
 			 char buf[static OUTBOX_TICKET_MAX]);
+char *outbox_ticket_text_of(const struct outbox *ob, const struct epoch *epoch, uint64_t first_seq, uint64_t last_seq,
+			    char buf[static OUTBOX_TICKET_MAX]);
 
 /* Reads a ticket's text; false and *err (ERR_DATA) when it is none, or of another outbox. */
 bool outbox_ticket_parse(const struct outbox *ob, const char *text, uint64_t *ret_first, uint64_t *ret_last,
 			 struct err *err) MUST_CHECK;
+
+/* The same for a ticket of an outbox before this one whose verdicts are still held: *ret_epoch is that one's. */
+bool outbox_earlier_ticket(struct outbox *ob, const char *text, struct epoch *ret_epoch, uint64_t *ret_first,
+			   uint64_t *ret_last);
 
 /* ---------------------------------------------------------------- reading */
 
@@ -186,14 +196,22 @@ bool outbox_put_verdicts(struct outbox *ob, const struct outbox_verdict *verdict
 /* Forgets the verdicts after the cursor: the centre was restored from a backup, and its new ones follow there. */
 bool outbox_rewind_verdicts(struct outbox *ob, uint64_t cursor, struct err *err) MUST_CHECK;
 
+/* Takes over verdicts and cursor of the outbox before this one, which is new: they come only once from the centre. */
+bool outbox_inherit(struct outbox *ob, struct outbox *from, struct err *err) MUST_CHECK;
+
 /* known_at_us of a verdict that is held; 0: not held. */
 bool outbox_known_at(struct outbox *ob, uint64_t verdict_seq, int64_t *ret, struct err *err) MUST_CHECK;
 
-/* The verdicts after `after`, in order, until row says false; first_seq 0: of all reports, else of that range. Texts live
- * for the call. */
+/* The verdicts after `after`, in order, until row says false; first_seq 0: of all reports, else of that range of that
+ * epoch, or of this one. Texts live for the call. */
 typedef bool outbox_verdict_fn(void *context, const struct outbox_verdict *row);
+bool outbox_verdicts_of(struct outbox *ob, uint64_t after, const struct epoch *epoch, uint64_t first_seq,
+			uint64_t last_seq, outbox_verdict_fn *row, void *context, struct err *err) MUST_CHECK;
 bool outbox_verdicts(struct outbox *ob, uint64_t after, uint64_t first_seq, uint64_t last_seq, outbox_verdict_fn *row,
 		     void *context, struct err *err) MUST_CHECK;
+
+/* How many verdicts are held of outboxes before this one. */
+bool outbox_earlier_verdicts(struct outbox *ob, uint64_t *ret, struct err *err) MUST_CHECK;
 
 /* How many reports of the range have a verdict. */
 bool outbox_judged(struct outbox *ob, uint64_t first_seq, uint64_t last_seq, uint64_t *ret, struct err *err) MUST_CHECK;

@@ -112,7 +112,8 @@ static bool make_new(const char *dir, struct outbox *from, bool all, uint64_t *r
 	const struct outbox_state *state = outbox_state(from);
 	struct outbox *to =
 	    outbox_open_after(dir, NEW_FILE, state->agent, &state->epoch, &state->last_chain, &no_limits, no_boot, err);
-	bool fine = to && carry(from, to, all, ret_carried, err) && outbox_rest(to, err);
+	bool fine =
+	    to && outbox_inherit(to, from, err) && carry(from, to, all, ret_carried, err) && outbox_rest(to, err);
 	outbox_close(&to);
 	return fine;
 }

@@ -4,6 +4,7 @@
 #include "handin.h"
 #include "lang.h"
 #include "mem.h"
+#include "status.h"
 #include "terminal.h"
 #include "verdicts.h"
 
@@ -182,7 +183,29 @@ static bool print_json(struct handin *h, json_t *verdicts, struct err *err)
 
 	if (h->ticket)
 		json_object_set_new(object, "ticket", json_string(h->ticket));
+	if (h->not_sent)
+		json_object_set_new(object, "not_sent", json_string(h->not_sent));
 	return cli_print_json(object, err);
+}
+
+/* Safe here is not yet there: who handed in is told why not, also in a pipe, as the ticket alone says nothing of it. The
+ * cause's name; caller frees. NULL: the agent is linked to the centre, or does not say. */
+static char *tell_why_not_sent(const struct handin *h)
+{
+	struct err ignored;
+	Tram__Control__V1__Status *status = status_fetch(h->socket, &ignored);
+	char *cause = NULL;
+
+	if (status && *status_value(status, "why")) {
+		cause = xstrdup(status_value(status, "cause"));
+		fprintf(stderr,
+			_("safe on this machine, not yet at the centre: %s. Do not hand it in again; tram doctor "
+			  "says what to do\n"),
+			status_value(status, "why"));
+	}
+	if (status)
+		tram__control__v1__status__free_unpacked(status, NULL);
+	return cause;
 }
 
 /* What a person wants to know beside the ticket; a pipe gets the ticket alone. */
@@ -237,6 +260,8 @@ static int conclude(struct handin *h, int64_t wait, struct err *err)
 		fflush(stdout);
 	}
 	tell_person(h);
+	if (h->what == HANDIN_SUBMIT)
+		h->not_sent = tell_why_not_sent(h);
 	if (h->what == HANDIN_JUDGE)
 		status = h->all_accepted ? EX_OK : EX_DATAERR;
 	else if (wait != WAIT_NOT)

@@ -205,6 +205,7 @@ void handin_done(struct handin *h)
 	problems_free(&h->problems);
 	json_decref(h->verdicts);
 	free(h->ticket);
+	free(h->not_sent);
 	h->ticket = NULL;
 	h->verdicts = NULL;
 }

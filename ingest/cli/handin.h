@@ -33,6 +33,7 @@ struct handin {
 	struct problems *problems;
 	uint64_t rows, reports, observations;
 	char *ticket;
+	char *not_sent;   /* the cause (cause.def) why the agent sends nothing now; NULL: it does */
 	json_t *verdicts; /* of HANDIN_JUDGE, when is_json */
 	bool all_accepted;
 	bool unchecked_codes; /* the agent had no codebook */

@@ -96,7 +96,8 @@ static char *find_centre(const char *file, struct err *err)
 /* Names and the like are texts, though one may consist of digits only. */
 static bool is_number(const Tram__Control__V1__StatusField *field)
 {
-	static const char *const texts[] = {"agent", "version", "centre", "epoch", "settings_file"};
+	static const char *const texts[] = {"agent",          "version",       "centre",   "epoch",
+					    "previous_epoch", "settings_file", "directory"};
 	const char *digits = field->value + (*field->value == '-');
 	size_t len = strlen(digits);
 

@@ -238,6 +238,20 @@ class Centre:
             return answers(self.control)
         wait_until(ready, "the aggregator")
 
+    def keep(self):
+        """The database as it is now, for go_back(); as a backup would."""
+        self.daemon.stop()
+        kept = self.postgres.make_database(self.database)
+        self.start()
+        return kept
+
+    def go_back(self, kept):
+        self.daemon.stop()
+        with self.postgres.connect() as db:
+            db.execute(f"DROP DATABASE {self.database}")
+            db.execute(f"CREATE DATABASE {self.database} TEMPLATE {kept}")
+        self.start()
+
     def sql(self, statement, *values):
         with self.postgres.connect(self.database) as db:
             return db.execute(statement, values).fetchall()

@@ -132,6 +132,52 @@ static void test_all_that_is_kept(void **state)
 	check_report(p, 6, "report 6", 200, 3, 6);
 }
 
+static bool see_verdict(void *context, const struct outbox_verdict *row)
+{
+	uint64_t *seen = context;
+	*seen = *seen * 10 + row->verdict_seq;
+	return true;
+}
+
+/* What the centre said of the old epoch is still known, under the old tickets, and not asked for again. */
+static void test_verdicts_go_along(void **state)
+{
+	struct place *p = *state;
+	struct outbox_verdict verdicts[3];
+	struct epoch old = outbox_state(p->ob)->epoch, epoch;
+	char ticket[OUTBOX_TICKET_MAX], never[OUTBOX_TICKET_MAX];
+	uint64_t first, last, seen = 0, earlier;
+	for (size_t i = 0; i < 3; i++)
+		verdicts[i] = (struct outbox_verdict){.verdict_seq = i + 1,
+						      .epoch = old,
+						      .seq = i + 2,
+						      .known_at_us = 70 + (int64_t)i,
+						      .body = (const uint8_t *)"v",
+						      .len = 1};
+	assert_true(outbox_put_verdicts(p->ob, verdicts, 3, 1, &p->err));
+	outbox_ticket_text(p->ob, 3, 6, ticket);
+	snprintf(never, sizeof never, "%.12s00000000/1", ticket);
+	renew_it(p, false, 3);
+	assert_int_equal(outbox_state(p->ob)->verdict_cursor, 3);
+	assert_int_equal(outbox_state(p->ob)->verdict_known_at_us, 72);
+	assert_true(outbox_earlier_verdicts(p->ob, &earlier, &p->err));
+	assert_int_equal(earlier, 3);
+	assert_true(outbox_earlier_ticket(p->ob, ticket, &epoch, &first, &last));
+	assert_memory_equal(&epoch, &old, sizeof old);
+	assert_true(outbox_verdicts_of(p->ob, 0, &epoch, first, last, see_verdict, &seen, &p->err));
+	assert_int_equal(seen, 23);
+	assert_true(outbox_put_verdicts(p->ob,
+					&(struct outbox_verdict){.verdict_seq = 4,
+								 .epoch = outbox_state(p->ob)->epoch,
+								 .seq = 1,
+								 .body = (const uint8_t *)"v",
+								 .len = 1},
+					1, 1, &p->err));
+	outbox_ticket_text(p->ob, 1, 2, ticket);
+	assert_false(outbox_earlier_ticket(p->ob, ticket, &epoch, &first, &last)); /* it is of this one */
+	assert_false(outbox_earlier_ticket(p->ob, never, &epoch, &first, &last));
+}
+
 /* An attempt that broke off before leaves a file: it is begun anew. */
 static void test_begun_before(void **state)
 {
@@ -201,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_what_was_not_acknowledged), TEST(test_all_that_is_kept), TEST(test_begun_before),
 	    TEST(test_set_aside_before),          TEST(test_name_is_taken),    TEST(test_not_while_it_is_open),
+	    TEST(test_verdicts_go_along),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
