@@ -82,7 +82,7 @@ static Tram__V1__Event *announce_head(struct arena *a, const struct intake_repor
 	add_number(a, e, "held", count_outcome(j, OUTCOME_HELD));
 	add_number(a, e, "refused", count_outcome(j, OUTCOME_REFUSED));
 	add_number(a, e, "duplicate", count_outcome(j, OUTCOME_DUPLICATE));
-	add_number(a, e, "ms", (uint64_t)(at_us - r->received_at_us) / 1000);
+	add_number(a, e, "ms", (uint64_t)(at_us - r->arrived_at_us) / 1000);
 	return e;
 }
 

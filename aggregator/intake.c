@@ -51,7 +51,7 @@ static bool add_stream(struct intake *in, struct intake_stream *stream)
 	return true;
 }
 
-bool intake_add_batch(struct intake *in, struct intake_stream *stream, const struct publish *p, int64_t received_at_us)
+bool intake_add_batch(struct intake *in, struct intake_stream *stream, const struct publish *p, int64_t arrived_at_us)
 {
 	struct intake_batch *batches = grow(in->arena, in->batches, in->n_batches, &in->batches_room, sizeof(*batches));
 	if (!batches)
@@ -64,7 +64,7 @@ bool intake_add_batch(struct intake *in, struct intake_stream *stream, const str
 	    .first_seq = p->message->first_seq,
 	    .last_seq = p->last_seq,
 	    .codec = (int)p->message->codec,
-	    .received_at_us = received_at_us,
+	    .received_at_us = arrived_at_us,
 	    .prev_chain = p->prev_chain,
 	    .chain = p->chain,
 	    .signature = p->message->signature.data,
@@ -154,8 +154,14 @@ static struct intake_report *next_report(struct intake *in)
 	return &in->reports[in->n_reports++];
 }
 
+/* A time, or the one of a first acknowledgement (0: there is none) where that is before it. */
+static int64_t earlier(int64_t at_us, int64_t first_us)
+{
+	return first_us && first_us < at_us ? first_us : at_us;
+}
+
 bool intake_add_report(struct intake *in, struct intake_stream *stream, const struct publish_entry *entry,
-		       int64_t received_at_us, const char *poison)
+		       int64_t arrived_at_us, const char *poison)
 {
 	struct intake_report *r = add_stream(in, stream) ? next_report(in) : NULL;
 	if (!r)
@@ -163,7 +169,8 @@ bool intake_add_report(struct intake *in, struct intake_stream *stream, const st
 	assert(entry->seq == stream->after.seq + 1);
 	r->stream = stream;
 	r->entry = entry;
-	r->received_at_us = received_at_us;
+	r->arrived_at_us = arrived_at_us;
+	r->received_at_us = earlier(arrived_at_us, entry->first_committed_at_us);
 	r->poison = poison;
 	r->verdict_seq = ++stream->after.verdict_seq;
 	stream->after.seq = entry->seq;
@@ -171,7 +178,7 @@ bool intake_add_report(struct intake *in, struct intake_stream *stream, const st
 	return resolve_report(in, r, stream->agent);
 }
 
-bool intake_add_check(struct intake *in, const char *agent, const struct publish_entry *entry, int64_t received_at_us)
+bool intake_add_check(struct intake *in, const char *agent, const struct publish_entry *entry, int64_t arrived_at_us)
 {
 	struct intake_report *r = next_report(in);
 	if (!r)
@@ -182,7 +189,7 @@ bool intake_add_check(struct intake *in, const char *agent, const struct publish
 	nobody->agent = agent;
 	r->stream = nobody;
 	r->entry = entry;
-	r->received_at_us = received_at_us;
+	r->arrived_at_us = r->received_at_us = arrived_at_us;
 	return resolve_report(in, r, agent);
 }
 
@@ -500,12 +507,20 @@ static uint64_t report_no(const struct intake_report *r)
 	return store_report_no(r->stream->before.stream_no, r->entry->seq);
 }
 
-static void lay_out_poison(struct group *g, const struct intake_report *r)
+/* The time from which on it is seen by whoever asks what was known. */
+static int64_t known_at(const struct intake *in, const struct intake_report *r)
 {
+	return earlier(in->known_at_us, r->entry->first_committed_at_us);
+}
+
+static void lay_out_poison(struct intake *in, const struct intake_report *r)
+{
+	struct group *g = &in->group;
 	g->poisons[g->n_poisons++] = (struct poison_row){.stream_no = r->stream->before.stream_no,
 							 .agent_no = r->stream->before.agent_no,
 							 .seq = r->entry->seq,
 							 .received_at_us = r->received_at_us,
+							 .known_at_us = known_at(in, r),
 							 .digest = r->entry->digest,
 							 .cause = r->poison};
 }
@@ -524,6 +539,7 @@ static void lay_out_head(struct intake *in, const struct intake_report *r)
 							 .seq = r->entry->seq,
 							 .handed_in_at_us = r->entry->handed_in_at_us,
 							 .received_at_us = r->received_at_us,
+							 .known_at_us = known_at(in, r),
 							 .prepared_at_us = time_or_none(r->report->prepared_at),
 							 .approved_at_us = time_or_none(r->report->approved_at),
 							 .digest = r->entry->digest,
@@ -532,8 +548,9 @@ static void lay_out_head(struct intake *in, const struct intake_report *r)
 							 .catalogue_version = catalogue_version(in->catalogue)};
 }
 
-static void lay_out_observations(struct group *g, const struct intake_report *r)
+static void lay_out_observations(struct intake *in, const struct intake_report *r)
 {
+	struct group *g = &in->group;
 	for (size_t i = 0; i < r->judgement.n; i++) {
 		const Tram__V1__Observation *o = r->report->observations[i];
 		if (!is_stored(r, i))
@@ -542,6 +559,7 @@ static void lay_out_observations(struct group *g, const struct intake_report *r)
 		    .key = r->key[i],
 		    .area_no = r->area_no[i],
 		    .report_no = report_no(r),
+		    .known_at_us = known_at(in, r),
 		    .line = (uint32_t)i + 1,
 		    .observation = o,
 		    .figure = &r->judgement.figures[i],
@@ -642,15 +660,16 @@ static bool make_room(struct intake *in)
 
 bool intake_lay_out(struct intake *in)
 {
+	in->known_at_us = in->group.known_at_us = clock_wall_us();
 	if (!make_room(in))
 		return false;
 	for (size_t i = 0; i < in->n_reports; i++) {
 		const struct intake_report *r = &in->reports[i];
 		if (r->report) {
 			lay_out_head(in, r);
-			lay_out_observations(&in->group, r);
+			lay_out_observations(in, r);
 		} else {
-			lay_out_poison(&in->group, r);
+			lay_out_poison(in, r);
 		}
 		lay_out_findings(&in->group, r);
 		lay_out_verdict(in, r);

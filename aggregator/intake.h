@@ -40,7 +40,8 @@ struct intake_batch {
 struct intake_report {
 	struct intake_stream *stream;
 	const struct publish_entry *entry;
-	int64_t received_at_us;
+	int64_t arrived_at_us;
+	int64_t received_at_us; /* as which it counts: a report that comes again counts as it did the first time */
 	const Tram__V1__Report *report; /* NULL: poison */
 	const char *poison;             /* why it cannot be read */
 	struct judgement judgement;
@@ -56,8 +57,8 @@ struct intake {
 	const struct catalogue *catalogue;
 	const struct intake_settings *settings;
 	struct store *store;
-	int64_t known_at_us;
-	bool force_past; /* ask for the past of every figure, not only where a report was stored before */
+	int64_t known_at_us; /* when it was judged; intake_lay_out() sets it again, just before it is written */
+	bool force_past;     /* ask for the past of every figure, not only where a report was stored before */
 	struct intake_report *reports;
 	size_t n_reports, reports_room;
 	struct intake_batch *batches;
@@ -72,15 +73,15 @@ void intake_start(struct intake *in);
 
 /* Adds an opened PUBLISH's batch; its reports follow by intake_add_report(). False: the arena is exhausted. */
 bool intake_add_batch(struct intake *in, struct intake_stream *stream, const struct publish *p,
-		      int64_t received_at_us) MUST_CHECK;
+		      int64_t arrived_at_us) MUST_CHECK;
 
 /* Adds the next report of the stream. poison: NULL, or why it must not be stored (the store refused it before). */
 bool intake_add_report(struct intake *in, struct intake_stream *stream, const struct publish_entry *entry,
-		       int64_t received_at_us, const char *poison) MUST_CHECK;
+		       int64_t arrived_at_us, const char *poison) MUST_CHECK;
 
 /* Decodes and resolves one report outside any stream: for CHECK. */
 bool intake_add_check(struct intake *in, const char *agent, const struct publish_entry *entry,
-		      int64_t received_at_us) MUST_CHECK;
+		      int64_t arrived_at_us) MUST_CHECK;
 
 /* Asks the store for the past, judges every report in order. ERR_PROTOCOL in *err with STORE_POISON: the arena is exhausted. */
 enum store_result intake_judge(struct intake *in, struct err *err) MUST_CHECK;

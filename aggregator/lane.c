@@ -408,6 +408,14 @@ static enum added refuse_publish(struct lane *l, struct pending *p, size_t i, Tr
 	return refuse_publish_for(l, p, i, (struct refused){.code = code}, detail);
 }
 
+static struct publish_keys keys_of(const struct lane *l, const struct job *job)
+{
+	struct publish_keys keys;
+	memcpy(keys.agent, job->signing_public, sizeof(keys.agent));
+	memcpy(keys.centre, l->settings.centre_public, sizeof(keys.centre));
+	return keys;
+}
+
 /* Opens one PUBLISH and adds what is new in it. A PUBLISH that is refused is done with. */
 static enum added add_publish(struct lane *l, struct intake *in, struct pending *p, size_t i, struct err *err)
 {
@@ -428,7 +436,8 @@ static enum added add_publish(struct lane *l, struct intake *in, struct pending 
 	if (why.code)
 		return refuse_publish_for(l, p, i, why, "");
 	struct publish publish;
-	publish_open(l->arena, e->publish, job->agent, job->signing_public, w, &limits, &publish);
+	const struct publish_keys keys = keys_of(l, job);
+	publish_open(l->arena, e->publish, job->agent, &keys, w, &limits, &publish);
 	if (publish.refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE && in->n_reports > 0)
 		return ADDED_SOME;
 	if (publish.refusal)
@@ -464,6 +473,20 @@ static enum store_result fill_group(struct lane *l, struct intake *in, struct pe
 }
 
 /* ---------------------------------------------------------------- PUBLISH: what a committed group is told */
+
+/* What became of the first acknowledgements that came with reports of the group. */
+static void tell_refilled(struct result *r, const struct intake *in, const struct intake_stream *s)
+{
+	for (size_t i = 0; i < in->n_reports; i++) {
+		const struct publish_entry *e = in->reports[i].entry;
+		if (in->reports[i].stream != s || !e->first)
+			continue;
+		r->n_refilled += e->first_committed_at_us != 0;
+		r->n_first_ignored += e->first_committed_at_us == 0;
+		if (e->bad_first)
+			r->first_ignored = e->bad_first;
+	}
+}
 
 static void tell_reports(struct result *r, const struct intake *in, const struct intake_stream *s)
 {
@@ -538,6 +561,7 @@ static void tell_stream(struct lane *l, const struct intake *in, struct intake_s
 		}
 	}
 	assert(r);
+	tell_refilled(r, in, s);
 	tell_reports(r, in, s);
 	handoff_put(l->results, r);
 }

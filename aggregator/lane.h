@@ -87,6 +87,9 @@ struct result {
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
 	uint64_t check_id;
+	/* COMMITTED: reports that came again, with the first acknowledgement; why some of those do not hold, NULL: all do */
+	size_t n_refilled, n_first_ignored;
+	const char *first_ignored;
 	/* COMMITTED: for feed and counters, after COMMIT only */
 	Tram__V1__Event **events;
 	size_t n_events, n_events_lost; /* lost: had no room in the arena */
@@ -105,8 +108,9 @@ struct lane_settings {
 	    group_rows; /* observations in one transaction, at most; a group is what waits when the last one is done */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
 	uint32_t observations, batch_reports;
-	uint32_t agent_epochs; /* that one agent may have a stream of */
-	bool judge;            /* false: bench only, everything accepted */
+	uint8_t centre_public[SIGN_PUBLIC_SIZE]; /* that acknowledgements are signed with */
+	uint32_t agent_epochs;                   /* that one agent may have a stream of */
+	bool judge;                              /* false: bench only, everything accepted */
 };
 
 struct lane;

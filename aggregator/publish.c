@@ -73,6 +73,7 @@ static Tram__V1__RefusalCode follow_chain(const Tram__V1__Batch *batch, const st
 								    .data = entry->report.data,
 								    .len = entry->report.len,
 								    .handed_in_at_us = entry->handed_in_at_us,
+								    .first = entry->first_acknowledgement,
 								    .digest = digest,
 								    .chain = chain};
 	}
@@ -100,9 +101,68 @@ static Tram__V1__RefusalCode check_signature(const struct publish *p, const char
 	return 0;
 }
 
-void publish_open(struct arena *a, const Tram__V1__Publish *message, const char *agent,
-		  const uint8_t signing_public[static SIGN_PUBLIC_SIZE], const struct watermark *watermark,
-		  const struct publish_limits *limits, struct publish *ret)
+/* ---------------------------------------------------------------- first acknowledgements */
+
+/* What speaks against an acknowledgement before its signature is looked at. */
+static const char *find_unfit(const struct publish *p, const Tram__V1__Acknowledgement *ack,
+			      const uint8_t centre[static SIGN_PUBLIC_SIZE])
+{
+	uint8_t id[KEY_ID_SIZE];
+	if (!has_size(ack->epoch, EPOCH_SIZE) || !has_size(ack->chain, DIGEST_SIZE) ||
+	    !has_size(ack->signature, SIGNATURE_SIZE) || !has_size(ack->key_id, KEY_ID_SIZE) ||
+	    ack->committed_at_us <= 0)
+		return "malformed";
+	key_id(centre, id);
+	if (memcmp(id, ack->key_id.data, KEY_ID_SIZE) != 0)
+		return "another key";
+	if (memcmp(ack->epoch.data, p->message->epoch.data, EPOCH_SIZE) != 0)
+		return "another epoch";
+	/* Where its position is beyond this batch there is nothing to compare its chain with. */
+	if (ack->committed_through >= p->entries[0].seq && ack->committed_through <= p->last_seq &&
+	    memcmp(ack->chain.data, p->entries[ack->committed_through - p->entries[0].seq].chain.bytes, DIGEST_SIZE) !=
+		0)
+		return "other reports";
+	return NULL;
+}
+
+static bool is_signed(const Tram__V1__Acknowledgement *ack, const char *agent,
+		      const uint8_t centre[static SIGN_PUBLIC_SIZE])
+{
+	struct ack_header header = {
+	    .agent = agent, .committed_through = ack->committed_through, .committed_at_us = ack->committed_at_us};
+	memcpy(header.epoch.bytes, ack->epoch.data, EPOCH_SIZE);
+	memcpy(header.chain.bytes, ack->chain.data, DIGEST_SIZE);
+	return ack_verify(&header, centre, ack->signature.data);
+}
+
+static bool is_same_ack(const Tram__V1__Acknowledgement *a, const Tram__V1__Acknowledgement *b)
+{
+	return a && a->committed_through == b->committed_through && a->committed_at_us == b->committed_at_us &&
+	       memcmp(a->signature.data, b->signature.data, SIGNATURE_SIZE) == 0 &&
+	       memcmp(a->chain.data, b->chain.data, DIGEST_SIZE) == 0;
+}
+
+/* An acknowledgement covers many reports: it is verified once as long as it is the same. */
+static void take_first_acknowledgements(struct publish *p, const char *agent, const struct publish_keys *keys)
+{
+	const Tram__V1__Acknowledgement *verified = NULL;
+	for (struct publish_entry *e = p->entries; e < p->entries + p->n_entries; e++) {
+		if (!e->first)
+			continue;
+		e->bad_first = find_unfit(p, e->first, keys->centre);
+		if (!e->bad_first && e->first->committed_through < e->seq)
+			e->bad_first = "earlier reports";
+		if (!e->bad_first && !is_same_ack(verified, e->first) && !is_signed(e->first, agent, keys->centre))
+			e->bad_first = "bad signature";
+		if (e->bad_first)
+			continue;
+		verified = e->first;
+		e->first_committed_at_us = e->first->committed_at_us;
+	}
+}
+
+void publish_open(struct arena *a, const Tram__V1__Publish *message, const char *agent, const struct publish_keys *keys,
+		  const struct watermark *watermark, const struct publish_limits *limits, struct publish *ret)
 {
 	Tram__V1__Batch *batch = NULL;
 	*ret = (struct publish){.message = message};
@@ -124,7 +184,9 @@ void publish_open(struct arena *a, const Tram__V1__Publish *message, const char 
 	bool forked = false;
 	ret->refusal = follow_chain(batch, watermark, ret, &forked);
 	if (!ret->refusal)
-		ret->refusal = check_signature(ret, agent, signing_public);
+		ret->refusal = check_signature(ret, agent, keys->agent);
 	if (!ret->refusal && forked)
 		ret->refusal = TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_FORKED;
+	if (!ret->refusal)
+		take_first_acknowledgements(ret, agent, keys);
 }

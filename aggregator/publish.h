@@ -4,7 +4,9 @@
  *
  * Checks, in this order: form and limits, epoch, position, decompression, the hash chain over every report, the signature,
  * and whether the chain is the committed one.
- * Reports up to the watermark are an overlap and are skipped, but take part in the chain. Pure; results live in the arena.
+ * Reports up to the watermark are an overlap and are skipped, but take part in the chain. A report that was committed
+ * before, and comes again because the centre's store was restored, may carry the centre's own word of it: one that holds
+ * tells when, one that does not is ignored and counted, and is no reason to refuse. Pure; results live in the arena.
  */
 #ifndef TRAM_PUBLISH_H
 #define TRAM_PUBLISH_H
@@ -18,12 +20,21 @@ struct publish_limits {
 	uint32_t batch_reports;
 };
 
+/* Whose word counts. */
+struct publish_keys {
+	uint8_t agent[SIGN_PUBLIC_SIZE];  /* signs batches */
+	uint8_t centre[SIGN_PUBLIC_SIZE]; /* signs acknowledgements */
+};
+
 /* One report that is not committed yet, byte for byte as the province handed it in. */
 struct publish_entry {
 	uint64_t seq;
 	const uint8_t *data;
 	size_t len;
 	int64_t handed_in_at_us;
+	const Tram__V1__Acknowledgement *first; /* that came with it; NULL: none */
+	int64_t first_committed_at_us;          /* as it says, when it holds; 0: none that does */
+	const char *bad_first;                  /* what is wrong with it, when it does not */
 	struct digest digest;
 	struct digest chain; /* at seq */
 };
@@ -39,11 +50,10 @@ struct publish {
 };
 
 /*
- * Opens message, which the envelope held, for the agent with that watermark and signing key. Fills *ret; ret->refusal says
- * when it is to be refused as a whole.
+ * Opens message, which the envelope held, for the agent with that watermark. Fills *ret; ret->refusal says when it is to
+ * be refused as a whole.
  */
-void publish_open(struct arena *a, const Tram__V1__Publish *message, const char *agent,
-		  const uint8_t signing_public[static SIGN_PUBLIC_SIZE], const struct watermark *watermark,
-		  const struct publish_limits *limits, struct publish *ret);
+void publish_open(struct arena *a, const Tram__V1__Publish *message, const char *agent, const struct publish_keys *keys,
+		  const struct watermark *watermark, const struct publish_limits *limits, struct publish *ret);
 
 #endif

@@ -50,9 +50,9 @@ struct session_settings aggregator_session_settings(const struct aggregator *a)
 	};
 }
 
-static struct lane_settings lane_settings_of(const struct settings *s)
+static struct lane_settings lane_settings_of(const struct settings *s, const struct keys *centre)
 {
-	return (struct lane_settings){
+	struct lane_settings settings = {
 	    .database = s->database,
 	    .group_rows = s->group_rows,
 	    .report_bytes = (uint64_t)s->report_bytes,
@@ -63,6 +63,8 @@ static struct lane_settings lane_settings_of(const struct settings *s)
 	    .agent_epochs = (uint32_t)s->agent_epochs,
 	    .judge = s->judge,
 	};
+	memcpy(settings.centre_public, centre->sign_public, sizeof(settings.centre_public));
+	return settings;
 }
 
 static struct road_settings road_settings_of(const struct settings *s)
@@ -171,7 +173,7 @@ static void tell_started(struct aggregator *a)
 
 bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalogue *catalogue, struct err *err)
 {
-	const struct lane_settings lane = lane_settings_of(&a->settings);
+	const struct lane_settings lane = lane_settings_of(&a->settings, &a->keys);
 	const struct session_settings session = aggregator_session_settings(a);
 	a->roster = roster;
 	a->catalogue = catalogue;

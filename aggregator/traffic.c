@@ -168,8 +168,21 @@ static void count_outcomes(struct counters *c, const Tram__V1__Verdict *v)
 			count(c, COUNTER_OBSERVATIONS_ACCEPTED + v->outcomes[i] - TRAM__V1__OUTCOME__OUTCOME_ACCEPTED);
 }
 
+/* An acknowledgement of ours that does not hold was not ours, or not of these reports. */
+static void tell_first_ignored(struct aggregator *a, const struct result *r)
+{
+	const struct log_field fields[] = {{"reports", log_num((long long)r->n_first_ignored)},
+					   {"cause", r->first_ignored}};
+	feed_tell(a->feed, EVENT_ACK_IGNORED, r->agent, codebook_agent_area(a->catalogue, r->agent), clock_wall_us(),
+		  fields, sizeof(fields) / sizeof(fields[0]));
+}
+
 static void count_committed(struct aggregator *a, const struct result *r)
 {
+	count_by(&a->counters, COUNTER_REFILLED, r->n_refilled);
+	count_by(&a->counters, COUNTER_FIRST_ACKS_IGNORED, r->n_first_ignored);
+	if (r->n_first_ignored > 0)
+		tell_first_ignored(a, r);
 	for (size_t i = 0; i < r->n_verdicts; i++) {
 		bool readable = r->verdicts[i]->n_outcomes > 0;
 		count(&a->counters, readable ? COUNTER_REPORTS_COMMITTED : COUNTER_REPORTS_POISONED);

@@ -57,7 +57,7 @@ static void put_dates(struct copy *c, const struct judgement *j)
 	}
 }
 
-static void put_report(struct copy *c, const struct report_row *row, int64_t known_at_us)
+static void put_report(struct copy *c, const struct report_row *row)
 {
 	const Tram__V1__Report *r = row->report;
 
@@ -65,7 +65,7 @@ static void put_report(struct copy *c, const struct report_row *row, int64_t kno
 	copy_int64(c, (int64_t)store_report_no(row->stream_no, row->seq));
 	copy_timestamp(c, row->handed_in_at_us);
 	copy_timestamp(c, row->received_at_us);
-	copy_timestamp(c, known_at_us);
+	copy_timestamp(c, row->known_at_us);
 	copy_int32(c, row->agent_no);
 	copy_int32(c, (int32_t)row->catalogue_version);
 	put_dates(c, row->judgement);
@@ -88,7 +88,7 @@ static void put_report(struct copy *c, const struct report_row *row, int64_t kno
 static void put_reports(struct copy *c, const struct group *g)
 {
 	for (size_t i = 0; i < g->n_reports; i++) {
-		put_report(c, &g->reports[i], g->known_at_us);
+		put_report(c, &g->reports[i]);
 	}
 }
 
@@ -99,7 +99,7 @@ static void put_poisons(struct copy *c, const struct group *g)
 		copy_int64(c, (int64_t)store_report_no(p->stream_no, p->seq));
 		copy_int32(c, p->agent_no);
 		copy_timestamp(c, p->received_at_us);
-		copy_timestamp(c, g->known_at_us);
+		copy_timestamp(c, p->known_at_us);
 		copy_bytes(c, p->digest.bytes, DIGEST_SIZE);
 		copy_text(c, p->cause);
 	}
@@ -120,7 +120,7 @@ static int16_t flags(const struct observation_row *row)
 			 (row->justified ? FLAG_JUSTIFIED : 0));
 }
 
-static void put_observation(struct copy *c, const struct observation_row *row, int64_t known_at_us)
+static void put_observation(struct copy *c, const struct observation_row *row)
 {
 	const Tram__V1__Observation *o = row->observation;
 	const struct figure *f = row->figure;
@@ -128,7 +128,7 @@ static void put_observation(struct copy *c, const struct observation_row *row, i
 	copy_row(c);
 	copy_int64(c, row->key);
 	copy_int64(c, (int64_t)row->report_no);
-	copy_timestamp(c, known_at_us);
+	copy_timestamp(c, row->known_at_us);
 	copy_int32(c, row->area_no);
 	copy_int32(c, (int32_t)row->line);
 	copy_int32(c, (int32_t)o->rank_out_of);
@@ -146,7 +146,7 @@ static void put_observation(struct copy *c, const struct observation_row *row, i
 static void put_observations(struct copy *c, const struct group *g)
 {
 	for (size_t i = 0; i < g->n_observations; i++) {
-		put_observation(c, &g->observations[i], g->known_at_us);
+		put_observation(c, &g->observations[i]);
 	}
 }
 

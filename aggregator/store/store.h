@@ -134,6 +134,7 @@ struct batch_row {
 struct report_row {
 	int32_t stream_no, agent_no;
 	uint64_t seq;
+	int64_t known_at_us; /* from when on those who ask as of a time see it; the group's, or before it */
 	int64_t handed_in_at_us, received_at_us, prepared_at_us, approved_at_us; /* INT64_MIN: none */
 	struct digest digest;
 	const Tram__V1__Report *report;    /* texts are taken from here, NFC and checked */
@@ -145,6 +146,7 @@ struct observation_row {
 	int64_t key;
 	int32_t area_no;
 	uint64_t report_no;
+	int64_t known_at_us; /* the report's */
 	uint32_t line;
 	const Tram__V1__Observation *observation; /* status, qualifier, missing reason, rank, notes */
 	const struct figure *figure;              /* value, numerator, denominator, weight */
@@ -155,7 +157,7 @@ struct observation_row {
 struct poison_row {
 	int32_t stream_no, agent_no;
 	uint64_t seq;
-	int64_t received_at_us;
+	int64_t received_at_us, known_at_us;
 	struct digest digest;
 	const char *cause;
 };
@@ -189,7 +191,7 @@ struct watermark_move {
 
 /* Everything one transaction holds. Arrays belong to the caller; store_commit() puts observations and moves in another order. */
 struct group {
-	int64_t known_at_us;
+	int64_t known_at_us; /* of verdicts and watermarks */
 	struct stream_row *streams;
 	size_t n_streams;
 	struct batch_row *batches;

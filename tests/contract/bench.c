@@ -12,20 +12,26 @@
 
 /* ---------------------------------------------------------------- a lane */
 
+uint8_t bench_centre_public[SIGN_PUBLIC_SIZE], bench_centre_secret[SIGN_SECRET_SIZE];
+
 struct bench bench_open_with(size_t arena)
 {
-	const struct lane_settings settings = {.number = 1,
-					       .database = contract_conninfo("tram_writer"),
-					       .group_rows = 1000,
-					       .report_bytes = LIMIT_REPORT_BYTES,
-					       .batch_bytes = LIMIT_BATCH_BYTES,
-					       .arena_bytes = arena,
-					       .observations = LIMIT_OBSERVATIONS,
-					       .batch_reports = 8,
-					       .agent_epochs = EPOCHS_MAX,
-					       .judge = true};
+	struct lane_settings settings = {.number = 1,
+					 .database = contract_conninfo("tram_writer"),
+					 .group_rows = 1000,
+					 .report_bytes = LIMIT_REPORT_BYTES,
+					 .batch_bytes = LIMIT_BATCH_BYTES,
+					 .arena_bytes = arena,
+					 .observations = LIMIT_OBSERVATIONS,
+					 .batch_reports = 8,
+					 .agent_epochs = EPOCHS_MAX,
+					 .judge = true};
 	struct bench b = {.jobs = handoff_new(64), .results = handoff_new(64)};
 
+	if (sodium_is_zero(bench_centre_public, sizeof bench_centre_public)) {
+		crypto_sign_keypair(bench_centre_public, bench_centre_secret);
+	}
+	memcpy(settings.centre_public, bench_centre_public, SIGN_PUBLIC_SIZE);
 	b.lane = lane_start(&settings, shipped, b.jobs, b.results);
 	return b;
 }
@@ -105,6 +111,7 @@ void province_start(struct province *p)
 		free(p->reports[i]);
 	}
 	p->last = 0;
+	memset(p->acks, 0, sizeof p->acks);
 	memcpy(p->epoch.bytes, halves, EPOCH_SIZE);
 	if (!p->has_keys) {
 		province_take_keys(p);
@@ -125,13 +132,21 @@ void append(struct province *p, uint8_t *bytes, size_t len)
 
 void append_report(struct province *p, const char *year, int64_t population, const char *comment)
 {
+	append_given(p, &(struct report_given){.year = year,
+					       .comment = comment,
+					       .population = population,
+					       .purpose = TRAM__V1__PURPOSE__PURPOSE_BACKFILL});
+}
+
+void append_given(struct province *p, const struct report_given *given)
+{
 	Tram__V1__Report report = TRAM__V1__REPORT__INIT;
 	Tram__V1__Observation observation = TRAM__V1__OBSERVATION__INIT, *rows[] = {&observation};
 	Tram__V1__Decimal value = TRAM__V1__DECIMAL__INIT;
-	char *text = xstrdup(comment), *day = xasprintf("%s-12-31", year), *period = xstrdup(year);
+	char *text = xstrdup(given->comment), *day = xasprintf("%s-12-31", given->year), *period = xstrdup(given->year);
 	size_t len;
 
-	value.mantissa = population;
+	value.mantissa = given->population;
 	observation.value = &value;
 	observation.indicator = (char *)(uintptr_t) "population";
 	observation.ref_area = (char *)(uintptr_t)p->area;
@@ -141,7 +156,8 @@ void append_report(struct province *p, const char *year, int64_t population, con
 	report.dataflow = (char *)(uintptr_t) "province_statistics";
 	report.time_period = period;
 	report.reference_date = day;
-	report.purpose = TRAM__V1__PURPOSE__PURPOSE_BACKFILL;
+	report.purpose = given->purpose;
+	report.revises = given->revises;
 	report.reason = (char *)(uintptr_t) "Nạp số liệu";
 	report.prepared_by = report.approved_by = (char *)(uintptr_t) "Nguyễn Văn An";
 	report.prepared_at = report.approved_at = (char *)(uintptr_t) "2025-11-01T08:00:00+07:00";
@@ -173,11 +189,60 @@ void say_hello_with(struct bench *b, struct province *p, uint64_t verdict_cursor
 	handoff_put(b->jobs, new_job(p, JOB_HELLO, TRAM__V1__ENVELOPE__BODY_HELLO, &hello));
 }
 
+static struct ack_header ack_at(const struct province *p, uint64_t seq)
+{
+	return (struct ack_header){.agent = p->agent,
+				   .epoch = p->epoch,
+				   .committed_through = seq,
+				   .chain = p->chain[seq],
+				   .committed_at_us = p->acks[seq].at_us};
+}
+
+void province_keep_ack(struct province *p, const struct result *committed)
+{
+	struct first_ack *ack = &p->acks[committed->seq];
+
+	if (ack->at_us == 0) {
+		ack->at_us = committed->committed_at_us;
+		struct ack_header header = ack_at(p, committed->seq);
+		ack_sign(&header, bench_centre_secret, ack->signature);
+	}
+}
+
+/* What a report that was acknowledged before is sent again with. */
+struct refill {
+	Tram__V1__Acknowledgement message;
+	struct ack_header header;
+	uint8_t signature[SIGNATURE_SIZE], key_id[KEY_ID_SIZE];
+};
+
+static void put_first(const struct province *p, uint64_t seq, struct refill *refill, Tram__V1__Entry *e)
+{
+	while (seq <= p->last && p->acks[seq].at_us == 0) {
+		seq++;
+	}
+	if (!p->refills || seq > p->last) {
+		return;
+	}
+	refill->header = ack_at(p, seq);
+	memcpy(refill->signature, p->acks[seq].signature, SIGNATURE_SIZE);
+	key_id(bench_centre_public, refill->key_id);
+	tram__v1__acknowledgement__init(&refill->message);
+	refill->message.epoch = (ProtobufCBinaryData){EPOCH_SIZE, refill->header.epoch.bytes};
+	refill->message.committed_through = seq;
+	refill->message.chain = (ProtobufCBinaryData){DIGEST_SIZE, refill->header.chain.bytes};
+	refill->message.committed_at_us = refill->header.committed_at_us;
+	refill->message.signature = (ProtobufCBinaryData){SIGNATURE_SIZE, refill->signature};
+	refill->message.key_id = (ProtobufCBinaryData){KEY_ID_SIZE, refill->key_id};
+	e->first_acknowledgement = &refill->message;
+}
+
 struct job *new_publish(const struct province *p, uint64_t first, uint64_t last)
 {
 	Tram__V1__Publish m = TRAM__V1__PUBLISH__INIT;
 	Tram__V1__Batch batch = TRAM__V1__BATCH__INIT;
 	Tram__V1__Entry entries[REPORTS_MAX], *rows[REPORTS_MAX];
+	struct refill refills[REPORTS_MAX];
 	uint8_t signature[SIGNATURE_SIZE], id[KEY_ID_SIZE];
 	struct batch_header header = {.agent = p->agent,
 				      .epoch = p->epoch,
@@ -192,6 +257,7 @@ struct job *new_publish(const struct province *p, uint64_t first, uint64_t last)
 
 		tram__v1__entry__init(e);
 		e->report = (ProtobufCBinaryData){p->lens[seq], p->reports[seq]};
+		put_first(p, seq, &refills[seq - first], e);
 		rows[seq - first] = e;
 	}
 	batch.entries = rows;

@@ -13,6 +13,12 @@
 #define REPORTS_MAX 12
 #define EPOCHS_MAX  100 /* of one agent, as the lane is set */
 
+/* An acknowledgement as an agent keeps it; at_us 0: none of this position. */
+struct first_ack {
+	int64_t at_us;
+	uint8_t signature[SIGNATURE_SIZE];
+};
+
 /* An agent as the lane sees it: keys, a stream of reports and its chain; chain[n] is at seq n. */
 struct province {
 	const char *agent, *provider, *area;
@@ -23,6 +29,8 @@ struct province {
 	struct digest chain[REPORTS_MAX + 1];
 	uint64_t last;
 	bool has_keys;
+	struct first_ack acks[REPORTS_MAX + 1]; /* by what they go through to */
+	bool refills;                           /* sends with each report the first acknowledgement that covers it */
 };
 
 /* A running lane with its two queues. */
@@ -36,6 +44,9 @@ struct bench {
 struct bench bench_open(void);
 struct bench bench_open_with(size_t arena);
 void bench_close(struct bench *b);
+
+/* The centre's keys, for all benches; made with the first one. */
+extern uint8_t bench_centre_public[SIGN_PUBLIC_SIZE], bench_centre_secret[SIGN_SECRET_SIZE];
 
 /* The next result that is not about the store's coming and going; the caller's. */
 struct result *next_result(struct bench *b);
@@ -51,12 +62,25 @@ void province_take_keys(struct province *p);
 /* Takes bytes into the stream; they are the province's from now on. */
 void append(struct province *p, uint8_t *bytes, size_t len);
 
-/* A report of one figure: the area's population in a year. */
+/* A report of one figure: the area's population in a year, said afterwards. */
 void append_report(struct province *p, const char *year, int64_t population, const char *comment);
+
+/* The same, said in full. */
+struct report_given {
+	const char *year, *comment;
+	int64_t population;
+	Tram__V1__Purpose purpose;
+	bool revises;
+};
+void append_given(struct province *p, const struct report_given *given);
+
+/* Takes a COMMITTED for an acknowledgement, as the centre would have signed it. */
+void province_keep_ack(struct province *p, const struct result *committed);
 
 void say_hello(struct bench *b, struct province *p);
 /* The same, with the last verdict the province holds and when that was known. */
 void say_hello_with(struct bench *b, struct province *p, uint64_t verdict_cursor, int64_t known_at_us);
+/* As it arrives now; a test may change the job before it gives it to the lane. */
 struct job *new_publish(const struct province *p, uint64_t first, uint64_t last);
 void publish(struct bench *b, const struct province *p, uint64_t first, uint64_t last);
 

@@ -124,6 +124,36 @@ int contract_close(void **state)
 	return 0;
 }
 
+/* Runs commands on the cluster while nobody is connected to the test's database. */
+static void run_without_owner(const char *const *commands, size_t n)
+{
+	struct store *s;
+
+	store_close(&owner);
+	must(store_open_owner(getenv("TRAM_TEST_POSTGRES"), &s, &contract_err), "connect");
+	for (size_t i = 0; i < n; i++) {
+		must(connection_run(s, commands[i], &contract_err), commands[i]);
+	}
+	store_close(&s);
+	must(store_open_owner(contract_conninfo("postgres"), &owner, &contract_err), "connect");
+}
+
+void contract_keep(void)
+{
+	static const char *const commands[] = {"DROP DATABASE IF EXISTS kept",
+					       "CREATE DATABASE kept TEMPLATE " DATABASE};
+
+	run_without_owner(commands, 2);
+}
+
+void contract_restore(void)
+{
+	static const char *const commands[] = {"DROP DATABASE " DATABASE " WITH (FORCE)",
+					       "CREATE DATABASE " DATABASE " TEMPLATE kept"};
+
+	run_without_owner(commands, 2);
+}
+
 struct store *contract_writer(void)
 {
 	struct store *s;

@@ -30,6 +30,13 @@ int contract_close(void **state);
 /* The conninfo of a role on the test's database; valid until the next call. */
 const char *contract_conninfo(const char *role);
 
+/*
+ * Puts the database back to what it was when it was last kept, as from a backup; contract_keep() keeps it as it is now.
+ * Every connection to it ends; owner is made anew. For keeping nobody else may be connected.
+ */
+void contract_keep(void);
+void contract_restore(void);
+
 /* A writer's connection, which must succeed. */
 struct store *contract_writer(void);
 

@@ -21,6 +21,15 @@ struct road {
 	struct epoch epoch;
 	char reports[REPORTS + 1][16];
 	struct digest chain[REPORTS + 1];
+	uint8_t centre_public[SIGN_PUBLIC_SIZE], centre_secret[SIGN_SECRET_SIZE];
+	struct first_ack *acks[REPORTS + 1]; /* that come with a report; NULL: none */
+};
+
+/* An acknowledgement of the centre's, from which a test may deviate before it is signed, and after. */
+struct first_ack {
+	Tram__V1__Acknowledgement message;
+	struct ack_header header;
+	uint8_t signature[SIGNATURE_SIZE], key_id[KEY_ID_SIZE];
 };
 
 /* A PUBLISH whose parts a test may spoil before it is opened. */
@@ -37,6 +46,7 @@ static int road_open(void **state)
 	assert_true(sodium_init() >= 0);
 	r->arena = arena_new(4 << 20);
 	crypto_sign_keypair(r->public_key, r->secret);
+	crypto_sign_keypair(r->centre_public, r->centre_secret);
 	memset(r->epoch.bytes, 7, EPOCH_SIZE);
 	chain_start(AGENT, &r->epoch, NULL, &r->chain[0]);
 	for (int i = 1; i <= REPORTS; i++) {
@@ -78,6 +88,8 @@ static void make(struct road *r, struct sent *s, uint64_t first, uint64_t last)
 		tram__v1__entry__init(&entries[i]);
 		entries[i].report = (ProtobufCBinaryData){strlen(r->reports[seq]), (uint8_t *)r->reports[seq]};
 		entries[i].handed_in_at_us = (int64_t)seq;
+		if (r->acks[seq])
+			entries[i].first_acknowledgement = &r->acks[seq]->message;
 		rows[i] = &entries[i];
 	}
 	batch.entries = rows;
@@ -104,7 +116,10 @@ static struct publish open_at(struct road *r, struct sent *s, uint64_t seq)
 	struct publish p;
 	struct watermark w = {.epoch = r->epoch, .seq = seq, .chain = r->chain[seq]};
 	const struct publish_limits limits = {.batch_bytes = 1 << 16, .batch_reports = REPORTS};
-	publish_open(r->arena, &s->message, AGENT, r->public_key, &w, &limits, &p);
+	struct publish_keys keys;
+	memcpy(keys.agent, r->public_key, sizeof(keys.agent));
+	memcpy(keys.centre, r->centre_public, sizeof(keys.centre));
+	publish_open(r->arena, &s->message, AGENT, &keys, &w, &limits, &p);
 	return p;
 }
 
@@ -269,12 +284,129 @@ static void refuses_what_is_wrong(void **state)
 	}
 }
 
+/* ---------------------------------------------------------------- first acknowledgements */
+
+typedef void tamper(struct road *r, struct first_ack *a);
+
+static void tamper_nothing(struct road *r, struct first_ack *a)
+{
+	(void)r, (void)a;
+}
+static void tamper_agent(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->header.agent = "agent-63-48";
+}
+static void tamper_epoch(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->header.epoch.bytes[0]++;
+}
+static void tamper_chain(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->header.chain.bytes[0]++;
+}
+static void tamper_time(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->header.committed_at_us = 0;
+}
+static void tamper_signature(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->signature[9]++;
+}
+static void tamper_key(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->key_id[0]++;
+}
+static void tamper_time_said(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->message.committed_at_us--;
+}
+static void tamper_size(struct road *r, struct first_ack *a)
+{
+	(void)r;
+	a->message.chain.len--;
+}
+
+/* The centre's word on everything through seq: deviating before it is signed, and after. */
+static void make_ack(struct road *r, struct first_ack *a, uint64_t through, int64_t at_us, tamper *before,
+		     tamper *after)
+{
+	a->header = (struct ack_header){.agent = AGENT,
+					.epoch = r->epoch,
+					.committed_through = through,
+					.chain = r->chain[through],
+					.committed_at_us = at_us};
+	before(r, a);
+	ack_sign(&a->header, r->centre_secret, a->signature);
+	key_id(r->centre_public, a->key_id);
+	tram__v1__acknowledgement__init(&a->message);
+	a->message.epoch = (ProtobufCBinaryData){EPOCH_SIZE, a->header.epoch.bytes};
+	a->message.committed_through = through;
+	a->message.chain = (ProtobufCBinaryData){DIGEST_SIZE, a->header.chain.bytes};
+	a->message.committed_at_us = a->header.committed_at_us;
+	a->message.signature = (ProtobufCBinaryData){SIGNATURE_SIZE, a->signature};
+	a->message.key_id = (ProtobufCBinaryData){KEY_ID_SIZE, a->key_id};
+	after(r, a);
+}
+
+static void believes_only_what_the_centre_said(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t through;
+		tamper *before, *after;
+		const char *bad; /* NULL: it holds */
+	} cases[] = {
+	    {"of this very report", 3, tamper_nothing, tamper_nothing, NULL},
+	    {"of a later one in the batch", 4, tamper_nothing, tamper_nothing, NULL},
+	    {"of one beyond the batch", 5, tamper_nothing, tamper_nothing, NULL},
+	    {"of one before it in the batch", 2, tamper_nothing, tamper_nothing, "earlier reports"},
+	    {"of one before the batch", 1, tamper_nothing, tamper_nothing, "earlier reports"},
+	    {"for another agent", 3, tamper_agent, tamper_nothing, "bad signature"},
+	    {"of another epoch", 3, tamper_epoch, tamper_nothing, "another epoch"},
+	    {"of other reports", 3, tamper_chain, tamper_nothing, "other reports"},
+	    {"without a time", 3, tamper_time, tamper_nothing, "malformed"},
+	    {"with another signature", 3, tamper_nothing, tamper_signature, "bad signature"},
+	    {"with another time than was signed", 3, tamper_nothing, tamper_time_said, "bad signature"},
+	    {"its neighbour's, with another time", 4, tamper_nothing, tamper_time_said, "bad signature"},
+	    {"its neighbour's, with another signature", 4, tamper_nothing, tamper_signature, "bad signature"},
+	    {"by another key", 3, tamper_nothing, tamper_key, "another key"},
+	    {"cut short", 3, tamper_nothing, tamper_size, "malformed"},
+	};
+	struct road *r = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct first_ack good, own;
+		struct sent s;
+		make_ack(r, &good, 4, 1000, tamper_nothing, tamper_nothing);
+		make_ack(r, &own, cases[i].through, cases[i].bad ? 1000 : 900, cases[i].before, cases[i].after);
+		r->acks[2] = r->acks[4] = &good; /* neighbours, whose word is not this one's */
+		r->acks[3] = &own;
+		make(r, &s, 2, 4);
+		struct publish p = open_at(r, &s, 1);
+		assert_int_equal(p.refusal, 0);
+		const struct publish_entry *e = &p.entries[1];
+		if (!e->bad_first != !cases[i].bad || (e->bad_first && strcmp(e->bad_first, cases[i].bad) != 0))
+			fail_msg("%s: %s", cases[i].what, e->bad_first ? e->bad_first : "believed");
+		assert_int_equal(e->first_committed_at_us, cases[i].bad ? 0 : 900);
+		assert_int_equal(p.entries[0].first_committed_at_us, 1000);
+		assert_int_equal(p.entries[2].first_committed_at_us, 1000);
+		free(s.payload);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(continues_the_stream, road_open, road_close),
 	    cmocka_unit_test_setup_teardown(skips_what_is_committed, road_open, road_close),
 	    cmocka_unit_test_setup_teardown(refuses_what_is_wrong, road_open, road_close),
+	    cmocka_unit_test_setup_teardown(believes_only_what_the_centre_said, road_open, road_close),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
