@@ -145,7 +145,7 @@ def lagging_standby_takes_over(w, moment=None):
     centre = start(w, fault=f"{moment}:{w.draw('hit', range(20, 40))}:stop" if moment else None)
     pair.second.stop()
     had = acknowledged(w)
-    wait_until(lambda: all(now > then + 5 for now, then in zip(acknowledged(w), had)), "acknowledgements that the standby lacks")
+    wait_until(lambda: all(has > then + 5 for has, then in zip(acknowledged(w), had)), "acknowledgements that the standby lacks")
     if moment:
         w.begin(centre)
         w.await_stopped(centre)
