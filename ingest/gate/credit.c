@@ -2,6 +2,7 @@
 #include "credit.h"
 
 #include <assert.h>
+#include <string.h>
 
 static uint64_t max64(uint64_t a, uint64_t b)
 {
@@ -46,7 +47,23 @@ struct credit credit_tell(struct credit_account *a, const struct credit_settings
 	return told;
 }
 
-bool credit_take(struct credit_account *a, uint64_t bytes, int64_t now_us)
+static void note_flight(struct credit_account *a, uint64_t bytes, uint64_t last_seq)
+{
+	if (a->n_flights < CREDIT_FLIGHTS)
+		a->flights[a->n_flights++] = (struct credit_flight){0};
+	struct credit_flight *f = &a->flights[a->n_flights - 1];
+	f->last_seq = max64(f->last_seq, last_seq);
+	f->bytes += bytes;
+	f->batches++;
+}
+
+static void drop_first_flight(struct credit_account *a)
+{
+	a->n_flights--;
+	memmove(a->flights, a->flights + 1, a->n_flights * sizeof(a->flights[0]));
+}
+
+bool credit_take(struct credit_account *a, uint64_t bytes, uint64_t last_seq, int64_t now_us)
 {
 	struct credit limit = a->told;
 	if (now_us < a->before_until_us) {
@@ -57,7 +74,19 @@ bool credit_take(struct credit_account *a, uint64_t bytes, int64_t now_us)
 		return false;
 	a->under_way.bytes += bytes;
 	a->under_way.batches++;
+	note_flight(a, bytes, last_seq);
 	return true;
+}
+
+void credit_overtake(struct credit_account *a, uint64_t committed)
+{
+	while (a->n_flights > 0 && a->flights[0].last_seq <= committed) {
+		a->under_way.bytes -= a->flights[0].bytes;
+		a->under_way.batches -= a->flights[0].batches;
+		a->stale.bytes += a->flights[0].bytes;
+		a->stale.batches += a->flights[0].batches;
+		drop_first_flight(a);
+	}
 }
 
 /* Takes up to n from *from; returns what is left of n. */
@@ -68,11 +97,26 @@ static uint64_t take_from(uint64_t *from, uint64_t n)
 	return n - taken;
 }
 
+static void settle_flights(struct credit_account *a, uint64_t bytes, uint64_t batches)
+{
+	while (a->n_flights > 0 && (bytes > 0 || batches > 0)) {
+		uint64_t left = a->flights[0].batches;
+		bytes = take_from(&a->flights[0].bytes, bytes);
+		batches = take_from(&left, batches);
+		a->flights[0].batches = (uint32_t)left;
+		if (left > 0 || a->flights[0].bytes > 0)
+			break;
+		drop_first_flight(a);
+	}
+}
+
 void credit_settle(struct credit_account *a, struct credit done)
 {
 	uint64_t stale = a->stale.batches, live = a->under_way.batches;
-	uint64_t bytes = take_from(&a->under_way.bytes, take_from(&a->stale.bytes, done.bytes));
-	uint64_t batches = take_from(&live, take_from(&stale, done.batches));
+	uint64_t bytes = take_from(&a->stale.bytes, done.bytes), batches = take_from(&stale, done.batches);
+	settle_flights(a, bytes, batches);
+	bytes = take_from(&a->under_way.bytes, bytes);
+	batches = take_from(&live, batches);
 	a->stale.batches = (uint32_t)stale;
 	a->under_way.batches = (uint32_t)live;
 	assert(bytes == 0 && batches == 0);
@@ -84,4 +128,5 @@ void credit_end_session(struct credit_account *a)
 	a->stale.batches += a->under_way.batches;
 	a->under_way = a->told = a->told_before = (struct credit){0};
 	a->before_until_us = 0;
+	a->n_flights = 0;
 }

@@ -30,23 +30,35 @@ struct credit_settings {
 /* One agent's share among `agents` connected ones; nothing while its store is away. */
 struct credit credit_share(const struct credit_settings *settings, size_t agents, bool store_is_up);
 
+#define CREDIT_FLIGHTS 32 /* batches told apart; what comes beyond them counts as a part of the last one */
+
+struct credit_flight {
+	uint64_t last_seq, bytes;
+	uint32_t batches;
+};
+
 /* An agent's account. Zeroed: nothing told, nothing under way. */
 struct credit_account {
-	struct credit under_way;   /* of the live session */
-	struct credit stale;       /* of sessions that ended: still in a lane, unknown to the agent's new session */
+	struct credit under_way; /* of the live session, as its agent counts */
+	struct credit stale;     /* in a lane, and not under way for the agent: of sessions that ended, or overtaken */
+	struct credit_flight flights[CREDIT_FLIGHTS]; /* what is under way, in order */
+	uint32_t n_flights;
 	struct credit told;        /* the newest credit told */
 	struct credit told_before; /* the largest one told before that may still be in force */
 	int64_t before_until_us;
 };
 
-/* What to tell the agent now, given its share: less what its former sessions still have under way. Notes that it was told. */
+/* What to tell the agent now, given its share: less what is in a lane without being under way. Notes that it was told. */
 struct credit credit_tell(struct credit_account *a, const struct credit_settings *settings, struct credit share,
 			  int64_t now_us);
 
 /* Takes one batch of that many bytes under way; false, and nothing taken, when it is over what the agent was told. */
-bool credit_take(struct credit_account *a, uint64_t bytes, int64_t now_us);
+bool credit_take(struct credit_account *a, uint64_t bytes, uint64_t last_seq, int64_t now_us);
 
-/* What a lane is done with. It takes an agent's batches in order, so those of former sessions come first. */
+/* The agent hears that so much is committed: what ends there or before is not under way for it, though a lane has it yet. */
+void credit_overtake(struct credit_account *a, uint64_t committed);
+
+/* What a lane is done with. It takes an agent's batches in order, so those that are stale come first. */
 void credit_settle(struct credit_account *a, struct credit done);
 
 /* The live session ended: a new one starts at nothing told. */

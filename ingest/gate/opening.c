@@ -257,6 +257,16 @@ static void open_session(struct session_core *c, struct agent *a, const struct o
 	fetch_verdicts(c, a);
 }
 
+/*
+ * A HELLO from before what the very same process has published since: it waited while another one was under way, or came
+ * late from a connection that has ended. That it knows of fewer reports than are committed makes no fork.
+ */
+static bool is_overtaken(const struct agent *a, const struct opening *o, const struct session_result *r)
+{
+	return memcmp(a->nonce, o->nonce, NONCE_SIZE) == 0 && memcmp(a->epoch.bytes, o->epoch.bytes, EPOCH_SIZE) == 0 &&
+	       o->last_appended < r->seq;
+}
+
 void hello_done(struct session_core *c, struct agent *a, const struct session_result *r, struct session_time now)
 {
 	if (!a->opening.is || a->opening.session != r->session)
@@ -266,7 +276,9 @@ void hello_done(struct session_core *c, struct agent *a, const struct session_re
 	enum refusal_id why = judge_state(c, roster_by_agent(c->roster, a->id));
 	if (why == REFUSAL_NONE && r->kind == SESSION_REFUSED)
 		why = refusal_of_result(r);
-	if (why != REFUSAL_NONE) {
+	if (why == REFUSAL_FORKED && is_overtaken(a, &o, r)) {
+		count(c->counters, COUNTER_IGNORED_STALE);
+	} else if (why != REFUSAL_NONE) {
 		struct refusal_of of = {.answers = hello.answers, .at = r->kind == SESSION_REFUSED ? r : NULL};
 		refuse(c, a->id, o.peer, 0, why, &of);
 		tell_refused(c, a, why, a->id, of.at, now);

@@ -29,10 +29,12 @@ void take_publish(struct session_core *c, struct agent *a, const struct session_
 		end_refused(c, a, REFUSAL_TOO_LARGE, &of, now);
 		return;
 	}
-	if (!credit_take(&a->credit, p->payload.len, now.monotonic_us)) {
+	if (!credit_take(&a->credit, p->payload.len, p->first_seq + p->count - 1, now.monotonic_us)) {
 		end_refused(c, a, REFUSAL_OVER_CREDIT, &of, now);
 		return;
 	}
+	credit_overtake(&a->credit,
+			a->committed); /* what a former session's batch committed while this one was under way */
 	struct session_action *job = add_job(c, a, SESSION_JOB_PUBLISH, m->data, m->len);
 	job->payload_bytes = p->payload.len;
 	job->received_at_us = now.wall_us;
@@ -116,6 +118,7 @@ void say_ack(struct session_core *c, struct agent *a, struct session_time now)
 	uint8_t id[KEY_ID_SIZE];
 	sign(c, a);
 	key_id(c->settings.centre->sign_public, id);
+	credit_overtake(&a->credit, a->committed);
 	word.epoch = (ProtobufCBinaryData){EPOCH_SIZE, a->epoch.bytes};
 	word.committed_through = a->committed;
 	word.chain = (ProtobufCBinaryData){DIGEST_SIZE, a->chain.bytes};

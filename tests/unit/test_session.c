@@ -131,6 +131,7 @@ struct step {
 	uint64_t peer, session;
 	uint64_t n; /* publish: payload bytes; results: seq; heartbeat: cursor; wait: seconds; check: id */
 	uint64_t confirmed;
+	uint64_t last; /* publish: its last seq; 0: 5 */
 	uint8_t nonce, epoch;
 	bool timed;                           /* subscribed: the store knows when it committed */
 	uint64_t verdict_first, verdict_last; /* results: the verdicts in it */
@@ -213,6 +214,8 @@ static void give_publish(struct world *w, const struct step *s)
 	Tram__V1__Publish p = TRAM__V1__PUBLISH__INIT;
 	uint8_t *payload = xcalloc(1, s->n + 1);
 	p.session = session_of(w, s);
+	p.first_seq = s->last ? s->last : 5;
+	p.count = 1;
 	p.payload = (ProtobufCBinaryData){s->n, payload};
 	give(w, s, TRAM__V1__ENVELOPE__BODY_PUBLISH, &p);
 	free(payload);
@@ -577,6 +580,28 @@ static const struct conversation conversations[] = {
       {.input = HELLO, .peer = 2, .nonce = 2, .expect = SAID_HELLO},
       {.input = REFUSED_HELLO, .peer = 2, .n = 8, .code = 5, .expect = "2<FORKED; at 8; agent.refused; cause forked"},
       {.input = PUBLISH, .n = 1, .session = BEFORE_LAST, .expect = "job publish"}}},
+
+    {"a HELLO that its own process has overtaken is no fork",
+     {OPEN,
+      {.input = HELLO, .expect = SAID_HELLO},
+      {.input = REFUSED_HELLO, .n = 12, .code = 5, .expect = ""},
+      {.input = PUBLISH, .n = 1, .session = BEFORE_LAST, .expect = "job publish"},
+      {.input = HELLO, .nonce = 2, .expect = SAID_HELLO},
+      {.input = REFUSED_HELLO, .n = 12, .code = 5, .expect = "1<FORKED; at 12; agent.refused; cause forked"}}},
+
+    {"credit counts what the agent counts, though a lane has more",
+     {OPEN,
+      {.input = PUBLISH, .n = 100, .expect = "job publish"},
+      {.input = HELLO, .peer = 2, .expect = SAID_HELLO},
+      {.input = SUBSCRIBED,
+       .peer = 2,
+       .expect = "1<SUPERSEDED; agent.superseded; 2<subscribe after 0 credit 500/2; agent.connected"},
+      {.input = PUBLISH, .peer = 2, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = COMMITTED, .peer = 2, .n = 1, .bytes = 100, .batches = 1, .expect = "2<ack 1 credit 500/2"},
+      {.input = PUBLISH, .peer = 2, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = PUBLISH, .peer = 2, .n = 100, .last = 2, .expect = "job publish"},
+      {.input = PUBLISH, .peer = 2, .n = 100, .last = 3, .expect = "job publish"},
+      {.input = PUBLISH, .peer = 2, .n = 100, .last = 4, .expect = "2<OVER_CREDIT; agent.refused; cause over_credit"}}},
 
     {"a HELLO said again on the same connection is answered once",
      {{.input = HELLO, .expect = SAID_HELLO},
