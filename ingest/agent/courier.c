@@ -147,6 +147,11 @@ static int64_t soonest(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static ProtobufCBinaryData blob(const void *data, size_t len)
 {
 	return (ProtobufCBinaryData){.len = len, .data = (uint8_t *)(uintptr_t)data};
@@ -535,9 +540,9 @@ static void say_heartbeat(struct courier *c, struct turn *t)
 	h.at_us = t->now.wall_us;
 	h.verdict_cursor = c->verdict_cursor;
 	h.last_appended = c->last_appended;
-	h.committed_through = c->committed;
-	if (c->committed < c->last_appended)
-		h.oldest_pending_us = c->source.handed_in_at(c->source.context, c->committed + 1);
+	h.committed_through = least(c->committed, c->acknowledged); /* SUBSCRIBE is no acknowledgement */
+	if (h.committed_through < c->last_appended)
+		h.oldest_pending_us = c->source.handed_in_at(c->source.context, h.committed_through + 1);
 	c->counters.heartbeats_sent++;
 	c->speak_at = t->now.monotonic_us + c->limits.heartbeat_us;
 	send_body(t, TRAM__V1__ENVELOPE__BODY_HEARTBEAT, &h);
@@ -573,11 +578,6 @@ static void pass_check_refused(struct courier *c, struct turn *t)
 }
 
 /* ---------------------------------------------------------------- publishing */
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static bool may_publish(const struct courier *c)
 {

@@ -718,6 +718,10 @@ CONVERSATION(what_was_committed_before_the_cut_is_not_sent_again, {APPEND, 4, 10
 	     {PUBLISH, 1, 4}, DOWN, IS(OFFLINE, DISCONNECTED), UP, {HELLO, 4, 0}, {SUBSCRIBE, 8, 4}, {QUIET},
 	     {ACK, 8, 4}, {KEEP_ACK, 4}) /* a proof of the same position is still wanted */
 
+/* The acknowledgement behind SUBSCRIBE was lost: what the heartbeat says has the centre say it again. */
+CONVERSATION(subscribe_is_no_acknowledgement, {APPEND, 4, 10}, UP, {HELLO, 4, 0}, {SUBSCRIBE, 7, 4}, {WAIT, 5 * SECOND},
+	     {HEARTBEAT, 0, 0}, {ACK, 7, 4}, {KEEP_ACK, 4}, {WAIT, 400}, {HEARTBEAT, 0, 4})
+
 CONVERSATION(what_was_lost_is_sent_again, {APPEND, 4, 10}, UP, {HELLO, 4, 0}, {SUBSCRIBE, 7, 0}, {PUBLISH, 1, 4}, DOWN,
 	     UP, {HELLO, 4, 0}, {SUBSCRIBE, 8, 0}, {PUBLISH, 1, 4}, {ACK, 8, 4}, {KEEP_ACK, 4})
 
@@ -1025,6 +1029,7 @@ int main(void)
 	    cmocka_unit_test(a_report_over_the_centres_limit),
 	    cmocka_unit_test(resumed_where_the_centre_stands),
 	    cmocka_unit_test(what_was_committed_before_the_cut_is_not_sent_again),
+	    cmocka_unit_test(subscribe_is_no_acknowledgement),
 	    cmocka_unit_test(what_was_lost_is_sent_again),
 	    cmocka_unit_test(refilled_with_the_first_word),
 	    cmocka_unit_test(a_stale_session_is_ignored),
