@@ -23,9 +23,9 @@ def a_report(value=1234567, area="63/48", provider="P63-48", **changed):
 
 
 class ForeignAgent:
-    def __init__(self, centre, keys, folder, centre_keys=None):
+    def __init__(self, centre, keys, folder, centre_keys=None, port=None):
         self.stream = Stream(folder / "stream", keys.name)
-        self.client = Client(f"tcp://127.0.0.1:{centre.port}", keys, centre_keys or Keys.read(centre.key.with_suffix(".pub")),
+        self.client = Client(f"tcp://127.0.0.1:{port or centre.port}", keys, centre_keys or Keys.read(centre.key.with_suffix(".pub")),
                              self.stream)
 
     def close(self):
