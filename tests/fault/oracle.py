@@ -129,6 +129,7 @@ class Facts:
     renewed: set = dataclasses.field(default_factory=set)         # agents whose outbox was made anew
     centre_lives: int = 1                                         # how often an aggregator was started
     retention_s: float = 0
+    spare_descriptors: int = 0                                    # that a cell takes of the aggregator on purpose
     recovery_s: dict = dataclasses.field(default_factory=dict)    # agent: until a fresh report had its verdict; None: never
     recovery_max_s: float = FRESH_PATIENCE_S
 
@@ -381,8 +382,9 @@ def i15_books_balance(facts):
         if not accepted <= stored <= accepted + unknown:
             yield f"{name}: {accepted} accepted and {unknown} of unknown outcome, and {stored} are committed"
         outbox = facts.outboxes.get(name)
-        if outbox and int(outbox.status["handed_in"]) != stored:
-            yield f"{name} holds {outbox.status['handed_in']} reports, and {stored} are committed"
+        here = sum(s.seq for s in facts.streams if outbox and s.agent == name and s.epoch == outbox.status["epoch"])
+        if outbox and int(outbox.status["handed_in"]) != here:
+            yield f"{name} holds {outbox.status['handed_in']} reports, and {here} are committed"
         if outbox and outbox.status["pending"] != "0":
             yield f"{name} still waits for {outbox.status['pending']} reports"
     c = facts.counters
@@ -451,11 +453,12 @@ def watermarks_with_rows(facts):
         last = by_number.get(s.stream_no << SEQ_BITS | s.seq)
         if last and last.xmin != s.xmin:
             yield f"{s.agent}/{s.epoch[:8]}: the watermark {s.seq} was moved in another transaction than its report"
+    revoked = {no for no, _ in facts.revocations}
     for no, (name, verdict_seq, xmin) in facts.agents.items():
         mine = sorted((v for v in facts.verdicts if v.agent_no == no), key=lambda v: v.verdict_seq)
         if [v.verdict_seq for v in mine] != list(range(1, verdict_seq + 1)):
             yield f"{name} has had {verdict_seq} verdicts, and these are there: {len(mine)}, not 1 to {verdict_seq}"
-        elif mine and mine[-1].xmin != xmin:
+        elif mine and mine[-1].xmin != xmin and no not in revoked:  # a revocation touches the agent's row too
             yield f"{name}: the number of its last verdict was moved in another transaction than the verdict"
 
 
@@ -565,7 +568,9 @@ def i12_bounds(facts):
             name, *use = what
             worst[name] = [max(a, b) for a, b in zip(worst.get(name, use), use)]
     for name, use in worst.items():
-        ceiling = CEILINGS["aggregator" if name.startswith("aggregator") else "agent"]
+        centre = name.startswith("aggregator")
+        ceiling = CEILINGS["aggregator" if centre else "agent"]
+        use[1] -= facts.spare_descriptors if centre else 0
         for is_, most, what in zip(use, ceiling, ("kB of memory", "descriptors", "threads")):
             if is_ > most:
                 yield f"{name} had {is_} {what}; {most} is the ceiling"
