@@ -41,6 +41,15 @@ class Stream:
 
 
 @dataclasses.dataclass
+class Agent:
+    agent_no: int
+    agent: str
+    verdict_seq: int
+    xmin: int
+    key_xmin: int  # of its newest key's row: the two are written together
+
+
+@dataclasses.dataclass
 class Report:
     """A row of tram.report or of tram.poison."""
     report_no: int
@@ -119,7 +128,7 @@ class Facts:
     verdicts: list = dataclasses.field(default_factory=list)
     observations: list = dataclasses.field(default_factory=list)
     findings: list = dataclasses.field(default_factory=list)
-    agents: dict = dataclasses.field(default_factory=dict)        # agent_no: (agent, verdict_seq, xmin)
+    agents: list = dataclasses.field(default_factory=list)
     revocations: list = dataclasses.field(default_factory=list)   # (agent_no, committed_at)
     signing_keys: dict = dataclasses.field(default_factory=dict)  # agent: public keys it ever signed with
     ledger: list = dataclasses.field(default_factory=list)        # HandIn
@@ -154,6 +163,8 @@ class Facts:
 
 
 QUERIES = {
+    Agent: "SELECT agent_no, agent, verdict_seq, xmin::text::bigint, coalesce((SELECT max(k.xmin::text::bigint) FROM tram.agent_key k"
+           " WHERE k.agent_no = a.agent_no), 0) FROM tram.agent a",
     Stream: "SELECT stream_no, agent, agent_no, epoch, seq, chain, first_chain, previous_epoch, xmin::text::bigint FROM tram.stream",
     Report: "SELECT report_no, agent_no, digest, observations, known_at, xmin::text::bigint, pg_xact_commit_timestamp(xmin), false"
             " FROM tram.report UNION ALL"
@@ -173,10 +184,8 @@ def read_store(db, facts):
 
     with db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        facts.streams, facts.reports, facts.batches, facts.verdicts, facts.observations, facts.findings = (
+        facts.agents, facts.streams, facts.reports, facts.batches, facts.verdicts, facts.observations, facts.findings = (
             [kind(*row) for row in rows(query)] for kind, query in QUERIES.items())
-        facts.agents = {no: tuple(rest) for no, *rest in
-                        rows("SELECT agent_no, agent, verdict_seq, xmin::text::bigint FROM tram.agent")}
         facts.revocations = rows("SELECT agent_no, pg_xact_commit_timestamp(xmin) FROM tram.agent_key k WHERE state = 'revoked'")
     return facts
 
@@ -341,7 +350,7 @@ def i10_nobody_elses(facts):
     for entry in facts.ledger:
         for d in entry.digests:
             issuers[d].add(entry.agent)
-    numbers = {name: no for no, (name, _, _) in facts.agents.items()}
+    numbers = {a.agent: a.agent_no for a in facts.agents}
     for row in facts.reports:
         s = facts.stream(row.stream_no)
         if not s:
@@ -453,13 +462,12 @@ def watermarks_with_rows(facts):
         last = by_number.get(s.stream_no << SEQ_BITS | s.seq)
         if last and last.xmin != s.xmin:
             yield f"{s.agent}/{s.epoch[:8]}: the watermark {s.seq} was moved in another transaction than its report"
-    revoked = {no for no, _ in facts.revocations}
-    for no, (name, verdict_seq, xmin) in facts.agents.items():
-        mine = sorted((v for v in facts.verdicts if v.agent_no == no), key=lambda v: v.verdict_seq)
-        if [v.verdict_seq for v in mine] != list(range(1, verdict_seq + 1)):
-            yield f"{name} has had {verdict_seq} verdicts, and these are there: {len(mine)}, not 1 to {verdict_seq}"
-        elif mine and mine[-1].xmin != xmin and no not in revoked:  # a revocation touches the agent's row too
-            yield f"{name}: the number of its last verdict was moved in another transaction than the verdict"
+    for a in facts.agents:
+        mine = sorted((v for v in facts.verdicts if v.agent_no == a.agent_no), key=lambda v: v.verdict_seq)
+        if [v.verdict_seq for v in mine] != list(range(1, a.verdict_seq + 1)):
+            yield f"{a.agent} has had {a.verdict_seq} verdicts, and these are there: {len(mine)}, not 1 to {a.verdict_seq}"
+        elif mine and max(mine[-1].xmin, a.key_xmin) != a.xmin:
+            yield f"{a.agent}: the number of its last verdict was moved in another transaction than the verdict"
 
 
 def i13_order(facts):
@@ -582,7 +590,7 @@ def i12_bounds(facts):
 def i14_feed(facts):
     """The feed never shows what is not committed, never twice, and what it leaves out can be read from the store."""
     heard, positions, pending = collections.Counter(), {}, set()
-    names = {name: no for no, (name, _, _) in facts.agents.items()}
+    names = {a.agent: a.agent_no for a in facts.agents}
     stored = {(v.agent_no, v.verdict_seq): v.report_no for v in facts.verdicts if v.cause == "received"}
     last_verdicts = {}
     for when, kind, *what in facts.seen:
@@ -638,7 +646,7 @@ def i16_recovery(facts):
 
 def verdicts_agree(facts):
     """A province holds, for every report, the verdict that the store has, word for word."""
-    numbers = {name: no for no, (name, _, _) in facts.agents.items()}
+    numbers = {a.agent: a.agent_no for a in facts.agents}
     for name, outbox in facts.outboxes.items():
         at_store = {v.verdict_seq: v for v in facts.verdicts if v.agent_no == numbers.get(name)}
         here = {v[0]: v for v in outbox.verdicts}
