@@ -335,8 +335,15 @@ static void add_publish(struct world *w, struct lane *l, struct making *m, struc
 		refuse_job(l, job, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED, &s->before);
 		return;
 	}
-	publish_open(work, message_at(job->message)->envelope->publish, who_name(job->who),
-		     who_keys(job->who)->sign_public, s->moved ? &s->after : &s->before, &limits, &p);
+	struct publish_keys keys;
+	memcpy(keys.agent, who_keys(job->who)->sign_public, sizeof keys.agent);
+	memcpy(keys.centre, centre_keys()->sign_public, sizeof keys.centre);
+	publish_open(work, message_at(job->message)->envelope->publish, who_name(job->who), &keys,
+		     s->moved ? &s->after : &s->before, &limits, &p);
+	for (size_t i = 0; i < p.n_entries; i++)
+		if (p.entries[i].bad_first)
+			oracle_find("refill", "the first acknowledgement of report %d does not hold: %s",
+				    (int)p.entries[i].seq, p.entries[i].bad_first);
 	if (p.refusal)
 		refuse_job(l, job, p.refusal, &s->before);
 	else if (p.n_entries > 0)
