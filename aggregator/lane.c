@@ -6,10 +6,12 @@
 #include "fault.h"
 #include "intake.h"
 #include "mem.h"
+#include "pace.h"
 #include "publish.h"
 #include "retry.h"
 #include "store.h"
 #include "verdict.h"
+#include "waiting.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -17,13 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define JOBS_AT_ONCE     128                /* PUBLISHes taken out of the queue before the group is cut */
+#define JOBS_AT_ONCE     256                /* PUBLISHes in one group */
 #define RESULT_ARENA     ((size_t)64 << 20) /* verdicts and events of one agent in one group */
 #define VERDICTS_AT_ONCE 200
 #define QUESTION_TRIES   5 /* of a HELLO or question that fails for reasons of its own; others wait behind it */
 #define STREAM_BUCKETS   256
+#define KIB              1024
+#define IDLE_MS          1000
+#define PIECE_MS         20 /* a lane that waits for its store looks up so often */
 
 /* An agent of this lane: what its HELLO said and where its stream stands. */
 struct lane_stream {
@@ -42,21 +46,38 @@ struct lane {
 	struct handoff *jobs, *results;
 	pthread_t thread;
 	atomic_bool abandoned;
+	atomic_size_t n_waiting; /* as waiting_count(): for other threads */
+	struct waiting *waiting;
+	struct pace pace;
+	bool stopping; /* ends when nothing waits any more */
 	struct store *store;
 	bool store_was_up;
 	struct retry retry;
 	struct arena *arena;
 	struct lane_stream *streams[STREAM_BUCKETS];
-	struct job *held_over; /* taken out of the queue, to be done next */
 };
 
-/* The PUBLISHes being made into groups, in order of arrival. */
-struct pending {
-	struct job *jobs[JOBS_AT_ONCE];
-	bool done[JOBS_AT_ONCE];
-	size_t payload[JOBS_AT_ONCE]; /* bytes of Publish.payload: what its agent's credit was charged with */
+/* A PUBLISH in a group. */
+struct part {
+	struct job *job;
+	size_t payload; /* bytes of Publish.payload: what its agent's credit was charged with */
+	bool whole;     /* in the group to its last report: done with when it is committed */
+	bool told;
+};
+
+/* A try at a group: which PUBLISHes are in it, in order, and how much was done. */
+struct
+try {
+	struct part parts[JOBS_AT_ONCE];
 	size_t n;
-	size_t limit;       /* reports in the next group: halved when the store refuses one of them */
+	/* units of work: what may go in; what opening the messages was; all that it came to */
+	size_t room, opened, work;
+	size_t reports;
+};
+
+/* What is known of the next group after tries that failed. */
+struct lesson {
+	size_t limit;       /* reports in it: halved when the store refuses one of them */
 	const char *poison; /* what the store said of the one report that it refused alone */
 	char poison_text[ERR_TEXT_MAX];
 	bool force_past;
@@ -126,6 +147,30 @@ static void refuse(struct lane *l, const struct job *job, Tram__V1__RefusalCode 
 	refuse_for(l, job, (struct refused){.code = code}, w, detail, payload);
 }
 
+/* ---------------------------------------------------------------- what comes in */
+
+static void take_catalogue(struct lane *l, struct job *job)
+{
+	catalogue_unref(&l->catalogue);
+	l->catalogue = job->catalogue;
+	job->catalogue = NULL;
+}
+
+/* A job that came in: done at once if it is about the lane itself; else it waits for its turn. */
+static void take_in(struct lane *l, struct job *job)
+{
+	if (job->kind == JOB_CATALOGUE)
+		take_catalogue(l, job);
+	else if (job->kind == JOB_STOP)
+		l->stopping = true;
+	else {
+		waiting_put(l->waiting, job);
+		atomic_store(&l->n_waiting, waiting_count(l->waiting));
+		return;
+	}
+	job_free(&job);
+}
+
 /* ---------------------------------------------------------------- the store: connected, or waited for */
 
 static void tell_store(struct lane *l, bool up, const char *text)
@@ -152,12 +197,21 @@ static void drop_store(struct lane *l)
 	forget_watermarks(l);
 }
 
-/* Sleeps in short pieces, so that a stop is heard. */
+/* Abandoned, or asked to end with nothing left to do. */
+static bool is_over(const struct lane *l)
+{
+	return atomic_load(&l->abandoned) || (l->stopping && waiting_count(l->waiting) == 0);
+}
+
+/* Takes in what comes meanwhile, and hears a stop. */
 static void pause_lane(struct lane *l, int64_t us)
 {
-	const struct timespec piece = {.tv_nsec = 20 * 1000 * 1000};
-	for (int64_t end = clock_monotonic_us() + us; clock_monotonic_us() < end && !atomic_load(&l->abandoned);)
-		nanosleep(&piece, NULL);
+	int64_t end_us = clock_monotonic_us() + us;
+	for (int64_t left_us = us; left_us > 0 && !is_over(l); left_us = end_us - clock_monotonic_us()) {
+		struct job *job = handoff_take(l->jobs, left_us < PIECE_MS * 1000 ? 1 + left_us / 1000 : PIECE_MS);
+		if (job)
+			take_in(l, job);
+	}
 }
 
 /* False: the lane is to give up. */
@@ -165,7 +219,7 @@ static bool have_store(struct lane *l)
 {
 	char name[32];
 	snprintf(name, sizeof(name), "tram lane %d", l->settings.number);
-	while (!l->store && !atomic_load(&l->abandoned)) {
+	while (!l->store && !is_over(l)) {
 		struct err err = {0};
 		if (store_open(l->database, name, &l->store, &err) == STORE_OK) {
 			retry_reset(&l->retry);
@@ -175,7 +229,7 @@ static bool have_store(struct lane *l)
 		tell_store(l, false, err.text);
 		pause_lane(l, retry_next_us(&l->retry));
 	}
-	return l->store != NULL;
+	return l->store != NULL && !atomic_load(&l->abandoned);
 }
 
 /* What follows from a failure of the store; then the caller tries again. False: the lane is to give up. */
@@ -377,35 +431,41 @@ static struct intake_settings intake_settings_of(const struct lane *l)
 
 enum added { ADDED_ALL, ADDED_SOME, ADDED_NOTHING_FITS };
 
+/* In units: a report counts like one figure more, and opening a KiB like another. */
+static size_t work_of(const struct intake *in, const struct try *t)
+{
+	return in->n_observations + in->n_reports + t->opened;
+}
+
 /* Puts the reports of an opened PUBLISH into the group, as far as the group has room. */
-static enum added add_entries(struct lane *l, struct intake *in, const struct pending *p, struct lane_stream *s,
-			      const struct publish *publish, const struct job *job)
+static enum added add_entries(struct intake *in, const struct try *t, const struct lesson *lesson,
+			      struct lane_stream *s, const struct publish *publish, const struct job *job)
 {
 	for (size_t i = 0; i < publish->n_entries; i++) {
-		if (in->n_reports == p->limit || in->n_observations >= (size_t)l->settings.group_rows)
+		if (in->n_reports == lesson->limit || (in->n_reports > 0 && work_of(in, t) >= t->room))
 			return ADDED_SOME;
 		if (i == 0 && !intake_add_batch(in, &s->in, publish, job->received_at_us))
 			return ADDED_NOTHING_FITS;
-		if (!intake_add_report(in, &s->in, &publish->entries[i], job->received_at_us, p->poison))
+		if (!intake_add_report(in, &s->in, &publish->entries[i], job->received_at_us, lesson->poison))
 			return ADDED_NOTHING_FITS;
 	}
 	return ADDED_ALL;
 }
 
 /* Refuses one PUBLISH; the position told is what is committed, never what this group is about to commit. */
-static enum added refuse_publish_for(struct lane *l, struct pending *p, size_t i, struct refused why,
-				     const char *detail)
+static enum added refuse_publish_for(struct lane *l, struct try *t, struct refused why, const char *detail)
 {
-	struct lane_stream *s = *stream_slot(l, p->jobs[i]->agent);
-	refuse_for(l, p->jobs[i], why, s ? &s->in.before : NULL, detail, p->payload[i]);
-	p->done[i] = true;
+	struct part *part = &t->parts[--t->n];
+	struct lane_stream *s = *stream_slot(l, part->job->agent);
+	refuse_for(l, part->job, why, s ? &s->in.before : NULL, detail, part->payload);
+	waiting_remove(l->waiting, part->job);
+	job_free(&part->job);
 	return ADDED_ALL;
 }
 
-static enum added refuse_publish(struct lane *l, struct pending *p, size_t i, Tram__V1__RefusalCode code,
-				 const char *detail)
+static enum added refuse_publish(struct lane *l, struct try *t, Tram__V1__RefusalCode code, const char *detail)
 {
-	return refuse_publish_for(l, p, i, (struct refused){.code = code}, detail);
+	return refuse_publish_for(l, t, (struct refused){.code = code}, detail);
 }
 
 static struct publish_keys keys_of(const struct lane *l, const struct job *job)
@@ -416,10 +476,12 @@ static struct publish_keys keys_of(const struct lane *l, const struct job *job)
 	return keys;
 }
 
-/* Opens one PUBLISH and adds what is new in it. A PUBLISH that is refused is done with. */
-static enum added add_publish(struct lane *l, struct intake *in, struct pending *p, size_t i, struct err *err)
+/* Opens the last PUBLISH of the try and adds what is new in it. One that is refused is done with and no part any more. */
+static enum added add_publish(struct lane *l, struct intake *in, struct try *t, const struct lesson *lesson,
+			      struct err *err)
 {
-	const struct job *job = p->jobs[i];
+	struct part *part = &t->parts[t->n - 1];
+	const struct job *job = part->job;
 	struct lane_stream *s = *stream_slot(l, job->agent);
 	const struct publish_limits limits = {.batch_bytes = l->settings.batch_bytes,
 					      .batch_reports = l->settings.batch_reports};
@@ -427,49 +489,64 @@ static enum added add_publish(struct lane *l, struct intake *in, struct pending 
 	if (!e && in->n_reports > 0)
 		return ADDED_SOME; /* this one again with an empty arena */
 	if (!e || e->body_case != TRAM__V1__ENVELOPE__BODY_PUBLISH)
-		return refuse_publish(l, p, i, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED, err->text);
-	p->payload[i] = e->publish->payload.len;
+		return refuse_publish(l, t, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_MALFORMED, err->text);
+	part->payload = e->publish->payload.len;
 	if (!s)
-		return refuse_publish(l, p, i, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION, "");
+		return refuse_publish(l, t, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION, "");
 	const struct watermark *w = s->in.moved ? &s->in.after : &s->in.before;
 	struct refused why = judge_agent(w, job->signing_public);
 	if (why.code)
-		return refuse_publish_for(l, p, i, why, "");
+		return refuse_publish_for(l, t, why, "");
 	struct publish publish;
 	const struct publish_keys keys = keys_of(l, job);
 	publish_open(l->arena, e->publish, job->agent, &keys, w, &limits, &publish);
 	if (publish.refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_TOO_LARGE && in->n_reports > 0)
 		return ADDED_SOME;
 	if (publish.refusal)
-		return refuse_publish(l, p, i, publish.refusal, "");
+		return refuse_publish(l, t, publish.refusal, "");
 	FAULT_POINT(G2_BATCH_OPENED);
-	return add_entries(l, in, p, s, &publish, job);
+	return add_entries(in, t, lesson, s, &publish, job);
 }
 
-/* Fills a group from the pending PUBLISHes; ret_whole: how many of them are in it to their last report. */
-static enum store_result fill_group(struct lane *l, struct intake *in, struct pending *p, size_t *ret_whole,
+/* One PUBLISH more. STORE_OK with *ret_more false: the group is full. */
+static enum store_result add_part(struct lane *l, struct intake *in, struct try *t, const struct lesson *lesson,
+				  struct job *job, bool *ret_more, struct err *err)
+{
+	struct lane_stream *s = *stream_slot(l, job->agent);
+	enum store_result result = s ? read_watermark(l, s, err) : STORE_OK;
+	if (result != STORE_OK)
+		return result;
+	if (in->n_reports == 0) { /* what held nothing new takes no room from what follows */
+		arena_reset(l->arena);
+		intake_start(in);
+	}
+	size_t before = work_of(in, t);
+	struct part *part = &t->parts[t->n++];
+	*part = (struct part){.job = job};
+	t->opened += 1 + job->len / KIB;
+	enum added added = add_publish(l, in, t, lesson, err);
+	if (added == ADDED_NOTHING_FITS)
+		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+	part->whole = added == ADDED_ALL;
+	if (part->job) /* not refused */
+		waiting_charge(l->waiting, job, work_of(in, t) - before);
+	*ret_more = added == ADDED_ALL && t->n < JOBS_AT_ONCE && work_of(in, t) < t->room;
+	return STORE_OK;
+}
+
+/* Fills a group with what waits, by turns. */
+static enum store_result fill_group(struct lane *l, struct intake *in, struct try *t, const struct lesson *lesson,
 				    struct err *err)
 {
-	*ret_whole = 0;
-	for (size_t i = 0; i < p->n; i++) {
-		struct lane_stream *s = *stream_slot(l, p->jobs[i]->agent);
-		enum store_result result = !p->done[i] && s ? read_watermark(l, s, err) : STORE_OK;
-		if (result != STORE_OK)
-			return result;
-		if (!p->done[i]) {
-			if (in->n_reports == 0) { /* what held nothing new takes no room from what follows */
-				arena_reset(l->arena);
-				intake_start(in);
-			}
-			enum added added = add_publish(l, in, p, i, err);
-			if (added == ADDED_NOTHING_FITS)
-				return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
-			if (added == ADDED_SOME)
-				return STORE_OK;
-		}
-		*ret_whole = i + 1;
+	enum store_result result = STORE_OK;
+	waiting_start(l->waiting, pace_is_shared(&l->pace, clock_monotonic_us()));
+	for (bool more = true; more && result == STORE_OK;) {
+		struct job *job = waiting_next(l->waiting);
+		if (!job)
+			break;
+		result = add_part(l, in, t, lesson, job, &more, err);
 	}
-	return STORE_OK;
+	return result;
 }
 
 /* ---------------------------------------------------------------- PUBLISH: what a committed group is told */
@@ -522,12 +599,6 @@ static void tell_reports(struct result *r, const struct intake *in, const struct
 	}
 }
 
-/* Whether the job is in the group to its last report and has not been answered. */
-static bool is_settled(const struct pending *p, size_t i, size_t whole)
-{
-	return i < whole && !p->done[i];
-}
-
 static struct result *committed(const struct job *job, const struct watermark *w, int64_t at_us)
 {
 	struct result *r = result_new(RESULT_COMMITTED, job);
@@ -539,26 +610,31 @@ static struct result *committed(const struct job *job, const struct watermark *w
 	return r;
 }
 
+/* Counts a part of the group in the result that answers it. */
+static void answer_part(struct result *r, struct part *part)
+{
+	r->session = part->job->session;
+	r->peer = part->job->peer;
+	if (part->whole) {
+		r->payload_bytes += part->payload;
+		r->batches++;
+	}
+	part->told = true;
+}
+
 /*
  * One result for an agent in the group. Verdicts that do not fit are asked for again by the agent's cursor; events that do
  * not are lost to the feed, which leaves a gap for them.
  */
-static void tell_stream(struct lane *l, const struct intake *in, struct intake_stream *s, struct pending *p,
-			size_t whole)
+static void tell_stream(struct lane *l, const struct intake *in, struct intake_stream *s, struct try *t)
 {
 	struct result *r = NULL;
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->done[i] || strcmp(p->jobs[i]->agent, s->agent) != 0)
+	for (size_t i = 0; i < t->n; i++) {
+		if (strcmp(t->parts[i].job->agent, s->agent) != 0)
 			continue;
 		if (!r)
-			r = committed(p->jobs[i], &s->after, in->known_at_us);
-		r->session = p->jobs[i]->session;
-		r->peer = p->jobs[i]->peer;
-		if (is_settled(p, i, whole)) {
-			r->payload_bytes += p->payload[i];
-			r->batches++;
-			p->done[i] = true;
-		}
+			r = committed(t->parts[i].job, &s->after, in->known_at_us);
+		answer_part(r, &t->parts[i]);
 	}
 	assert(r);
 	tell_refilled(r, in, s);
@@ -567,49 +643,46 @@ static void tell_stream(struct lane *l, const struct intake *in, struct intake_s
 }
 
 /* A PUBLISH that held nothing new is answered with where the stream stands. */
-static void tell_overlap(struct lane *l, const struct intake *in, struct pending *p, size_t i)
+static void tell_overlap(struct lane *l, const struct intake *in, struct part *part)
 {
-	struct lane_stream *s = *stream_slot(l, p->jobs[i]->agent);
-	struct result *r = committed(p->jobs[i], &s->in.before, in->known_at_us);
-	r->payload_bytes = p->payload[i];
-	r->batches = 1;
+	struct lane_stream *s = *stream_slot(l, part->job->agent);
+	struct result *r = committed(part->job, &s->in.before, in->known_at_us);
+	answer_part(r, part);
 	handoff_put(l->results, r);
-	p->done[i] = true;
 }
 
-/* What narrowing found holds for the report that is next. When the stream may stand elsewhere it is to be found anew. */
-static void forget_poison(struct pending *p)
-{
-	p->limit = SIZE_MAX;
-	p->poison = NULL;
-}
-
-static void settle_group(struct lane *l, const struct intake *in, struct pending *p, size_t whole)
+static void settle_group(struct lane *l, const struct intake *in, struct try *t)
 {
 	for (size_t i = 0; i < in->n_streams; i++) {
-		tell_stream(l, in, in->streams[i], p, whole);
+		tell_stream(l, in, in->streams[i], t);
 		in->streams[i]->before = in->streams[i]->after;
 	}
-	for (size_t i = 0; i < whole; i++)
-		if (is_settled(p, i, whole))
-			tell_overlap(l, in, p, i);
-	forget_poison(p);
-	p->force_past = false;
+	for (size_t i = 0; i < t->n; i++) {
+		struct part *part = &t->parts[i];
+		if (!part->told && part->whole)
+			tell_overlap(l, in, part);
+		if (!part->whole)
+			continue;
+		waiting_remove(l->waiting, part->job);
+		job_free(&part->job);
+	}
+	if (waiting_settle(l->waiting, pace_shared_work(&l->pace)))
+		pace_shared(&l->pace, clock_monotonic_us());
 	retry_reset(&l->retry);
 }
 
 /* ---------------------------------------------------------------- PUBLISH: trying */
 
-/* Builds a group from the pending PUBLISHes and commits it. */
-static enum store_result try_group(struct lane *l, struct pending *p, size_t *ret_reports, struct err *err)
+/* Builds a group of what waits and commits it. */
+static enum store_result try_group(struct lane *l, struct try *t, const struct lesson *lesson, struct err *err)
 {
 	struct intake in;
 	const struct intake_settings settings = intake_settings_of(l);
-	size_t whole = 0;
 	start_intake(l, &in, &settings);
-	in.force_past = p->force_past;
-	enum store_result result = fill_group(l, &in, p, &whole, err);
-	*ret_reports = in.n_reports;
+	in.force_past = lesson->force_past;
+	enum store_result result = fill_group(l, &in, t, lesson, err);
+	t->reports = in.n_reports;
+	t->work = work_of(&in, t);
 	if (result == STORE_OK && in.n_reports > 0)
 		result = intake_judge(&in, err);
 	if (result == STORE_OK && in.n_reports > 0 && !intake_lay_out(&in))
@@ -617,71 +690,55 @@ static enum store_result try_group(struct lane *l, struct pending *p, size_t *re
 	if (result == STORE_OK && in.n_reports > 0)
 		result = store_commit(l->store, &in.group, err);
 	if (result == STORE_OK)
-		settle_group(l, &in, p, whole);
+		settle_group(l, &in, t);
 	for (size_t i = 0; i < in.n_streams; i++)
 		in.streams[i]->moved = false;
 	return result;
 }
 
 /* The store refused something in a group of so many reports: halve it, until the one is found and named poison. */
-static void narrow(struct pending *p, size_t reports, const struct err *err)
+static void narrow(struct lesson *lesson, size_t reports, const struct err *err)
 {
 	if (reports > 1) {
-		p->limit = reports / 2;
+		lesson->limit = reports / 2;
 		return;
 	}
-	snprintf(p->poison_text, sizeof(p->poison_text), "%s", err->text);
-	p->poison = p->poison_text;
-	p->limit = 1;
+	snprintf(lesson->poison_text, sizeof(lesson->poison_text), "%s", err->text);
+	lesson->poison = lesson->poison_text;
+	lesson->limit = 1;
 }
 
-static bool all_done(const struct pending *p)
+/*
+ * After a failure that the reports are not to blame for. What narrowing found holds for the report that was next; when the
+ * stream may stand elsewhere it is to be found anew. False: the lane is to give up.
+ */
+static bool start_over(struct lane *l, struct lesson *lesson, enum store_result result, const struct err *err)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (!p->done[i])
-			return false;
-	return true;
-}
-
-/* After a failure that the reports are not to blame for. False: the lane is to give up. */
-static bool start_over(struct lane *l, struct pending *p, enum store_result result, const struct err *err)
-{
-	forget_poison(p);
+	lesson->limit = SIZE_MAX;
+	lesson->poison = NULL;
 	return recover(l, result, err);
 }
 
-/* Commits everything that is pending, in as many groups as it takes. False: the lane is to give up. */
-static bool commit_pending(struct lane *l, struct pending *p)
+/* Commits the next group of what waits, in as many tries as it takes. False: the lane is to give up. */
+static bool serve_group(struct lane *l)
 {
-	while (!all_done(p)) {
+	struct lesson lesson = {.limit = SIZE_MAX};
+	for (;;) {
+		int64_t begun_us = clock_monotonic_us();
+		struct try t = {.room = pace_work(&l->pace, begun_us)};
 		struct err err = {0};
-		size_t reports = 0;
-		enum store_result result = try_group(l, p, &reports, &err);
-		if (result == STORE_POISON && !(p->poison && reports <= 1))
-			narrow(p, reports, &err);
-		else if (result == STORE_CONFLICT && !p->force_past)
-			p->force_past = true;
-		else if (result != STORE_OK && !start_over(l, p, result, &err))
+		enum store_result result = try_group(l, &t, &lesson, &err);
+		if (result == STORE_OK) {
+			pace_took(&l->pace, t.work, clock_monotonic_us() - begun_us);
+			return true;
+		}
+		if (result == STORE_POISON && !(lesson.poison && t.reports <= 1))
+			narrow(&lesson, t.reports, &err);
+		else if (result == STORE_CONFLICT && !lesson.force_past)
+			lesson.force_past = true;
+		else if (!start_over(l, &lesson, result, &err))
 			return false;
 	}
-	return true;
-}
-
-static void serve_publish(struct lane *l, struct job *first)
-{
-	struct pending p = {.limit = SIZE_MAX};
-	p.jobs[p.n++] = first;
-	while (p.n < JOBS_AT_ONCE) {
-		struct job *job = handoff_try_take(l->jobs);
-		if (job && job->kind != JOB_PUBLISH)
-			l->held_over = job;
-		if (!job || job->kind != JOB_PUBLISH)
-			break;
-		p.jobs[p.n++] = job;
-	}
-	commit_pending(l, &p);
-	for (size_t i = 0; i < p.n; i++)
-		job_free(&p.jobs[i]);
 }
 
 /* ---------------------------------------------------------------- CHECK, VERDICTS */
@@ -736,8 +793,8 @@ static void leave_question(const struct job *job, struct result *r, const struct
 }
 
 /* Asks the store a few times. */
-static void serve_question(struct lane *l, const struct job *job, enum result_kind kind,
-			   enum store_result (*ask)(struct lane *, const struct job *, struct result *, struct err *))
+static void answer(struct lane *l, const struct job *job, enum result_kind kind,
+		   enum store_result (*ask)(struct lane *, const struct job *, struct result *, struct err *))
 {
 	struct result *r = result_new(kind, job);
 	struct err err = {0};
@@ -754,49 +811,46 @@ static void serve_question(struct lane *l, const struct job *job, enum result_ki
 
 /* ---------------------------------------------------------------- the thread */
 
-static void take_catalogue(struct lane *l, struct job *job)
+/* Takes in what came meanwhile; where there is nothing to do, waits for it. */
+static void take_in_all(struct lane *l)
 {
-	catalogue_unref(&l->catalogue);
-	l->catalogue = job->catalogue;
-	job->catalogue = NULL;
+	bool idle = waiting_count(l->waiting) == 0 && !l->stopping;
+	struct job *job = idle ? handoff_take(l->jobs, IDLE_MS) : handoff_try_take(l->jobs);
+	for (; job; job = handoff_try_take(l->jobs))
+		take_in(l, job);
+	atomic_store(&l->n_waiting, waiting_count(l->waiting));
 }
 
-/* Does one job, or a group of PUBLISHes that begins with it. False: the lane is to end. */
-static bool serve(struct lane *l, struct job *job)
+static void serve_question(struct lane *l, const struct job *job)
 {
-	bool more = job->kind != JOB_STOP;
-	if (job->kind == JOB_CATALOGUE)
-		take_catalogue(l, job);
-	else if (more && !have_store(l))
-		more = false;
-	else if (job->kind == JOB_PUBLISH)
-		return serve_publish(l, job), true;
-	else if (job->kind == JOB_HELLO)
-		serve_hello(l, job);
-	else if (job->kind == JOB_CHECK)
-		serve_question(l, job, RESULT_CHECKED, try_check);
-	else if (job->kind == JOB_VERDICTS)
-		serve_question(l, job, RESULT_VERDICTS, try_verdicts);
-	job_free(&job);
-	return more;
+	switch (job->kind) {
+	case JOB_HELLO: serve_hello(l, job); break;
+	case JOB_CHECK: answer(l, job, RESULT_CHECKED, try_check); break;
+	case JOB_VERDICTS: answer(l, job, RESULT_VERDICTS, try_verdicts); break;
+	default: assert(false);
+	}
 }
 
-static struct job *next_job(struct lane *l)
+/* Questions go first, but not for longer than a group takes when others wait. */
+static void serve_questions(struct lane *l)
 {
-	struct job *job = l->held_over;
-	l->held_over = NULL;
-	return job ? job : handoff_take(l->jobs, 1000);
+	int64_t until_us = clock_monotonic_us() + l->pace.time_us;
+	do {
+		struct job *job = waiting_take_question(l->waiting);
+		if (!job)
+			break;
+		serve_question(l, job);
+		job_free(&job);
+	} while (!atomic_load(&l->abandoned) && clock_monotonic_us() < until_us);
 }
 
 static void *run(void *context)
 {
 	struct lane *l = context;
-	for (bool more = true; more && !atomic_load(&l->abandoned);) {
-		struct job *job = next_job(l);
-		if (job)
-			more = serve(l, job);
-		else
-			have_store(l);
+	for (take_in_all(l); have_store(l) && !is_over(l); take_in_all(l)) {
+		serve_questions(l);
+		if (waiting_has_publish(l->waiting) && !atomic_load(&l->abandoned))
+			serve_group(l);
 	}
 	store_close(&l->store);
 	handoff_put(l->results, result_new(RESULT_STOPPED, NULL));
@@ -814,6 +868,8 @@ struct lane *lane_start(const struct lane_settings *settings, struct catalogue *
 	l->results = results;
 	l->retry = (struct retry){.base_us = CLOCK_SECOND / 20, .limit_us = 10 * CLOCK_SECOND};
 	l->arena = arena_new(settings->arena_bytes);
+	l->waiting = waiting_new();
+	l->pace = pace_of(settings->group_us, (size_t)settings->group_rows);
 	l->store_was_up = false;
 	int failed = pthread_create(&l->thread, NULL, run, l);
 	assert(!failed);
@@ -824,6 +880,11 @@ struct lane *lane_start(const struct lane_settings *settings, struct catalogue *
 void lane_abandon(struct lane *lane)
 {
 	atomic_store(&lane->abandoned, true);
+}
+
+size_t lane_waiting(const struct lane *lane)
+{
+	return atomic_load(&lane->n_waiting);
 }
 
 static void free_streams(struct lane *l)
@@ -842,7 +903,7 @@ void lane_join(struct lane **lp)
 		return;
 	pthread_join(l->thread, NULL);
 	free_streams(l);
-	job_free(&l->held_over);
+	waiting_free(&l->waiting);
 	catalogue_unref(&l->catalogue);
 	arena_free(&l->arena);
 	free(l->database);

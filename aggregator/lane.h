@@ -4,7 +4,8 @@
  * PostgreSQL connection, and hands results back. Lanes share nothing; an agent is always on the same lane (by hash).
  *
  * Jobs go in and results come out by pointer through bounded handoffs; whoever holds the pointer owns it. A lane keeps
- * its jobs while PostgreSQL is away: the intake stops by itself, because credit is not renewed.
+ * its jobs while PostgreSQL is away: the intake stops by itself, because credit is not renewed. It takes in whatever comes
+ * and chooses by itself what is next (waiting.h); who gives jobs bounds how many may wait (lane_waiting()).
  */
 #ifndef TRAM_LANE_H
 #define TRAM_LANE_H
@@ -21,12 +22,13 @@ enum job_kind {
 	JOB_PUBLISH,   /* verify, judge, commit */
 	JOB_CHECK,     /* judge and store nothing */
 	JOB_VERDICTS,  /* read verdicts after a cursor */
-	JOB_CATALOGUE, /* take up a catalogue */
-	JOB_STOP,      /* finish what is in the queue and end */
+	JOB_CATALOGUE, /* take up a catalogue, for the next group and question */
+	JOB_STOP,      /* finish what waits and end */
 };
 
 /* One thing for a lane to do. Made by main; freed by whoever takes the result out. */
 struct job {
+	struct job *next; /* while it waits in the lane */
 	enum job_kind kind;
 	char agent[65];
 	uint64_t session; /* echoed; the lane does not interpret it */
@@ -104,8 +106,8 @@ void job_free(struct job **jp);
 struct lane_settings {
 	int number;
 	const char *database; /* conninfo */
-	int64_t
-	    group_rows; /* observations in one transaction, at most; a group is what waits when the last one is done */
+	int64_t group_rows;   /* observations and reports in one transaction, at most */
+	int64_t group_us;     /* about how long one takes, at most, where agents with little waiting share the lane */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
 	uint32_t observations, batch_reports;
 	uint8_t centre_public[SIGN_PUBLIC_SIZE]; /* that acknowledgements are signed with */
@@ -118,6 +120,9 @@ struct lane;
 /* Starts the thread; it connects by itself and keeps trying. jobs and results are the caller's and outlive the lane. */
 struct lane *lane_start(const struct lane_settings *settings, struct catalogue *catalogue, struct handoff *jobs,
 			struct handoff *results);
+
+/* Jobs that it took out of the handoff and has not finished: a hint. Any thread. */
+size_t lane_waiting(const struct lane *lane);
 
 /* Gives up waiting for PostgreSQL: what is not committed stays with the agents. For a stop that took too long. Any thread. */
 void lane_abandon(struct lane *lane);

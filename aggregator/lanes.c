@@ -67,7 +67,7 @@ void lanes_free(struct lanes **lp)
 bool lanes_give(struct lanes *l, unsigned lane, struct job *job)
 {
 	struct one *o = &l->all[lane];
-	return handoff_count(o->jobs) < l->capacity && handoff_try_put(o->jobs, job);
+	return lanes_waiting(l, lane) < l->capacity && handoff_try_put(o->jobs, job);
 }
 
 static void give_due(struct one *o)
@@ -116,7 +116,7 @@ unsigned lanes_count(const struct lanes *l)
 
 size_t lanes_waiting(const struct lanes *l, unsigned lane)
 {
-	return handoff_count(l->all[lane].jobs);
+	return handoff_count(l->all[lane].jobs) + lane_waiting(l->all[lane].lane);
 }
 
 void lanes_stop(struct lanes *l)

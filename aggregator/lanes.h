@@ -18,10 +18,10 @@ struct lanes *lanes_start(const struct lane_settings *settings, unsigned n, size
 /* Frees what is left. Lanes must have stopped (lanes_have_stopped()). */
 void lanes_free(struct lanes **lp);
 
-/* Gives the lane a job. False when its queue is full: the caller keeps it. */
+/* Gives the lane a job. False when as many wait as may: the caller keeps it. */
 bool lanes_give(struct lanes *l, unsigned lane, struct job *job);
 
-/* Every lane is to take up the catalogue after what it has waiting. */
+/* Every lane is to take up the catalogue, for what it does next. */
 void lanes_set_catalogue(struct lanes *l, struct catalogue *catalogue);
 
 /* Readable while the lane has results. */

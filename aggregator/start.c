@@ -55,6 +55,7 @@ static struct lane_settings lane_settings_of(const struct settings *s, const str
 	struct lane_settings settings = {
 	    .database = s->database,
 	    .group_rows = s->group_rows,
+	    .group_us = s->group_time,
 	    .report_bytes = (uint64_t)s->report_bytes,
 	    .batch_bytes = (uint64_t)s->batch_bytes,
 	    .arena_bytes = (uint64_t)s->lane_arena,

@@ -19,6 +19,7 @@ struct bench bench_open_with(size_t arena)
 	struct lane_settings settings = {.number = 1,
 					 .database = contract_conninfo("tram_writer"),
 					 .group_rows = 1000,
+					 .group_us = 10000,
 					 .report_bytes = LIMIT_REPORT_BYTES,
 					 .batch_bytes = LIMIT_BATCH_BYTES,
 					 .arena_bytes = arena,

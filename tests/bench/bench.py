@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the measurements beside this file share: a centre with room for new figures, agents with a backlog, light load."""
+
+import concurrent.futures
+import contextlib
+import datetime
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("TRAM_BIN", str(ROOT / "build" / "release" / "bin"))
+sys.path.insert(0, str(ROOT / "tests" / "system"))
+
+import tramtest  # noqa: E402
+
+DISTRICTS = 1200  # as in prepare_backlog.c
+WARDS = 20
+PROVIDERS = ROOT / "deploy" / "catalogue" / "providers.csv"
+FIGURES = 20  # in a report of the light load
+
+
+def provinces(count):
+    with open(PROVIDERS, encoding="utf-8", newline="") as f:
+        rows = [row for row in tramtest.csv.DictReader(f) if row["kind"] == "province"]
+    return rows[:count]
+
+
+def make_catalogue(folder):
+    """The shipped catalogue, with the figures broken down by DISTRICT and WARD, so that every figure can be new."""
+    for name in ("catalogue", "registry"):
+        shutil.copytree(ROOT / "deploy" / name, folder / name)
+    with open(folder / "catalogue" / "dimensions.csv", "a", encoding="utf-8") as f:
+        f.writelines(f"DISTRICT,{i:04},Huyện {i},District {i}\n" for i in range(DISTRICTS))
+        f.writelines(f"WARD,{i},Xã {i},Ward {i}\n" for i in range(WARDS))
+    path = folder / "catalogue" / "indicators.csv"
+    with open(path, encoding="utf-8", newline="") as f:
+        rows = list(tramtest.csv.DictReader(f))
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        writer = tramtest.csv.DictWriter(f, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"dimensions": "DISTRICT|WARD"} for row in rows)
+    return folder
+
+
+def make_centre(folder, cluster, **settings):
+    database = cluster.make_database()
+    centre = tramtest.Centre(folder / "centre", cluster, database, **settings)
+    centre.tram("store", "migrate", "--database", cluster.conninfo(database))
+    centre.tram("catalogue", "load", make_catalogue(folder / "data"))
+    return centre
+
+
+@contextlib.contextmanager
+def disks_of_their_own():
+    """A folder in memory for the agents' outboxes: each has a disk of its own, and 63 on the centre's would be in its way."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-bench-", dir="/dev/shm"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_agent(folder, centre, row, observations=0):
+    """An agent of the province, with a backlog if observations are asked for."""
+    agent = tramtest.Agent(folder / row["agent"], centre, name=row["agent"])
+    if observations:
+        tramtest.run([tramtest.BIN / "prepare_backlog", agent.folder, row["agent"], row["provider"], row["area"],
+                      observations])
+    return agent
+
+
+@contextlib.contextmanager
+def cluster_in_folder():
+    """A PostgreSQL with fsync on in a folder of its own, and a list of what else is to be stopped at the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-bench-", dir="/tmp"))
+    folder.chmod(0o755)
+    (folder / "pg").mkdir()
+    cluster = tramtest.Postgres(folder / "pg", "shared_buffers = 1GB\nmax_wal_size = 8GB\ncheckpoint_timeout = 30min\n")
+    daemons = [cluster]
+    try:
+        cluster.init()
+        cluster.start()
+        yield folder, cluster, daemons
+    finally:
+        for daemon in reversed(daemons):
+            if daemon.daemon:
+                daemon.daemon.discard()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def peak_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        kib = next(int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
+    return kib / 1024
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+class LightLoad:
+    """Each agent hands in a report of some figures about every so many seconds, until stop()."""
+
+    def __init__(self, agents, interval_s=1.0):
+        self.agents, self.interval_s = agents, interval_s
+        self.ended = threading.Event()
+        self.pool = concurrent.futures.ThreadPoolExecutor(len(agents))
+        self.clerks = [self.pool.submit(self.clerk, agent, number) for number, agent in enumerate(agents)]
+
+    def clerk(self, agent, number):
+        row = 0
+        area, provider = f"63/{agent.name[-2:]}", f"P63-{agent.name[-2:]}"
+        self.ended.wait(self.interval_s * number / len(self.agents))
+        while not self.ended.is_set():
+            begun = time.monotonic()
+            year = 2021 + row % 4  # 63 provinces until 2025-06-30
+            figures = [tramtest.POPULATION | {"ref_area": area, "dim:WARD": str(i), "value": str(1000 + row)}
+                       for i in range(FIGURES)]
+            agent.submit(tramtest.csv_text(*figures, provider=provider, time_period=str(year),
+                                           reference_date=f"{year}-12-31",
+                                           purpose="backfill" if row < 4 else "correction"))
+            row += 1
+            self.ended.wait(max(0.0, self.interval_s - (time.monotonic() - begun) + (number % 7) / 100))
+        return row
+
+    def stop(self):
+        """Ends it; how many reports were handed in."""
+        self.ended.set()
+        handed_in = sum(clerk.result() for clerk in self.clerks)
+        self.pool.shutdown()
+        return handed_in
+
+
+def waits_ms(agents, begun_at, ended_at=None):
+    """Milliseconds from hand-in to the verdict in the outbox, sorted, of what was handed in between; all must have one."""
+    waits = []
+    for agent in agents:
+        agent.wait_for_verdicts()
+        for row in agent.verdicts():
+            handed_in = moment(row["handed_in_at"])
+            if handed_in >= begun_at and (ended_at is None or handed_in < ended_at):
+                waits.append((moment(row["stored_at"]) - handed_in).total_seconds() * 1000)
+    return sorted(waits)
+
+
+def percentile(sorted_values, percent):
+    return sorted_values[min(len(sorted_values) * percent // 100, len(sorted_values) - 1)]
