@@ -214,6 +214,16 @@ static void pause_lane(struct lane *l, int64_t us)
 	}
 }
 
+static bool open_settled(struct lane *l, const char *name, struct err *err)
+{
+	if (store_open(l->database, name, &l->store, err) != STORE_OK)
+		return false;
+	if (store_settle(l->store, err) == STORE_OK)
+		return true;
+	store_close(&l->store);
+	return false;
+}
+
 /* False: the lane is to give up. */
 static bool have_store(struct lane *l)
 {
@@ -221,7 +231,7 @@ static bool have_store(struct lane *l)
 	snprintf(name, sizeof(name), "tram lane %d", l->settings.number);
 	while (!l->store && !is_over(l)) {
 		struct err err = {0};
-		if (store_open(l->database, name, &l->store, &err) == STORE_OK) {
+		if (open_settled(l, name, &err)) {
 			retry_reset(&l->retry);
 			tell_store(l, true, "");
 			break;

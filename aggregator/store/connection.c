@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
+#include "clock.h"
 #include "copy.h"
 #include "fault.h"
 #include "lang.h"
@@ -11,6 +12,7 @@
 #include "text.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,14 +184,23 @@ static PGresult *send_commit(struct store *s)
 	return last;
 }
 
-/* PostgreSQL answers the COMMIT of a failed transaction with success and the tag ROLLBACK: nothing was written then. */
+/*
+ * Success in itself means little. The COMMIT of a failed transaction is answered with it and the tag ROLLBACK. And one
+ * that waited for a synchronous standby until somebody cancelled the wait is answered with it and a warning: the
+ * transaction stands on this server alone, and would be gone with it.
+ */
 static enum store_result commit(struct store *s, struct err *err)
 {
 	PGresult *r;
-	enum store_result result = answer(s, send_commit(s), &r, err);
+	enum store_result result;
 
+	*s->warning = '\0';
+	result = answer(s, send_commit(s), &r, err);
 	if (result == STORE_OK && strcmp(PQcmdStatus(r), "COMMIT") != 0) {
 		err_set(err, ERR_SOFTWARE, _("PostgreSQL rolled the transaction back instead of committing it"));
+		result = STORE_RECONNECT;
+	} else if (result == STORE_OK && *s->warning) {
+		err_set(err, ERR_UNAVAILABLE, _("PostgreSQL committed, but with a warning: %s"), s->warning);
 		result = STORE_RECONNECT;
 	}
 	PQclear(r);
@@ -209,6 +220,67 @@ enum store_result connection_transaction(struct store *s,
 		result = commit(s, err);
 	}
 	return result == STORE_OK ? STORE_OK : connection_rollback(s, result);
+}
+
+/* ---------------------------------------------------------------- what was committed before */
+
+enum { SETTLE_WAIT_MS = 2000 };
+
+/* Waits for an answer to be complete. */
+static bool is_answered(struct store *s, int64_t until_us)
+{
+	while (PQisBusy(s->pg)) {
+		int64_t left_us = until_us - clock_monotonic_us();
+		struct pollfd p = {.fd = PQsocket(s->pg), .events = POLLIN};
+
+		if (left_us <= 0) {
+			return false;
+		}
+		if (poll(&p, 1, (int)(left_us / 1000) + 1) > 0 && !PQconsumeInput(s->pg)) {
+			return true; /* with the failure that it is */
+		}
+	}
+	return true;
+}
+
+/* The transaction that waits holds nothing; left alone it would keep a backend for as long as the standby is away. */
+static void cancel(struct store *s)
+{
+	char ignored[256];
+	PGcancel *c = PQgetCancel(s->pg);
+
+	if (c) {
+		(void)PQcancel(c, ignored, sizeof ignored);
+	}
+	PQfreeCancel(c);
+}
+
+enum store_result store_settle(struct store *s, struct err *err)
+{
+	enum store_result result = connection_run(s, "BEGIN; SELECT pg_logical_emit_message(true, 'tram', '')", err);
+	PGresult *r = NULL;
+
+	if (result != STORE_OK) {
+		return connection_rollback(s, result);
+	}
+	*s->warning = '\0';
+	if (PQsendQuery(s->pg, "COMMIT") && !is_answered(s, clock_monotonic_us() + SETTLE_WAIT_MS * 1000)) {
+		cancel(s);
+	}
+	for (PGresult *next; (next = PQgetResult(s->pg)) != NULL; r = next) {
+		PQclear(r);
+	}
+	result = answer(s, r, &r, err);
+	PQclear(r);
+	if (result == STORE_OK && *s->warning) {
+		err_set(
+		    err, ERR_UNAVAILABLE,
+		    _("PostgreSQL waits for a synchronous standby that does not answer; nothing is committed until it "
+		      "does (%s)"),
+		    s->warning);
+		result = STORE_STALLED;
+	}
+	return result;
 }
 
 /* ---------------------------------------------------------------- cells */
@@ -257,7 +329,7 @@ enum agent_state cell_agent_state(const PGresult *r, int row, int column)
 /* ---------------------------------------------------------------- making one */
 
 /*
- * A dead peer is noticed within half a minute. The plans of our few look-ups, all by key, must not come from the day
+ * The plans of our few look-ups, all by key, must not come from the day
  * when the tables were empty: hence no sequential scans for the writer.
  */
 static const char session_sql[] =
@@ -269,19 +341,38 @@ static const char writer_sql[] = "SET enable_seqscan = off";
 
 static PGconn *connect_to(const char *conninfo, const char *name, bool may_write)
 {
-	/* What stands before dbname are defaults that conninfo may overrule; what stands behind it is fixed. */
-	const char *const names[] = {"connect_timeout", "tcp_user_timeout", "keepalives_idle", "target_session_attrs",
-				     "dbname",          "application_name", "client_encoding", NULL};
-	const char *const values[] = {"10",     "30000", "15",   may_write ? "read-write" : "any",
-				      conninfo, name,    "UTF8", NULL};
+	/*
+	 * What stands before dbname are defaults that conninfo may overrule; what stands behind it is fixed. A server that
+	 * is gone without a word is noticed within half a minute: by tcp_user_timeout when it owes an acknowledgement of
+	 * bytes, by keepalives when it owes an answer. connect_timeout is for each of several hosts.
+	 */
+	const char *const options[][2] = {
+	    {"connect_timeout", "10"},   {"tcp_user_timeout", "30000"},
+	    {"keepalives_idle", "15"},   {"keepalives_interval", "5"},
+	    {"keepalives_count", "3"},   {"target_session_attrs", may_write ? "read-write" : "any"},
+	    {"dbname", conninfo},        {"application_name", name},
+	    {"client_encoding", "UTF8"},
+	};
+	enum { N = sizeof options / sizeof *options };
+	const char *names[N + 1] = {NULL}, *values[N + 1] = {NULL};
 
+	for (size_t i = 0; i < N; i++) {
+		names[i] = options[i][0];
+		values[i] = options[i][1];
+	}
 	return PQconnectdbParams(names, values, 1);
 }
 
-static void hear_nothing(void *context, const PGresult *notice)
+/* Notices are for people at a prompt; a warning may say that a COMMIT is less than it seems. */
+static void hear(void *context, const PGresult *notice)
 {
-	(void)context;
-	(void)notice;
+	struct store *s = context;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (severity && strcmp(severity, "WARNING") == 0) {
+		snprintf(s->warning, sizeof s->warning, "%s", message ? message : "?");
+	}
 }
 
 static enum store_result check_server(struct store *s, enum connection_use use, struct err *err)
@@ -351,7 +442,7 @@ enum store_result connection_open(const char *conninfo, const char *name, enum c
 	enum store_result result;
 
 	s->pg = connect_to(conninfo, name, use != CONNECTION_READER);
-	PQsetNoticeReceiver(s->pg, hear_nothing, NULL);
+	PQsetNoticeReceiver(s->pg, hear, s);
 	s->copy = copy_new();
 	s->numbers = numbers_new();
 	result = prepare_session(s, use, err);

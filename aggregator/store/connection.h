@@ -25,6 +25,7 @@ struct copy;
 
 struct store {
 	PGconn *pg;
+	char warning[256]; /* the last one of the COMMIT that is under way; "": none */
 	const struct statement *prepared[STATEMENTS_MAX];
 	size_t n_prepared;
 	struct numbers *numbers; /* numbers.c */

@@ -34,6 +34,13 @@ struct store;
 enum store_result store_open(const char *conninfo, const char *name, struct store **ret, struct err *err) MUST_CHECK;
 void store_close(struct store **sp);
 
+/*
+ * Waits until what is committed is as safe as a COMMIT of ours would be now; a few seconds at most. For a connection on
+ * which a watermark is to be believed: a COMMIT that was never answered may stand on this server while the synchronous
+ * standby does not have it. STORE_STALLED: the standby does not answer.
+ */
+enum store_result store_settle(struct store *s, struct err *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------- start and reload (main) */
 
 enum agent_state {

@@ -14,10 +14,10 @@
 
 uint8_t bench_centre_public[SIGN_PUBLIC_SIZE], bench_centre_secret[SIGN_SECRET_SIZE];
 
-struct bench bench_open_with(size_t arena)
+static struct bench open_bench(const char *database, size_t arena)
 {
 	struct lane_settings settings = {.number = 1,
-					 .database = contract_conninfo("tram_writer"),
+					 .database = database,
 					 .group_rows = 1000,
 					 .group_us = 10000,
 					 .report_bytes = LIMIT_REPORT_BYTES,
@@ -35,6 +35,16 @@ struct bench bench_open_with(size_t arena)
 	memcpy(settings.centre_public, bench_centre_public, SIGN_PUBLIC_SIZE);
 	b.lane = lane_start(&settings, shipped, b.jobs, b.results);
 	return b;
+}
+
+struct bench bench_open_with(size_t arena)
+{
+	return open_bench(contract_conninfo("tram_writer"), arena);
+}
+
+struct bench bench_open_at(const char *database)
+{
+	return open_bench(database, (size_t)64 << 20);
 }
 
 struct bench bench_open(void)

@@ -43,6 +43,7 @@ struct bench {
 
 struct bench bench_open(void);
 struct bench bench_open_with(size_t arena);
+struct bench bench_open_at(const char *database);
 void bench_close(struct bench *b);
 
 /* The centre's keys, for all benches; made with the first one. */

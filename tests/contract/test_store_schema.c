@@ -152,6 +152,38 @@ static void test_a_server_that_may_lose_commits_is_refused(void **state)
 	}
 }
 
+/* Neither role nor database nor the connection string makes a COMMIT weaker; what is stronger than needed stays. */
+static void test_a_session_commits_to_disk(void **state)
+{
+	static const struct {
+		const char *set, *reset, *options, *expected;
+	} cases[] = {
+	    {"ALTER ROLE tram_writer SET synchronous_commit = off", "ALTER ROLE tram_writer RESET ALL", "", "on"},
+	    {"ALTER ROLE tram_writer SET synchronous_commit = local", "ALTER ROLE tram_writer RESET ALL", "", "on"},
+	    {"ALTER DATABASE contract SET synchronous_commit = remote_write", "ALTER DATABASE contract RESET ALL", "",
+	     "on"},
+	    {"SELECT 1", "SELECT 1", " options='-c synchronous_commit=off'", "on"},
+	    {"ALTER ROLE tram_writer SET synchronous_commit = remote_apply", "ALTER ROLE tram_writer RESET ALL", "",
+	     "remote_apply"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char conninfo[600];
+		struct store *s;
+		PGresult *r;
+
+		contract_ask("%s", cases[i].set);
+		snprintf(conninfo, sizeof conninfo, "%s%s", contract_conninfo("tram_writer"), cases[i].options);
+		assert_result(STORE_OK, store_open(conninfo, "contract", &s, &contract_err));
+		assert_result(STORE_OK, connection_ask(s, "SHOW synchronous_commit", NULL, &r, &contract_err));
+		assert_string_equal(cell_text(r, 0, 0), cases[i].expected);
+		PQclear(r);
+		store_close(&s);
+		contract_ask("%s", cases[i].reset);
+	}
+}
+
 static void test_a_database_in_another_encoding_is_refused(void **state)
 {
 	struct store *s;
@@ -299,6 +331,7 @@ int main(void)
 	    cmocka_unit_test(test_what_is_applied_can_be_listed),
 	    cmocka_unit_test(test_big_tables_are_ready_to_be_spread),
 	    cmocka_unit_test(test_a_server_that_may_lose_commits_is_refused),
+	    cmocka_unit_test(test_a_session_commits_to_disk),
 	    cmocka_unit_test(test_a_database_in_another_encoding_is_refused),
 	    cmocka_unit_test(test_a_server_that_is_not_there_is_tried_again),
 	    cmocka_unit_test(test_commits_wait_for_the_disk),
