@@ -220,7 +220,7 @@ def newcomer(w, centre, name="agent-63-66", **settings):
 
 
 def unknown_then_accepted(w, centre):
-    """Refused for now, so that it goes on knocking: it comes in by itself once it is accepted."""
+    """Refused at first, so that it goes on knocking: it comes in by itself once it is accepted."""
     before = w.ask(centre)
     agent = newcomer(w, centre, handshake="500ms")
     said = await_counted(w, centre, UNKNOWN, before, 2)
