@@ -218,6 +218,7 @@ static bool open_settled(struct lane *l, const char *name, struct err *err)
 {
 	if (store_open(l->database, name, &l->store, err) != STORE_OK)
 		return false;
+	store_set_patience(l->store, l->settings.patience_us);
 	if (store_settle(l->store, err) == STORE_OK)
 		return true;
 	store_close(&l->store);

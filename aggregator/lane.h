@@ -108,6 +108,7 @@ struct lane_settings {
 	const char *database; /* conninfo */
 	int64_t group_rows;   /* observations and reports in one transaction, at most */
 	int64_t group_us;     /* about how long one takes, at most, where agents with little waiting share the lane */
+	int64_t patience_us;  /* for a PostgreSQL that says nothing; 0: for ever */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
 	uint32_t observations, batch_reports;
 	uint8_t centre_public[SIGN_PUBLIC_SIZE]; /* that acknowledgements are signed with */

@@ -54,6 +54,7 @@ static struct lane_settings lane_settings_of(const struct settings *s, const str
 {
 	struct lane_settings settings = {
 	    .database = s->database,
+	    .patience_us = s->database_patience,
 	    .group_rows = s->group_rows,
 	    .group_us = s->group_time,
 	    .report_bytes = (uint64_t)s->report_bytes,

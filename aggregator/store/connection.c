@@ -12,10 +12,12 @@
 #include "text.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { SERVER_VERSION_MIN = 150000 };
 
@@ -55,6 +57,12 @@ enum store_result connection_failure(struct store *s, const PGresult *r, struct 
 	if (PQstatus(s->pg) == CONNECTION_BAD) {
 		result = STORE_RECONNECT; /* whatever it said last, it is gone */
 	}
+	if (s->hung_up) {
+		err_set(err, err_kind_of(result),
+			_("PostgreSQL has said nothing for %lld s: given up (setting: database_patience)"),
+			(long long)(s->patience_us / CLOCK_SECOND));
+		return result;
+	}
 	if (!message) {
 		set_text(err, err_kind_of(result), PQerrorMessage(s->pg));
 		return result;
@@ -64,11 +72,67 @@ enum store_result connection_failure(struct store *s, const PGresult *r, struct 
 	return result;
 }
 
+/* ---------------------------------------------------------------- waiting */
+
+/* A server that hangs, or a middleman that swallows everything, keeps a connection alive for ever as far as TCP can see. */
+static void hang_up(struct store *s)
+{
+	s->hung_up = true;
+	shutdown(PQsocket(s->pg), SHUT_RDWR);
+}
+
+bool connection_wait(struct store *s, short events)
+{
+	struct pollfd fd = {.fd = PQsocket(s->pg), .events = events};
+	int64_t end_us = clock_monotonic_us() + s->patience_us;
+	int ready;
+
+	do {
+		int64_t left_us = end_us - clock_monotonic_us();
+
+		ready = poll(&fd, 1, s->patience_us == 0 ? -1 : left_us <= 0 ? 0 : (int)(left_us / 1000 + 1));
+	} while (ready < 0 && errno == EINTR);
+	if (ready == 0) {
+		hang_up(s);
+	}
+	return ready > 0;
+}
+
+/* What was asked goes out before its answer is waited for. After a hang-up libpq reads the end and says so by itself. */
+PGresult *connection_result(struct store *s)
+{
+	while (PQisBusy(s->pg)) {
+		bool unsent = PQflush(s->pg) == 1;
+
+		if (!connection_wait(s, (short)(unsent ? POLLIN | POLLOUT : POLLIN)) || !PQconsumeInput(s->pg)) {
+			break;
+		}
+	}
+	return PQgetResult(s->pg);
+}
+
+/* The last result of what was sent, or the first that wants to copy; NULL when it was not sent. */
+static PGresult *last_result(struct store *s, int sent)
+{
+	PGresult *last = NULL, *r;
+
+	while (sent && PQresultStatus(last) != PGRES_COPY_IN && (r = connection_result(s)) != NULL) {
+		PQclear(last);
+		last = r;
+	}
+	return last;
+}
+
+PGresult *connection_exec(struct store *s, const char *sql)
+{
+	return last_result(s, PQsendQuery(s->pg, sql));
+}
+
 /* ---------------------------------------------------------------- asking */
 
 enum store_result connection_run(struct store *s, const char *sql, struct err *err)
 {
-	PGresult *r = PQexec(s->pg, sql);
+	PGresult *r = connection_exec(s, sql);
 	ExecStatusType status = PQresultStatus(r);
 	enum store_result result = STORE_OK;
 
@@ -115,10 +179,10 @@ enum store_result connection_ask(struct store *s, const char *sql, const struct 
 				 struct err *err)
 {
 	struct pointers to = point_at(p);
-	PGresult *r = PQexecParams(s->pg, sql, p ? p->n : 0, p ? p->types : NULL, to.values, p ? p->lengths : NULL,
-				   to.formats, 0);
+	int sent = PQsendQueryParams(s->pg, sql, p ? p->n : 0, p ? p->types : NULL, to.values, p ? p->lengths : NULL,
+				     to.formats, 0);
 
-	return answer(s, r, ret, err);
+	return answer(s, last_result(s, sent), ret, err);
 }
 
 static enum store_result prepare(struct store *s, const struct statement *statement, const struct params *p,
@@ -133,7 +197,7 @@ static enum store_result prepare(struct store *s, const struct statement *statem
 		}
 	}
 	assert(s->n_prepared < STATEMENTS_MAX);
-	r = PQprepare(s->pg, statement->name, statement->sql, p ? p->n : 0, p ? p->types : NULL);
+	r = last_result(s, PQsendPrepare(s->pg, statement->name, statement->sql, p ? p->n : 0, p ? p->types : NULL));
 	if (PQresultStatus(r) == PGRES_COMMAND_OK) {
 		s->prepared[s->n_prepared++] = statement;
 	} else {
@@ -153,9 +217,10 @@ enum store_result connection_ask_prepared(struct store *s, const struct statemen
 	if (result != STORE_OK) {
 		return result;
 	}
-	return answer(
-	    s, PQexecPrepared(s->pg, statement->name, p ? p->n : 0, to.values, p ? p->lengths : NULL, to.formats, 0),
-	    ret, err);
+	int sent =
+	    PQsendQueryPrepared(s->pg, statement->name, p ? p->n : 0, to.values, p ? p->lengths : NULL, to.formats, 0);
+
+	return answer(s, last_result(s, sent), ret, err);
 }
 
 size_t connection_changed(const PGresult *r)
@@ -165,23 +230,17 @@ size_t connection_changed(const PGresult *r)
 
 enum store_result connection_rollback(struct store *s, enum store_result result)
 {
-	PQclear(PQexec(s->pg, "ROLLBACK"));
+	PQclear(connection_exec(s, "ROLLBACK"));
 	return PQstatus(s->pg) == CONNECTION_BAD ? STORE_RECONNECT : result;
 }
 
-/* As PQexec() does it: NULL, or a failure, when it could not be sent or its answer never came. */
+/* NULL, or a failure, when it could not be sent or its answer never came. */
 static PGresult *send_commit(struct store *s)
 {
-	PGresult *last = NULL;
+	int sent = PQsendQuery(s->pg, "COMMIT") && PQflush(s->pg) >= 0;
 
-	if (!PQsendQuery(s->pg, "COMMIT")) {
-		return NULL;
-	}
 	FAULT_POINT(G6_COMMIT_SENT);
-	for (PGresult *r; (r = PQgetResult(s->pg)) != NULL; last = r) {
-		PQclear(last);
-	}
-	return last;
+	return last_result(s, sent);
 }
 
 /*
@@ -267,7 +326,7 @@ enum store_result store_settle(struct store *s, struct err *err)
 	if (PQsendQuery(s->pg, "COMMIT") && !is_answered(s, clock_monotonic_us() + SETTLE_WAIT_MS * 1000)) {
 		cancel(s);
 	}
-	for (PGresult *next; (next = PQgetResult(s->pg)) != NULL; r = next) {
+	for (PGresult *next; (next = connection_result(s)) != NULL; r = next) {
 		PQclear(r);
 	}
 	result = answer(s, r, &r, err);
@@ -443,6 +502,8 @@ enum store_result connection_open(const char *conninfo, const char *name, enum c
 
 	s->pg = connect_to(conninfo, name, use != CONNECTION_READER);
 	PQsetNoticeReceiver(s->pg, hear, s);
+	s->patience_us = use == CONNECTION_WRITER ? STORE_PATIENCE_US : 0;
+	PQsetnonblocking(s->pg, 1);
 	s->copy = copy_new();
 	s->numbers = numbers_new();
 	result = prepare_session(s, use, err);
@@ -471,6 +532,11 @@ enum store_result store_open_reader(const char *conninfo, struct store **ret, st
 enum store_result store_open(const char *conninfo, const char *name, struct store **ret, struct err *err)
 {
 	return connection_open(conninfo, name, CONNECTION_WRITER, ret, err);
+}
+
+void store_set_patience(struct store *s, int64_t us)
+{
+	s->patience_us = us;
 }
 
 void store_close(struct store **sp)

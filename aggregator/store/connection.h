@@ -25,7 +25,9 @@ struct copy;
 
 struct store {
 	PGconn *pg;
-	char warning[256]; /* the last one of the COMMIT that is under way; "": none */
+	char warning[256];   /* the last one of the COMMIT that is under way; "": none */
+	int64_t patience_us; /* 0: waits for ever */
+	bool hung_up;        /* by us: the server was silent for longer than that */
 	const struct statement *prepared[STATEMENTS_MAX];
 	size_t n_prepared;
 	struct numbers *numbers; /* numbers.c */
@@ -42,6 +44,15 @@ enum connection_use {
 
 enum store_result connection_open(const char *conninfo, const char *name, enum connection_use use, struct store **ret,
 				  struct err *err) MUST_CHECK;
+
+/* Waits until the server takes (POLLOUT) or says (POLLIN) more; hangs up, and returns false, when patience is at its end. */
+bool connection_wait(struct store *s, short events) MUST_CHECK;
+
+/* As PQgetResult(), with patience. */
+PGresult *connection_result(struct store *s);
+
+/* As PQexec(), with patience. */
+PGresult *connection_exec(struct store *s, const char *sql);
 
 /* Runs commands that return no rows of interest. */
 enum store_result connection_run(struct store *s, const char *sql, struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 enum { PIECE = 64 << 10 };
 
 struct copy {
-	PGconn *pg;
+	struct store *store;
 	bool failed; /* libpq took no more: what follows is dropped, copy_end() says why */
 	int n_columns, column;
 	size_t len;
@@ -32,11 +33,26 @@ void copy_free(struct copy **cp)
 	*cp = NULL;
 }
 
+/* What libpq has, and the server does not take, would grow without a bound: it is pushed out before more is put in. */
+static bool push_out(struct store *s)
+{
+	int left;
+
+	while ((left = PQflush(s->pg)) == 1) {
+		if (!connection_wait(s, POLLIN | POLLOUT) || !PQconsumeInput(s->pg)) {
+			return false;
+		}
+	}
+	return left == 0;
+}
+
 static void send_bytes(struct copy *c, const uint8_t *data, size_t len)
 {
+	PGconn *pg = c->store->pg;
+
 	assert(len <= INT_MAX);
-	if (!c->failed && len > 0 && PQputCopyData(c->pg, (const char *)data, (int)len) != 1) {
-		c->failed = true;
+	if (!c->failed && len > 0) {
+		c->failed = PQputCopyData(pg, (const char *)data, (int)len) != 1 || !push_out(c->store);
 	}
 }
 
@@ -77,12 +93,12 @@ enum store_result copy_begin(struct store *s, const char *table, const char *col
 	enum store_result result = STORE_OK;
 
 	assert(len > 0 && (size_t)len < sizeof sql);
-	r = PQexec(s->pg, sql);
+	r = connection_exec(s, sql);
 	if (PQresultStatus(r) != PGRES_COPY_IN) {
 		result = connection_failure(s, r, err);
 	}
 	PQclear(r);
-	c->pg = s->pg;
+	c->store = s;
 	c->failed = false;
 	c->len = 0;
 	c->n_columns = c->column = n_columns;
@@ -179,12 +195,12 @@ void copy_numeric(struct copy *c, bool there, struct decimal v)
 /* The last result of the COPY, after which the connection is free for the next command. */
 static enum store_result take_result(struct store *s, struct err *err)
 {
-	PGresult *r = PQgetResult(s->pg);
+	PGresult *r = connection_result(s);
 	enum store_result result = PQresultStatus(r) == PGRES_COMMAND_OK ? STORE_OK : connection_failure(s, r, err);
 	bool stuck = PQresultStatus(r) == PGRES_COPY_IN; /* libpq would say this for ever */
 
 	PQclear(r);
-	while (!stuck && (r = PQgetResult(s->pg))) {
+	while (!stuck && (r = connection_result(s))) {
 		PQclear(r);
 	}
 	return result;

@@ -41,6 +41,13 @@ void store_close(struct store **sp);
  */
 enum store_result store_settle(struct store *s, struct err *err) MUST_CHECK;
 
+/*
+ * How long the server may be silent, or take nothing, while a lane waits for it; then the connection is given up, and what
+ * was asked has an unknown outcome (STORE_RECONNECT). 0: for ever.
+ */
+#define STORE_PATIENCE_US (60 * INT64_C(1000000)) /* unless told */
+void store_set_patience(struct store *s, int64_t us);
+
 /* ---------------------------------------------------------------- start and reload (main) */
 
 enum agent_state {

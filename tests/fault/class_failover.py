@@ -6,7 +6,7 @@ import signal
 import time
 
 from cells import Cell
-from pair import Pair
+from pair import READ_WRITE, Pair
 from tramtest import wait_until
 from world import NotFired
 
@@ -24,8 +24,8 @@ def take_pair(w, synchronous):
     return pair
 
 
-def start(w, fault=None, agents=2):
-    centre = w.make_centre(fault=fault)
+def start(w, fault=None, agents=2, **settings):
+    centre = w.make_centre(fault=fault, **settings)
     for _ in range(agents):
         w.make_agent()
     w.start()
@@ -99,10 +99,10 @@ def switch_over_and_back(w):
         w.await_flow()
 
 
-def standby_dies(w):
+def standby_dies(w, patience="60s"):
     """COMMITs wait for a standby that is not there: nothing is acknowledged, and all goes on when it is back."""
     pair = take_pair(w, synchronous=True)
-    start(w)
+    start(w, database_patience=patience)
     pair.second.stop()
     w.fired("the standby ended")
     with pair.first.connect() as db:
@@ -167,6 +167,24 @@ def lagging_standby_takes_over(w, moment=None):
 
 # ---------------------------------------------------------------- a primary that is there and no use
 
+def primary_is_out_of_reach(w):
+    """Every byte to it is taken and none comes back: TCP has nothing to complain of, and the centre must notice by itself."""
+    pair = take_pair(w, synchronous=True)
+    way = w.proxy(pair.first.port, framing=None)
+    hosts = f"host=127.0.0.1,127.0.0.1 port={way.port},{pair.second.port}"
+    w.make_centre(database_patience="1s").write_settings(
+        database=f"{hosts} dbname={w.database} user=tram_writer {READ_WRITE}")
+    w.make_agent()
+    w.make_agent()
+    w.start()
+    time.sleep(LOADED_S)
+    way.set(flow="swallow")
+    kill(w, pair.first, "power")
+    w.fired("the primary swallows every byte")
+    promote(w, pair, pair.second)
+    w.await_flow()
+
+
 def primary_becomes_standby(w):
     """It is back at once, as a standby of the other: writing there is refused (25006), and libpq finds the other."""
     pair = take_pair(w, synchronous=True)
@@ -200,6 +218,8 @@ CELLS = [
     Cell("failover-sync-standby-dies", standby_dies),
     Cell("failover-sync-commit-gives-up-waiting", commit_gives_up_waiting),
     Cell("failover-sync-becomes-standby", primary_becomes_standby),
+    Cell("failover-sync-out-of-reach", primary_is_out_of_reach),
+    Cell("failover-sync-standby-dies-impatient", standby_dies, {"patience": "300ms"}, recovery_max_s=25),
     Cell("failover-sync-both-die", both_die),
     Cell("failover-async-lagging", lagging_standby_takes_over),
     *(Cell(f"failover-async-lagging-at-{moment}", lagging_standby_takes_over, {"moment": f"centre-{moment}"})
