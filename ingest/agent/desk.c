@@ -74,6 +74,7 @@ struct visitor {
 	struct {
 		struct evidence *evidence;
 		uint64_t next;
+		bool with_reports;
 	} shown;
 };
 
@@ -646,6 +647,7 @@ static void serve_trace(struct visitor *v, const request_message *request)
 	if (!open_evidence(v, &(struct evidence_of){r->ticket, r->first_seq, r->last_seq}))
 		return;
 	v->shown.next = evidence_first(v->shown.evidence);
+	v->shown.with_reports = r->with_reports;
 	v->doing = TRACING;
 }
 
@@ -680,6 +682,7 @@ static bool answer_trace_row(struct visitor *v, const struct evidence_row *row)
 	t.handed_in_at_us = row->place.handed_in_at_us;
 	t.digest = (ProtobufCBinaryData){DIGEST_SIZE, (uint8_t *)(uintptr_t)row->place.digest.bytes};
 	t.kept = row->place.kept;
+	t.report = (ProtobufCBinaryData){row->len, (uint8_t *)(uintptr_t)row->bytes};
 	t.sent = is_sent(d, evidence_outbox(v->shown.evidence), t.seq);
 	if (row->acknowledged) {
 		t.acknowledged_at_us = row->ack.committed_at_us;
@@ -701,7 +704,8 @@ static void continue_tracing(struct visitor *v, int64_t now_us)
 	(void)now_us;
 	while (v->doing == TRACING && v->shown.next <= evidence_last(v->shown.evidence)) {
 		arena_reset(v->desk->arena);
-		if (!evidence_row(v->shown.evidence, v->shown.next, v->desk->arena, &row, &err)) {
+		if (!evidence_row(v->shown.evidence, v->shown.next, v->shown.with_reports, v->desk->arena, &row,
+				  &err)) {
 			answer_failed(v, &err);
 			return;
 		}

@@ -21,7 +21,8 @@ static const struct outbox_limits no_limits = {.bytes_max = INT64_MAX / 4, .rete
 static const uint8_t no_boot[OUTBOX_NONCE_SIZE];
 
 struct evidence {
-	struct outbox *outbox; /* the one in use, or … */
+	struct outbox *in_use; /* has all verdicts, of outboxes before it too */
+	struct outbox *outbox; /* of the ticket: the one in use, or … */
 	struct outbox *aside;  /* … this one, its own */
 	uint64_t first, last;
 	/* the proof */
@@ -71,7 +72,7 @@ static bool find_outbox(struct evidence *e, struct outbox *in_use, const char *d
 	struct err ignored;
 	uint64_t first, last;
 
-	e->outbox = in_use;
+	e->in_use = e->outbox = in_use;
 	if (!*ticket || outbox_ticket_parse(in_use, ticket, &first, &last, &ignored) ||
 	    !epoch_of_ticket(ticket, state->agent, epoch))
 		return true;
@@ -161,15 +162,33 @@ static bool keep_latest(void *context, const struct outbox_verdict *verdict)
 	return true;
 }
 
-bool evidence_row(struct evidence *e, uint64_t seq, struct arena *a, struct evidence_row *ret, struct err *err)
+static bool read_bytes(struct evidence *e, const struct outbox_place *place, struct arena *a, struct outbox_report *ret,
+		       struct err *err)
+{
+	if (place->kept)
+		return outbox_read(e->outbox, place->seq, a, ret, err);
+	return err_set(
+	    err, ERR_NOINPUT,
+	    _("the bytes of report %" PRIu64 " are no longer kept here: tram receipt still proves its digest"),
+	    place->seq);
+}
+
+bool evidence_row(struct evidence *e, uint64_t seq, bool with_bytes, struct arena *a, struct evidence_row *ret,
+		  struct err *err)
 {
 	struct latest latest = {a, ret, true};
+	struct outbox_report report;
 
 	*ret = (struct evidence_row){.judged = false};
 	if (!outbox_place(e->outbox, seq, &ret->place, err) ||
 	    !outbox_acknowledgement(e->outbox, seq, &ret->ack, &ret->acknowledged, err) ||
-	    !outbox_verdicts(e->outbox, 0, seq, seq, keep_latest, &latest, err))
+	    !outbox_verdicts_of(e->in_use, 0, &outbox_state(e->outbox)->epoch, seq, seq, keep_latest, &latest, err) ||
+	    (with_bytes && !read_bytes(e, &ret->place, a, &report, err)))
 		return false;
+	if (with_bytes) {
+		ret->bytes = report.bytes;
+		ret->len = report.len;
+	}
 	outbox_ticket_text(e->outbox, ret->place.ticket_first, ret->place.ticket_last, ret->ticket);
 	return latest.fits ||
 	       err_set(err, ERR_PROTOCOL, _("the verdicts of report %" PRIu64 " do not fit into memory"), seq);
@@ -265,12 +284,8 @@ static bool put_report(struct evidence *e, const struct outbox_place *place, str
 	if (!e->with_reports)
 		return true;
 	arena_reset(a);
-	if (!outbox_read(e->outbox, place->seq, a, &report, err))
-		return place->kept ? false
-				   : err_set(err, ERR_NOINPUT,
-					     _("the bytes of report %" PRIu64
-					       " are no longer kept here: tram receipt still proves its digest"),
-					     place->seq);
+	if (!read_bytes(e, place, a, &report, err))
+		return false;
 	proof_put_bytes(e->writer, report.bytes, report.len);
 	return true;
 }

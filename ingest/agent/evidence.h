@@ -32,11 +32,13 @@ struct evidence_row {
 	struct acknowledgement ack; /* the first that covers it */
 	bool judged;
 	struct outbox_verdict verdict; /* the latest, without texts; its body in the arena */
+	const uint8_t *bytes;          /* the report's, in the arena, if asked for */
+	size_t len;
 };
 uint64_t evidence_first(const struct evidence *e);
 uint64_t evidence_last(const struct evidence *e);
 struct outbox *evidence_outbox(const struct evidence *e);
-bool evidence_row(struct evidence *e, uint64_t seq, struct arena *a, struct evidence_row *ret,
+bool evidence_row(struct evidence *e, uint64_t seq, bool with_bytes, struct arena *a, struct evidence_row *ret,
 		  struct err *err) MUST_CHECK;
 
 /*

@@ -59,20 +59,6 @@ char *fsx_read(const char *path, size_t max, size_t *ret_len, struct err *err)
 	return data;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR) {
-			return false;
-		}
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return true;
-}
-
 static char *folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -97,31 +83,63 @@ static bool sync_folder(const char *path, struct err *err)
 	return done;
 }
 
-bool fsx_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+FILE *fsx_begin(const char *path, mode_t mode, char **ret_temporary, struct err *err)
 {
 	char *temporary = xasprintf("%s.XXXXXX", path);
 	int fd = mkostemp(temporary, O_CLOEXEC);
-	bool done = false;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
 
-	if (fd < 0) {
+	if (!file) {
 		err_set_errno(err, ERR_CANTCREAT, _("cannot make a file beside %s"), path);
+		if (fd >= 0) {
+			close(fd);
+			unlink(temporary);
+		}
 		free(temporary);
-		return false;
+		return NULL;
 	}
-	if (fchmod(fd, mode) < 0 || !write_all(fd, data, len) || fsync(fd) < 0) {
+	*ret_temporary = temporary;
+	if (fchmod(fd, mode) < 0) {
+		err_set_errno(err, ERR_IO, _("cannot write %s"), temporary);
+		fsx_abandon(file, temporary);
+		return NULL;
+	}
+	return file;
+}
+
+bool fsx_finish(FILE *file, const char *path, char *temporary, struct err *err)
+{
+	if (ferror(file) || fflush(file) != 0 || fsync(fileno(file)) < 0) {
 		err_set_errno(err, ERR_IO, _("cannot write %s"), temporary);
 	} else if (rename(temporary, path) < 0) {
 		err_set_errno(err, ERR_CANTCREAT, _("cannot put %s in its place"), path);
 	} else {
-		done = sync_folder(path, err);
-		temporary[0] = 0;
+		fclose(file);
+		free(temporary);
+		return sync_folder(path, err);
 	}
-	close(fd);
-	if (temporary[0]) {
-		unlink(temporary);
-	}
+	fsx_abandon(file, temporary);
+	return false;
+}
+
+void fsx_abandon(FILE *file, char *temporary)
+{
+	fclose(file);
+	unlink(temporary);
 	free(temporary);
-	return done;
+}
+
+bool fsx_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	char *temporary;
+	FILE *file = fsx_begin(path, mode, &temporary, err);
+
+	if (!file) {
+		return false;
+	}
+	setvbuf(file, NULL, _IONBF, 0); /* no copy of a secret is left behind */
+	fwrite(data, 1, len, file);     /* fsx_finish() looks whether it went well */
+	return fsx_finish(file, path, temporary, err);
 }
 
 static bool make_one(const char *path, mode_t mode, struct err *err)

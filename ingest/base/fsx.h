@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* The whole file with a NUL behind it; caller frees. Refuses more than max bytes. NULL and *err on failure. */
@@ -16,6 +17,14 @@ char *fsx_read(const char *path, size_t max, size_t *ret_len, struct err *err) M
 
 /* Writes to a temporary file beside it, fsyncs, renames over path, fsyncs the folder. */
 bool fsx_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err) MUST_CHECK;
+
+/*
+ * The same for what is written bit by bit: begin, write to the file, then finish or abandon, which both close it and free
+ * *temporary. NULL and *err when it cannot be made.
+ */
+FILE *fsx_begin(const char *path, mode_t mode, char **ret_temporary, struct err *err) MUST_CHECK;
+bool fsx_finish(FILE *file, const char *path, char *temporary, struct err *err) MUST_CHECK;
+void fsx_abandon(FILE *file, char *temporary);
 
 /* Makes the folder (and its parents) with the mode; fine if it is there. */
 bool fsx_mkdir(const char *path, mode_t mode, struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "nearest.h"
 #include "text.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,15 @@ bool cli_print_json(json_t *value, struct err *err)
 
 	json_decref(value);
 	return ok || err_set(err, ERR_IO, _("the output could not be written in full"));
+}
+
+char *cli_range(uint64_t first, uint64_t last, char buf[static 48])
+{
+	if (first == last)
+		snprintf(buf, 48, "%" PRIu64, first);
+	else
+		snprintf(buf, 48, "%" PRIu64 "-%" PRIu64, first, last);
+	return buf;
 }
 
 char *cli_program_folder(void)
@@ -114,7 +124,7 @@ char *commands_find_centre(const char *folder)
 	return NULL;
 }
 
-static int run_centre(char **argv)
+int cli_run_centre(char **argv)
 {
 	char *folder = cli_program_folder(), *path = commands_find_centre(folder);
 	struct err err;
@@ -257,7 +267,7 @@ int commands_run(int argc, char **argv)
 		int n = words_matched(&commands[i], argc, argv);
 
 		if (n)
-			return commands[i].run ? commands[i].run(argc - n, argv + n) : run_centre(argv);
+			return commands[i].run ? commands[i].run(argc - n, argv + n) : cli_run_centre(argv);
 	}
 	if (is_group(argv[1]))
 		return run_group(argc, argv);

@@ -5,6 +5,7 @@
  */
 #include "codec.h"
 #include "decimal.h"
+#include "delimited.h"
 #include "mem.h"
 #include "reader.h"
 
@@ -222,28 +223,13 @@ static bool read_next(struct protobuf *p, struct source *s, uint8_t *buf)
 
 /* ---------------------------------------------------------------- one alone, or many */
 
-/* Lengths that lead from one to the next, exactly to the end. */
-static bool is_chain(const uint8_t *bytes, size_t len)
-{
-	struct source s = {bytes, len, NULL};
-	uint64_t n;
-
-	while (s.left > 0) {
-		if (take_length(&s, &n) != LENGTH_FINE || n > s.left)
-			return false;
-		s.seen += n;
-		s.left -= (size_t)n;
-	}
-	return true;
-}
-
 /* A report alone reads as one to its end; with a length in front it does not, unless as a field that nobody knows. */
 static bool is_single(struct protobuf *p, const uint8_t *bytes, size_t len)
 {
 	struct err err;
 	const Tram__V1__Report *report = codec_report(p->arena, bytes, len, &err);
 	bool single = report && (*report->provider || report->n_observations) &&
-		      (report->base.n_unknown_fields == 0 || !is_chain(bytes, len));
+		      (report->base.n_unknown_fields == 0 || !delimited_is(bytes, len));
 
 	arena_reset(p->arena);
 	return single;

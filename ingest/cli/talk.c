@@ -204,3 +204,70 @@ uint8_t *talk_report(const char *socket, uint64_t seq, size_t *ret_len, struct e
 	*ret_len = kept.len;
 	return kept.bytes;
 }
+
+/* ---------------------------------------------------------------- tickets and proofs */
+
+struct tracing {
+	void (*row)(void *context, const Tram__Control__V1__TraceRow *row);
+	void *context;
+};
+
+static bool take_trace_row(void *context, const control_reply *reply)
+{
+	const struct tracing *t = context;
+
+	if (reply->body_case == TRAM__CONTROL__V1__CONTROL_REPLY__BODY_TRACE_ROW)
+		t->row(t->context, reply->trace_row);
+	return true;
+}
+
+bool talk_trace(const char *socket, const struct talk_range *range, bool with_reports,
+		void (*row)(void *context, const Tram__Control__V1__TraceRow *row), void *context, struct err *err)
+{
+	control_request request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
+	Tram__Control__V1__TraceRequest body;
+	struct tracing t = {row, context};
+	char *ticket = xstrdup(range->ticket ? range->ticket : "");
+	bool ok;
+
+	tram__control__v1__trace_request__init(&body);
+	body.ticket = ticket;
+	body.first_seq = range->first_seq;
+	body.last_seq = range->last_seq;
+	body.with_reports = with_reports;
+	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_TRACE;
+	request.trace = &body;
+	ok = talk_ask(socket, &request, TALK_PATIENCE_MS, take_trace_row, &t, err);
+	free(ticket);
+	return ok;
+}
+
+static bool write_piece(void *context, const control_reply *reply)
+{
+	FILE *out = context;
+
+	return reply->body_case != TRAM__CONTROL__V1__CONTROL_REPLY__BODY_PROOF ||
+	       fwrite(reply->proof.data, 1, reply->proof.len, out) == reply->proof.len;
+}
+
+bool talk_proof(const char *socket, const struct talk_range *range, bool with_reports, char **notes, size_t n_notes,
+		FILE *out, struct err *err)
+{
+	control_request request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
+	Tram__Control__V1__ProofRequest body;
+	char *ticket = xstrdup(range->ticket ? range->ticket : "");
+	bool ok;
+
+	tram__control__v1__proof_request__init(&body);
+	body.ticket = ticket;
+	body.first_seq = range->first_seq;
+	body.last_seq = range->last_seq;
+	body.with_reports = with_reports;
+	body.notes = notes;
+	body.n_notes = n_notes;
+	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_PROOF;
+	request.proof = &body;
+	ok = talk_ask(socket, &request, TALK_PATIENCE_MS, write_piece, out, err);
+	free(ticket);
+	return ok && (!ferror(out) || err_set(err, ERR_IO, _("the output could not be written in full")));
+}

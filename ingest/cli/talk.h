@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define TALK_PATIENCE_MS 30000 /* how long an agent may take over a question that it answers by itself */
 
@@ -45,6 +46,21 @@ bool talk_ask(const char *socket, const Tram__Control__V1__ControlRequest *reque
 
 /* The codes a province may use; caller frees. NULL and *err: ERR_UNAVAILABLE when no agent answers, else it has none. */
 Tram__V1__Codebook *talk_codebook(const char *socket, struct err *err) MUST_CHECK;
+
+/* Which reports a question is about: a ticket's, or without one (NULL) first_seq to last_seq of the outbox in use. */
+struct talk_range {
+	const char *ticket;
+	uint64_t first_seq, last_seq;
+};
+
+/* Where each of them is, in order; with its bytes when they are asked for. */
+bool talk_trace(const char *socket, const struct talk_range *range, bool with_reports,
+		void (*row)(void *context, const Tram__Control__V1__TraceRow *row), void *context,
+		struct err *err) MUST_CHECK;
+
+/* The agent's proof of them, written to out; notes are lines for people. */
+bool talk_proof(const char *socket, const struct talk_range *range, bool with_reports, char **notes, size_t n_notes,
+		FILE *out, struct err *err) MUST_CHECK;
 
 /* The report at a position of the outbox as it was handed in; caller frees. NULL and *err when it is not kept. */
 uint8_t *talk_report(const char *socket, uint64_t seq, size_t *ret_len, struct err *err) MUST_CHECK;

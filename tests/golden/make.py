@@ -251,6 +251,36 @@ def proof_vectors():
     }
 
 
+def ack_line(seq, chain, at_us):
+    a = acknowledge(EPOCH, seq, chain, at_us)
+    return f"ack {seq} {chain.hex()} {at_us} {a.key_id.hex()} {a.signature.hex()}"
+
+
+def proof_lines(with_reports):
+    """Up to the agent's signature of the batch. A report behind them, 4213, is linked to the acknowledgement."""
+    later = blake2b(b"report 4213")
+    early = chain_over(PREV_CHAIN, REPORTS[:1])
+    yield from ("tram-proof-v1", "# Biên nhận để kiểm thử", "#", f"agent {AGENT}", f"epoch {EPOCH.hex()}",
+                f"reports {FIRST_SEQ} {FIRST_SEQ + 1}", f"before {PREV_CHAIN.hex()}")
+    for i, report in enumerate(REPORTS):
+        yield f"report {FIRST_SEQ + i} {blake2b(report).hex()}"
+        if with_reports:
+            yield from (f"bytes {report[at:at + 48].hex()}" for at in range(0, len(report), 48))
+        if i == 0:
+            yield ack_line(FIRST_SEQ, early, COMMITTED - 1)
+    yield f"link {FIRST_SEQ + 2} {later.hex()}"
+    yield ack_line(FIRST_SEQ + 2, blake2b(CHAIN + later), COMMITTED)
+    signature = AGENT_KEY.sign(batch_bytes(EPOCH, FIRST_SEQ, FIRST_SEQ + 1, PREV_CHAIN, CHAIN)).signature
+    yield f"batch {key_id(AGENT_KEY).hex()} {signature.hex()}"
+
+
+def proof_file(with_reports):
+    text = "".join(line + "\n" for line in proof_lines(with_reports)).encode()
+    seal = AGENT_KEY.sign(begin(b"tram-proof-v1", EPOCH) + blake2b(text)).signature
+    text += f"seal {key_id(AGENT_KEY).hex()} {seal.hex()}\n".encode()
+    return text + f"sum {blake2b(text).hex()}\n".encode()
+
+
 def write(name, message):
     head = f"# proto-file: proto/tram.proto\n# proto-message: {message.DESCRIPTOR.full_name}\n\n"
     (HERE / f"v1_{name}.bin").write_bytes(message.SerializeToString(deterministic=True))
@@ -262,10 +292,12 @@ def main():
     for name in sys.argv[1:]:
         if name == "proof_vectors":
             (HERE / "proof_vectors.json").write_text(json.dumps(proof_vectors(), indent=2) + "\n")
+        elif name in ("receipt", "proof"):
+            (HERE / f"v1_{name}.tram-proof").write_bytes(proof_file(name == "proof"))
         else:
             write(name, made[name])
     if not sys.argv[1:]:
-        print("names:", *made, "proof_vectors")
+        print("names:", *made, "proof_vectors receipt proof")
 
 
 main()

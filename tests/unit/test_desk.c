@@ -646,6 +646,104 @@ static void test_a_check_waits_for_a_session(void **state)
 	close(fd);
 }
 
+/* ---------------------------------------------------------------- tickets and proofs */
+
+static void say_trace(struct stage *s, int fd, const char *ticket, bool with_reports)
+{
+	request_message request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
+	Tram__Control__V1__TraceRequest t = TRAM__CONTROL__V1__TRACE_REQUEST__INIT;
+	t.ticket = arena_strdup(s->arena, ticket);
+	t.with_reports = with_reports;
+	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_TRACE;
+	request.trace = &t;
+	say(s, fd, &request);
+}
+
+static void say_proof(struct stage *s, int fd, const char *ticket)
+{
+	request_message request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
+	Tram__Control__V1__ProofRequest p = TRAM__CONTROL__V1__PROOF_REQUEST__INIT;
+	p.ticket = arena_strdup(s->arena, ticket);
+	p.with_reports = true;
+	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_PROOF;
+	request.proof = &p;
+	say(s, fd, &request);
+}
+
+static void acknowledge(struct stage *s, uint64_t through)
+{
+	struct acknowledgement ack = {.committed_through = through, .committed_at_us = 77};
+	assert_true(outbox_chain(s->outbox, through, &ack.chain, &s->err));
+	assert_true(outbox_put_acknowledgement(s->outbox, &ack, 5, &s->err));
+}
+
+/* Waiting, sent, acknowledged, judged: as outbox and courier have it. */
+static void test_trace(void **state)
+{
+	struct stage *s = *state;
+	const char *ticket = hand_in(s, 4);
+	int fd = visit(s);
+	acknowledge(s, 2);
+	judge(s, 1, 1, 10);
+	s->courier.committed = 2;
+	s->courier.next_seq = 4;
+	say_trace(s, fd, ticket, true);
+	for (uint64_t seq = 1; seq <= 4; seq++) {
+		const Tram__Control__V1__TraceRow *row = expect(s, fd, REPLY(TRACE_ROW))->trace_row;
+		assert_int_equal(row->seq, seq);
+		assert_string_equal(row->ticket, ticket);
+		assert_int_equal(row->acknowledged_at_us, seq <= 2 ? 77 : 0);
+		assert_int_equal(row->sent, seq == 3);
+		assert_int_equal(row->verdict != NULL, seq == 1);
+		assert_true(row->kept && row->report.len > 0 && row->digest.len == DIGEST_SIZE);
+	}
+	expect_done(s, fd, 4);
+	say_trace(s, fd, AGENT "/00000000/1", false);
+	expect_failed(s, fd, 65);
+	close(fd);
+}
+
+/* More than a visitor may leave unread: given as it is read, and others are served meanwhile. */
+static void test_long_proof(void **state)
+{
+	struct stage *s = *state;
+	static char text[4 << 20];
+	const char *ticket;
+	size_t len = 0;
+	int fd = visit(s), other;
+	s->settings.report_bytes = 1 << 20;
+	s->settings.submission_bytes = 64 << 20;
+	s->settings.observations = 100000;
+	char *provider = calloc(1, 201);
+	memset(provider, 'x', 200);
+	int in = visit(s);
+	say_begin(s, in);
+	for (int k = 0; k < 800; k++)
+		say_report(s, in, report_of(s, 2, provider));
+	say_commit(s, in, 800);
+	ticket = expect(s, in, REPLY(TICKET))->ticket->ticket;
+	expect_done(s, in, 1);
+	close(in);
+	free(provider);
+	say_proof(s, fd, ticket);
+	expect_failed(s, fd, 75); /* not yet acknowledged: try again later */
+	acknowledge(s, 800);
+	say_proof(s, fd, ticket);
+	other = visit(s);
+	say_list(s, other, 1);
+	expect(s, other, REPLY(OUTBOX_ROW));
+	for (reply_message *reply; (reply = hear(s, fd)) != NULL && reply->body_case == REPLY(PROOF);) {
+		assert_true(len + reply->proof.len < sizeof text);
+		memcpy(text + len, reply->proof.data, reply->proof.len);
+		len += reply->proof.len;
+	}
+	assert_true(len > 512 << 10);
+	assert_memory_equal(text, "tram-proof-v1\n", 14);
+	assert_int_equal(text[len - 1], '\n');
+	close(other);
+	close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -665,6 +763,8 @@ int main(void)
 	    TEST(test_two_checks_at_a_time),
 	    TEST(test_a_check_that_is_not_to_be_had),
 	    TEST(test_a_check_waits_for_a_session),
+	    TEST(test_trace),
+	    TEST(test_long_proof),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,13 +197,15 @@ static void test_rows(void **state)
 	assert_non_null(e);
 	assert_int_equal(evidence_first(e), 1);
 	assert_int_equal(evidence_last(e), 3);
-	OR_FAIL(p, evidence_row(e, 1, p->arena, &row, &p->err));
+	OR_FAIL(p, evidence_row(e, 1, true, p->arena, &row, &p->err));
 	assert_string_equal(row.ticket, ticket.text);
 	assert_true(row.acknowledged && row.judged && row.place.kept);
 	assert_int_equal(row.ack.committed_at_us, NOW + 2);
 	assert_memory_equal(row.verdict.body, "two", 3);
+	assert_int_equal(row.len, 100);
+	assert_string_equal(row.bytes, "report 0");
 	assert_int_equal(row.verdict.stored_at_us, NOW + 9);
-	OR_FAIL(p, evidence_row(e, 3, p->arena, &row, &p->err));
+	OR_FAIL(p, evidence_row(e, 3, false, p->arena, &row, &p->err));
 	assert_true(!row.acknowledged && !row.judged);
 	assert_int_equal(row.place.handed_in_at_us, NOW);
 	evidence_close(&e);
@@ -246,7 +248,11 @@ static void test_after_renewal(void **state)
 	struct place *p = *state;
 	struct outbox_ticket old = hand_in(p, 3, 100), pending = hand_in(p, 2, 100), now;
 	struct epoch before = outbox_state(p->ob)->epoch;
+	struct outbox_verdict verdict = {
+	    .verdict_seq = 1, .epoch = before, .seq = 2, .body = (const uint8_t *)"late", .len = 4};
 	struct renewal renewal;
+	struct evidence_row row;
+	struct evidence *e;
 	struct proof proof;
 	acknowledge(p, 3);
 	outbox_close(&p->ob);
@@ -256,6 +262,12 @@ static void test_after_renewal(void **state)
 	assert_non_null(p->ob);
 	OR_FAIL(p, prove(p, &(struct evidence_of){.ticket = old.text}, true, &proof));
 	assert_memory_equal(&proof.head.epoch, &before, sizeof before);
+	OR_FAIL(p, outbox_put_verdicts(p->ob, &verdict, 1, NOW, &p->err)); /* comes into the new one */
+	e = evidence_open(p->ob, p->dir, &(struct evidence_of){.ticket = old.text}, &p->err);
+	OR_FAIL(p, e && evidence_row(e, 2, true, p->arena, &row, &p->err));
+	assert_true(row.judged && row.acknowledged && row.len == 100);
+	assert_memory_equal(row.verdict.body, "late", 4);
+	evidence_close(&e);
 	assert_false(
 	    prove(p, &(struct evidence_of){.ticket = pending.text}, false, &proof)); /* never acknowledged there */
 	assert_int_equal(p->err.kind, ERR_TEMPFAIL);

@@ -2,6 +2,7 @@
 /* Proof files: what is written is read again and proven; whatever is changed in them is found and named. */
 #include "proof.h"
 
+#include "fsx.h"
 #include "mem.h"
 #include "text.h"
 
@@ -543,6 +544,79 @@ static void test_notes(void **state)
 	free(longest);
 }
 
+/* ---------------------------------------------------------------- the golden files */
+
+static char *read_golden(const char *name, size_t *ret_len)
+{
+	char path[512];
+	struct err err;
+	char *text;
+
+	snprintf(path, sizeof path, "%s/%s", TRAM_GOLDEN_DIR, name);
+	text = fsx_read(path, 1u << 20, ret_len, &err);
+	if (!text)
+		fail_msg("%s", err.text);
+	return text;
+}
+
+/* What was read, written again with the keys of proof_vectors.json. */
+struct copying {
+	struct proof_writer *writer;
+};
+
+static void copy_item(void *context, const struct proof_item *item)
+{
+	struct copying *c = context;
+
+	switch (item->kind) {
+	case PROOF_HEAD:
+		proof_put_note(c->writer, "Biên nhận để kiểm thử");
+		proof_put_note(c->writer, "");
+		proof_put_head(c->writer, item->head);
+		break;
+	case PROOF_REPORT: proof_put_report(c->writer, item->digest); break;
+	case PROOF_BYTES: proof_put_bytes(c->writer, item->bytes, item->len); break;
+	case PROOF_LINK: proof_put_link(c->writer, item->digest); break;
+	case PROOF_ACK: proof_put_ack(c->writer, item->ack); break;
+	}
+}
+
+/* Another implementation wrote them: they are proven, and written again to the last byte. */
+static void test_golden(void **state)
+{
+	static const char *const names[] = {"v1_receipt.tram-proof", "v1_proof.tram-proof"};
+	uint8_t seed[32], keys[2][SIGN_PUBLIC_SIZE], secrets[2][SIGN_SECRET_SIZE];
+
+	(void)state;
+	for (uint8_t k = 0; k < 2; k++) {
+		for (uint8_t i = 0; i < 32; i++)
+			seed[i] = (uint8_t)(32 * k + i);
+		crypto_sign_seed_keypair(keys[k], secrets[k], seed);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		const struct proof_key known[] = {named(AGENT, keys[0]), named("centre", keys[1])};
+		struct file f = {.len = 0};
+		struct copying copying = {proof_writer_new(keep, &f)};
+		struct proof_reader *r = proof_reader_new(known, 2, copy_item, &copying);
+		struct proof proof;
+		struct err err;
+		size_t len;
+		char *text = read_golden(names[i], &len);
+
+		if (!proof_reader_feed(r, text, len, &err) || !proof_reader_end(r, &proof, &err))
+			fail_msg("%s: %s", names[i], err.text);
+		assert_true(proof.agent_signed);
+		assert_int_equal(proof.has_bytes, i == 1);
+		assert_int_equal(proof.through, 4213);
+		proof_put_end(copying.writer, keys[0], secrets[0]);
+		assert_int_equal(f.len, len);
+		assert_memory_equal(f.text, text, len);
+		proof_writer_free(&copying.writer);
+		proof_reader_free(&r);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,6 +628,7 @@ int main(void)
 	    cmocka_unit_test(test_every_forgery_is_named),
 	    cmocka_unit_test(test_strange_lines),
 	    cmocka_unit_test(test_notes),
+	    cmocka_unit_test(test_golden),
 	};
 
 	return cmocka_run_group_tests(tests, make_stream, NULL);
