@@ -79,6 +79,8 @@ static void put_agents(struct sheet *s, const struct aggregator *a)
 	put(s, "agents_revoked", "%zu", roster_count(a->roster, ROSTER_REVOKED));
 	put(s, "agents_connected", "%zu", session_connected(a->sessions));
 	put(s, "credit_total", "%" PRIu64, settings.credit.total_bytes);
+	put(s, "credit_reserved", "%" PRIu64, session_reserved(a->sessions));
+	put(s, "credit_waiting", "%zu", session_waiting(a->sessions));
 	put(s, "credit_share", "%" PRIu64, credit_share(&settings.credit, session_connected(a->sessions), true).bytes);
 	put(s, "bytes_under_way", "%" PRIu64, bytes);
 	put(s, "batches_under_way", "%" PRIu64, batches);

@@ -992,6 +992,9 @@ void courier_appended(struct courier *c, uint64_t last_appended, struct courier_
 {
 	struct turn t = {.now = now, .out = out};
 	c->last_appended = last_appended;
+	/* Without credit the centre must hear that there is something to be sent: whose turn it is depends on it. */
+	if (c->state == COURIER_STREAMING && c->credit_bytes == 0)
+		c->speak_at = soonest(c->speak_at, now.monotonic_us + SOON_US);
 	finish(c, &t);
 }
 

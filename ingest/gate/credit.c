@@ -122,6 +122,18 @@ void credit_settle(struct credit_account *a, struct credit done)
 	assert(bytes == 0 && batches == 0);
 }
 
+uint64_t credit_exposure(const struct credit_account *a, int64_t now_us)
+{
+	uint64_t before = now_us < a->before_until_us ? a->told_before.bytes : 0;
+	return max64(max64(a->told.bytes, before), a->under_way.bytes) + a->stale.bytes;
+}
+
+void credit_heard(struct credit_account *a)
+{
+	a->told_before = (struct credit){0};
+	a->before_until_us = 0;
+}
+
 void credit_end_session(struct credit_account *a)
 {
 	a->stale.bytes += a->under_way.bytes;

@@ -3,9 +3,8 @@
  * credit - how much an agent may have under way: sent and not yet committed, in bytes and in batches.
  *
  * The budget is divided evenly among the agents that are connected, so no agent can take what belongs to another; nobody
- * gets more than the most nor, as one report must always fit, less than the least an agent is given. What the centre can
- * be made to hold is thus the budget or, with very many agents, agents x least. Credit is absolute: the newest one told
- * holds. Pure; one thread.
+ * gets more than the most nor, as one report must always fit, less than the least an agent is given. Where that is more
+ * than the budget has, budget.h says whose turn it is. Credit is absolute: the newest one told holds. Pure; one thread.
  */
 #ifndef TRAM_CREDIT_H
 #define TRAM_CREDIT_H
@@ -25,6 +24,7 @@ struct credit_settings {
 	uint64_t least_bytes;  /* for one agent; more than one report's bytes */
 	uint32_t most_batches; /* for one agent */
 	int64_t grace_us;      /* how long a larger credit told before may still be in an agent's mind */
+	int64_t turn_us;       /* how long an agent may keep a credit it does not use while others wait (budget.h) */
 };
 
 /* One agent's share among `agents` connected ones; nothing while its store is away. */
@@ -60,6 +60,12 @@ void credit_overtake(struct credit_account *a, uint64_t committed);
 
 /* What a lane is done with. It takes an agent's batches in order, so those that are stale come first. */
 void credit_settle(struct credit_account *a, struct credit done);
+
+/* The most that the agent can make the centre hold by now: what it may send, and what lanes still have. */
+uint64_t credit_exposure(const struct credit_account *a, int64_t now_us);
+
+/* The agent showed that it heard the newest credit: nothing larger is in its mind any more. */
+void credit_heard(struct credit_account *a);
 
 /* The live session ended: a new one starts at nothing told. */
 void credit_end_session(struct credit_account *a);

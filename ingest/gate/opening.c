@@ -113,7 +113,8 @@ static void wait_for_turn(struct session_core *c, struct agent *a, struct openin
 
 void take_hello(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now)
 {
-	enum refusal_id why = judge(c, a, m);
+	bool in_time = keeps_pace(&a->hello_pace_us, c->settings.hellos, now.monotonic_us);
+	enum refusal_id why = in_time ? judge(c, a, m) : REFUSAL_TOO_MANY_HELLOS;
 	if (why != REFUSAL_NONE) {
 		refuse(c, a->id, m->peer, 0, why, &hello);
 		tell_refused(c, a, why, m->envelope->hello->agent, NULL, now);
@@ -161,10 +162,12 @@ static void tell_cloned(struct session_core *c, const struct agent *a, const str
 }
 
 /* The live session gives way to a newer HELLO on another connection. */
-static void supersede(struct session_core *c, struct agent *a)
+static void supersede(struct session_core *c, struct agent *a, struct session_time now)
 {
 	refuse(c, a->id, a->peer, a->session, REFUSAL_SUPERSEDED, &(struct refusal_of){0});
-	struct session_action *e = add_event(c, EVENT_AGENT_SUPERSEDED, a->id);
+	struct session_action *e = add_tidings(c, a, EVENT_AGENT_SUPERSEDED, now);
+	if (!e)
+		return;
 	field_number(e, "session", a->session);
 	field_hex(e, "boot_nonce", a->nonce, NONCE_SIZE);
 }
@@ -173,7 +176,7 @@ static void give_way(struct session_core *c, struct agent *a, const struct openi
 {
 	bool other_copy = memcmp(a->nonce, o->nonce, NONCE_SIZE) != 0;
 	if (a->session && a->peer != o->peer)
-		supersede(c, a);
+		supersede(c, a, now);
 	end_session(c, a, COUNTER_SESSIONS_SUPERSEDED);
 	if ((other_copy || a->turns.n_nonces == 0) && takes_turns(&a->turns, o->nonce, now.monotonic_us))
 		tell_cloned(c, a, o);
@@ -208,9 +211,11 @@ static void say_subscribe(struct session_core *c, struct agent *a, bool verdicts
 	send_to(c, a, a->peer, a->session, TRAM__V1__ENVELOPE__BODY_SUBSCRIBE, &s);
 }
 
-static void tell_connected(struct session_core *c, const struct agent *a, const struct opening *o)
+static void tell_connected(struct session_core *c, struct agent *a, const struct opening *o, struct session_time now)
 {
-	struct session_action *e = add_event(c, EVENT_AGENT_CONNECTED, a->id);
+	struct session_action *e = add_tidings(c, a, EVENT_AGENT_CONNECTED, now);
+	if (!e)
+		return;
 	field_number(e, "session", a->session);
 	field_hex(e, "epoch", a->epoch.bytes, EPOCH_SIZE);
 	field_number(e, "resume_after", a->committed);
@@ -253,7 +258,7 @@ static void open_session(struct session_core *c, struct agent *a, const struct o
 	count(c->counters, COUNTER_SESSIONS_OPENED);
 	say_subscribe(c, a, r->verdicts_differ, now);
 	say_ack(c, a, now);
-	tell_connected(c, a, o);
+	tell_connected(c, a, o, now);
 	fetch_verdicts(c, a);
 }
 

@@ -92,10 +92,57 @@ bool lane_is_up(const struct session_core *c, const struct agent *a)
 	return !c->lane_is_down[a->lane];
 }
 
+#define MINUTE_US INT64_C(60000000)
+
+bool keeps_pace(int64_t *pace_us, uint32_t a_minute, int64_t now_us)
+{
+	if (a_minute == 0)
+		return true;
+	int64_t each_us = MINUTE_US / a_minute, from_us = *pace_us > now_us ? *pace_us : now_us;
+	if (from_us - now_us > MINUTE_US - each_us)
+		return false;
+	*pace_us = from_us + each_us;
+	return true;
+}
+
+struct session_action *add_tidings(struct session_core *c, struct agent *a, enum event_id id, struct session_time now)
+{
+	if (keeps_pace(&a->tidings_pace_us, c->settings.tidings, now.monotonic_us))
+		return add_event(c, id, a->id);
+	count(c->counters, COUNTER_TIDINGS_WITHHELD);
+	return NULL;
+}
+
+void note_exposure(struct session_core *c, struct agent *a, struct session_time now)
+{
+	budget_note(&c->budget, &a->claim, credit_exposure(&a->credit, now.monotonic_us));
+}
+
 struct credit tell_credit(struct session_core *c, struct agent *a, struct session_time now)
 {
-	struct credit share = credit_share(&c->settings.credit, c->connected, lane_is_up(c, a) && !c->stopping);
-	return credit_tell(&a->credit, &c->settings.credit, share, now.monotonic_us);
+	bool up = lane_is_up(c, a) && !c->stopping;
+	bool wants = a->last_appended > a->committed || a->credit.under_way.batches > 0;
+	note_exposure(c, a, now);
+	struct credit share =
+	    budget_share(&c->budget, &a->claim, &c->settings.credit, c->connected, wants, up, now.monotonic_us);
+	struct credit told = credit_tell(&a->credit, &c->settings.credit, share, now.monotonic_us);
+	note_exposure(c, a, now);
+	return told;
+}
+
+static struct agent *agent_of(struct budget_claim *claim)
+{
+	return (struct agent *)((char *)claim - offsetof(struct agent, claim));
+}
+
+/* Who waits is told credit, from the head of the line on, as far as there is room. */
+void give_turns(struct session_core *c, struct session_time now)
+{
+	for (struct budget_claim *next; (next = budget_next(&c->budget, &c->settings.credit));) {
+		say_heartbeat(c, agent_of(next), now);
+		if (next->waits)
+			return;
+	}
 }
 
 void put_credit(struct credit credit, Tram__V1__Credit *ret)
@@ -121,7 +168,9 @@ void end_session(struct session_core *c, struct agent *a, enum counter_id why)
 	if (!a->session)
 		return;
 	a->session = a->peer = 0;
+	a->told_less_at = 0;
 	credit_end_session(&a->credit);
+	budget_leave(&c->budget, &a->claim);
 	assert(c->connected > 0);
 	c->connected--;
 	count(c->counters, why);
@@ -165,9 +214,11 @@ void session_peer_gone(struct session_core *c, const char *agent, uint64_t peer,
 	struct agent *a = agent_find(c, agent);
 	if (!a || !a->session || a->peer != peer)
 		return;
-	struct session_action *e = add_event(c, EVENT_AGENT_DISCONNECTED, a->id);
-	field_number(e, "session", a->session);
-	field_number(e, "silent_ms", (uint64_t)(now.monotonic_us - a->heard_us) / 1000);
+	struct session_action *e = add_tidings(c, a, EVENT_AGENT_DISCONNECTED, now);
+	if (e) {
+		field_number(e, "session", a->session);
+		field_number(e, "silent_ms", (uint64_t)(now.monotonic_us - a->heard_us) / 1000);
+	}
 	end_session(c, a, COUNTER_SESSIONS_GONE);
 }
 
@@ -425,9 +476,11 @@ void session_tick(struct session_core *c, struct session_time now)
 		struct agent *a = c->agents[i];
 		if (a->session && slept)
 			a->heard_us += gap;
+		note_exposure(c, a, now);
 		if (a->session)
 			tick_agent(c, a, now);
 	}
+	give_turns(c, now);
 }
 
 /* ---------------------------------------------------------------- status */
@@ -440,6 +493,16 @@ size_t session_count(const struct session_core *c)
 size_t session_connected(const struct session_core *c)
 {
 	return c->connected;
+}
+
+size_t session_waiting(const struct session_core *c)
+{
+	return c->budget.waiting;
+}
+
+uint64_t session_reserved(const struct session_core *c)
+{
+	return c->budget.reserved;
 }
 
 struct session_view session_view(const struct session_core *c, size_t i)

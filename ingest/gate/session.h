@@ -13,6 +13,7 @@
 #ifndef TRAM_SESSION_H
 #define TRAM_SESSION_H
 
+#include "budget.h"
 #include "codec.h"
 #include "counter.h"
 #include "credit.h"
@@ -30,6 +31,7 @@ struct session_settings {
 	int64_t heartbeat_us;
 	int64_t ack_repeat_us;     /* an acknowledgement the agent has not confirmed is said again after this */
 	uint32_t checks;           /* under way at once, of all agents */
+	uint32_t hellos, tidings;  /* of one agent in a minute: HELLOs taken, comings and goings told; 0: no limit */
 	const struct keys *centre; /* signs acknowledgements */
 	unsigned lanes;
 	uint64_t (*random)(void *context);
@@ -170,6 +172,9 @@ struct session_view {
 /* Agents that said HELLO since the start, in the order of their names; how many. */
 size_t session_count(const struct session_core *c);
 size_t session_connected(const struct session_core *c);
+/* Agents that have something to send and wait for their turn; bytes of the budget that are reserved. */
+size_t session_waiting(const struct session_core *c);
+uint64_t session_reserved(const struct session_core *c);
 struct session_view session_view(const struct session_core *c, size_t i);
 
 /* The lane an agent belongs to. */

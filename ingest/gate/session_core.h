@@ -75,8 +75,12 @@ struct agent {
 	bool verdicts_under_way;
 	unsigned checks;
 	struct credit_account credit;
+	struct budget_claim claim;
+	uint64_t
+	    told_less_at; /* an acknowledgement of so much told less credit than before; 0: none waits to be heard */
 	struct turns turns;
 	int64_t told_us[REFUSAL_KINDS];
+	int64_t hello_pace_us, tidings_pace_us;
 };
 
 struct session_core {
@@ -90,6 +94,7 @@ struct session_core {
 	bool stopping;
 	unsigned checks;
 	int64_t ticked_us;
+	struct budget budget;
 	struct session_action *actions;
 	size_t first_action, n_actions, actions_room;
 };
@@ -135,6 +140,12 @@ void tell_refused(struct session_core *c, struct agent *a, enum refusal_id why, 
 		  const struct session_result *at, struct session_time now);
 enum refusal_id judge_state(const struct session_core *c, const struct roster_row *row);
 bool lane_is_up(const struct session_core *c, const struct agent *a);
+/* Whether one more is within so many a minute; *pace_us is the caller's memory of it, 0 at first. */
+bool keeps_pace(int64_t *pace_us, uint32_t a_minute, int64_t now_us);
+/* An event of the agent's coming or going, or NULL: it comes and goes too often, which is counted. */
+struct session_action *add_tidings(struct session_core *c, struct agent *a, enum event_id id, struct session_time now);
+void note_exposure(struct session_core *c, struct agent *a, struct session_time now);
+void give_turns(struct session_core *c, struct session_time now);
 struct credit tell_credit(struct session_core *c, struct agent *a, struct session_time now);
 void put_credit(struct credit credit, Tram__V1__Credit *ret);
 

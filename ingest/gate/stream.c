@@ -88,6 +88,15 @@ void take_heartbeat(struct session_core *c, struct agent *a, const Tram__V1__Hea
 	a->last_appended = h->last_appended;
 	a->confirmed = h->committed_through;
 	a->oldest_pending_us = h->oldest_pending_us;
+	if (a->told_less_at && h->committed_through >= a->told_less_at) {
+		credit_heard(&a->credit);
+		note_exposure(c, a, now);
+		a->told_less_at = 0;
+		give_turns(c, now);
+	}
+	bool is_in_line = a->claim.holds || a->claim.waits;
+	if (!is_in_line && a->last_appended > a->committed && lane_is_up(c, a) && !c->stopping)
+		say_heartbeat(c, a, now);
 	follow_cursor(c, a, h->verdict_cursor, now.monotonic_us);
 	fetch_verdicts(c, a);
 }
@@ -257,6 +266,7 @@ void verdicts_done(struct session_core *c, struct agent *a, const struct session
 static void settle(struct session_core *c, struct agent *a, const struct session_result *r)
 {
 	credit_settle(&a->credit, r->done);
+	budget_used(&a->claim);
 	count_by(c->counters, COUNTER_BATCHES_SETTLED, r->done.batches);
 }
 
@@ -272,6 +282,7 @@ static void move_watermark(struct agent *a, const struct session_result *r)
 
 void publish_done(struct session_core *c, struct agent *a, const struct session_result *r, struct session_time now)
 {
+	uint64_t committed = a->committed;
 	settle(c, a, r);
 	move_watermark(a, r);
 	if (r->verdict_seq > a->verdict_seq)
@@ -280,7 +291,10 @@ void publish_done(struct session_core *c, struct agent *a, const struct session_
 		count(c->counters, COUNTER_UNSENT_UNHEARD);
 		return;
 	}
+	uint64_t told = a->credit.told.bytes;
 	say_ack(c, a, now);
+	/* Only by an acknowledgement that is the first of its position can it show that it heard this credit. */
+	a->told_less_at = a->credit.told.bytes < told && a->committed > committed ? a->committed : 0;
 	if (!a->verdicts_under_way)
 		offer_verdicts(c, a, r->verdicts, r->n_verdicts, now.monotonic_us);
 	fetch_verdicts(c, a);

@@ -687,7 +687,7 @@ static const struct conversation conversations[] = {
      {OPEN,
       {.input = PUBLISH, .n = 600, .expect = "job publish"},
       {.input = HELLO, .agent = "b", .peer = 2, .expect = SAID_HELLO},
-      {.input = SUBSCRIBED, .agent = "b", .peer = 2, .expect = "2<subscribe after 0 credit 500/3; agent.connected"},
+      {.input = SUBSCRIBED, .agent = "b", .peer = 2, .expect = "2<subscribe after 0 credit 400/3; agent.connected"},
       {.input = COMMITTED, .n = 1, .bytes = 600, .batches = 1, .expect = "1<ack 1 credit 500/3"},
       /* the larger credit may still be in its mind */
       {.input = PUBLISH, .n = 600, .session = 1, .expect = "job publish"},
@@ -948,6 +948,42 @@ static void a_verdict_too_large_is_cut(void **state)
 	session_action_clear(&action);
 }
 
+/* Three HELLOs a minute, two comings told: the rest costs the store nothing and is counted, and time heals it. */
+static void who_greets_too_often_waits(void **state)
+{
+	struct world *w = *state;
+	static const struct conversation often = {
+	    "often",
+	    {OPEN,
+	     {.input = HELLO, .expect = SAID_HELLO},
+	     {.input = SUBSCRIBED, .expect = SUBSCRIBE_0},
+	     {.input = HELLO, .expect = SAID_HELLO},
+	     {.input = SUBSCRIBED, .expect = "1<subscribe after 0 credit 600/3"},
+	     {.input = HELLO, .expect = "1<BUSY; agent.refused; cause too_many_hellos"},
+	     {.input = HELLO, .peer = 2, .nonce = 2, .expect = "2<BUSY"},
+	     {.input = PUBLISH, .n = 1, .expect = "job publish"}, /* the session is none the worse */
+	     {.input = HELLO, .agent = "b", .peer = 3, .expect = SAID_HELLO},
+	     {.input = SUBSCRIBED,
+	      .agent = "b",
+	      .peer = 3,
+	      .expect = "3<subscribe after 0 credit 400/3; agent.connected"}}};
+	static const struct conversation later = {
+	    "later",
+	    {{.input = HELLO, .expect = SAID_HELLO},
+	     {.input = HELLO, .peer = 2, .nonce = 2, .expect = "2<BUSY; agent.refused; cause too_many_hellos"}}};
+	struct session_settings s = settings;
+	s.centre = &w->centre;
+	s.random_context = w;
+	s.hellos = 3;
+	s.tidings = 2;
+	session_set_settings(w->core, &s);
+	hold(w, &often);
+	assert_int_equal(w->counters.at[COUNTER_REFUSED_TOO_MANY_HELLOS], 2);
+	assert_int_equal(w->counters.at[COUNTER_TIDINGS_WITHHELD], 1);
+	w->now.monotonic_us += 20 * SECOND;
+	hold(w, &later);
+}
+
 static void the_agents_are_seen(void **state)
 {
 	struct world *w = *state;
@@ -969,6 +1005,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(every_drop_has_a_counter, setup, teardown),
 	    cmocka_unit_test_setup_teardown(other_kinds_are_counted_and_ignored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_verdict_too_large_is_cut, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_greets_too_often_waits, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_agents_are_seen, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
