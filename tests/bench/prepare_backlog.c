@@ -3,7 +3,9 @@
  * prepare_backlog - fills an agent's outbox as a long outage would: reports of 1 to 500 observations, every figure new,
  * every report fit to be accepted. The same arguments give the same reports.
  *
- *   prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS
+ *   prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST]
+ *
+ * MOST: observations in one report, at most; 500 unless told.
  */
 #include "codec.h"
 #include "clock.h"
@@ -32,7 +34,7 @@ static const struct {
 
 /* Where the series of figures stands: dataflow, period, then indicator by district within them. */
 struct cursor {
-	unsigned dataflow, year, half, next;
+	unsigned dataflow, year, half, next, most;
 	uint64_t random;
 };
 
@@ -105,7 +107,7 @@ static uint8_t *make_report(struct arena *a, struct cursor *c, char *provider, c
 {
 	Tram__V1__Report report;
 	unsigned room = DISTRICTS * dataflows[c->dataflow].n - c->next;
-	unsigned n = 1 + draw(c, OBSERVATIONS_MAX);
+	unsigned n = 1 + draw(c, c->most);
 	n = n > room ? room : n;
 	n = n > most ? (unsigned)most : n;
 	make_head(a, c, provider, &report);
@@ -118,9 +120,10 @@ static uint8_t *make_report(struct arena *a, struct cursor *c, char *provider, c
 	return codec_pack(&report.base, ret_len);
 }
 
-static bool fill(struct outbox *ob, char *provider, char *area, unsigned long observations, struct err *err)
+static bool fill(struct outbox *ob, char *provider, char *area, unsigned long observations, unsigned most,
+		 struct err *err)
 {
-	struct cursor c = {.year = 2021, .half = 1, .random = 20240719};
+	struct cursor c = {.year = 2021, .half = 1, .random = 20240719, .most = most};
 	struct arena *a = arena_new((size_t)64 << 20);
 	bool fine = true;
 	for (unsigned long done = 0; fine && done < observations;) {
@@ -147,12 +150,13 @@ int main(int argc, char **argv)
 	    .bytes_max = INT64_MAX, .free_min = 0, .retention_us = 30 * 86400 * CLOCK_SECOND};
 	const uint8_t boot[OUTBOX_NONCE_SIZE] = {1};
 	struct err err = {0};
-	if (argc != 6) {
-		fprintf(stderr, "usage: prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS\n");
+	unsigned long most = argc == 7 ? strtoul(argv[6], NULL, 10) : OBSERVATIONS_MAX;
+	if (argc < 6 || argc > 7 || most < 1 || most > OBSERVATIONS_MAX) {
+		fprintf(stderr, "usage: prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST]\n");
 		return ERR_USAGE;
 	}
 	struct outbox *ob = outbox_open(argv[1], argv[2], &limits, boot, &err);
-	bool fine = ob && fill(ob, argv[3], argv[4], strtoul(argv[5], NULL, 10), &err);
+	bool fine = ob && fill(ob, argv[3], argv[4], strtoul(argv[5], NULL, 10), (unsigned)most, &err);
 	if (!fine)
 		fprintf(stderr, "prepare_backlog: %s\n", err.text);
 	outbox_close(&ob);
