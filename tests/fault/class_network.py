@@ -4,12 +4,16 @@ The road between province and centre, broken in every way at every moment: by th
 which holds both keys and sees messages. The agent of the broken road must go on by itself; the one beside it hears nothing of it.
 """
 
+import signal
 import time
+
+import zmq
 
 from cells import Cell
 from proxy import DOWN, UP, command, frames_of, message, replay
 from relay import Relay, pb
 from roadbook import Keys
+from stranger import Stranger, beside_undisturbed
 from tramtest import wait_until
 from world import AGENTS, NotFired
 
@@ -42,6 +46,7 @@ MOMENTS = {
     "verdicts": (DOWN, is_verdicts),
     "heartbeat": (UP, is_heartbeat),
 }
+FULL = 'messages_not_sent{cause="peer_is_full"}'
 OPENING = ("handshake", "ready", "hello", "subscribe")
 
 
@@ -75,16 +80,9 @@ def await_session(w, agent):
     wait_until(lambda: in_session(w, agent), f"a session of {agent.name}")
 
 
-def beside_undisturbed(w):
-    """The other agents still have their first session."""
-    for agent in w.agents[1:]:
-        status = w.ask(agent)
-        assert status and status["sessions"] == "1", f"{agent.name} was disturbed: {status and status['sessions']} sessions"
-
-
 def go_on(w):
     w.await_flow()
-    beside_undisturbed(w)
+    beside_undisturbed(w, w.agents[1:])
 
 
 # ---------------------------------------------------------------- a moment, a fault
@@ -308,6 +306,78 @@ def silent(w, direction):
     go_on(w)
 
 
+# ---------------------------------------------------------------- who does not read
+
+def province_does_not_read(w):
+    """It asks and asks, and reads no answer: its queue fills to the brim, what more there is for it is dropped and counted."""
+    centre = w.make_centre(high_water=2)
+    w.make_agent()
+    w.start()
+    way = w.proxy(centre.port)
+    s = Stranger(w, port=way.port)
+    s.open()
+    s.hand_in()
+    socket = silent_socket(s)
+    question = pb.Envelope(version=1, hello=pb.Hello(agent=s.name, schema=1)).SerializeToString()  # refused, whenever it is said
+    socket.send(question)
+    assert socket.poll(5000), "the centre does not answer"
+    way.set(DOWN, flow="hold")
+    for _ in range(60_000):
+        socket.send(question)
+    w.await_or_not_fired(lambda: s.counter(FULL) > 0, "the queue to be full", 30)
+    w.await_flow(5)
+    w.fired(f"{s.counter(FULL)} answers dropped")
+    socket.close()
+    way.set(DOWN, flow="pass")
+    s.client.connect()
+    s.in_session()
+    s.hand_in()
+    beside_undisturbed(w)
+
+
+def silent_socket(s):
+    """Another connection with the stranger's keys, on which it may send as much as it likes."""
+    socket = s.client.context.socket(zmq.DEALER)
+    socket.linger, socket.sndhwm, socket.rcvhwm = 0, 0, 1
+    socket.curve_serverkey = s.client.centre.curve_public
+    socket.curve_publickey, socket.curve_secretkey = s.keys.curve_public, s.keys.curve_secret
+    socket.connect(s.client.endpoint)
+    return socket
+
+
+def centre_does_not_read(w):
+    """It stands still with more credit given than queue and sockets hold: the agent waits, and nothing is lost or doubled."""
+    centre = w.make_centre(heartbeat="5s", credit_agent="256MiB", credit_total="512MiB", credit_batches=100_000)
+    agent = w.make_agent(batch_reports=1, submission_bytes="512MiB")
+    w.start()
+    wait_until(lambda: w.ask(agent)["pending"] == "0" or w.loads[agent.name].handed_in > 20, "reports")
+    w.loads[agent.name].stop()
+    centre.daemon.send(signal.SIGSTOP)
+    load = w.make_load(agent)
+    before = int(w.ask(agent)["batches_sent"])
+    for _ in range(4):
+        entry = load.maker.hand_in()
+        first = pb.Report.FromString(entry.reports[0])
+        entry.reports = []
+        for number in range(50):
+            first.comment = f"{load.maker.agent} {number} " + w.rng.randbytes(60_000).hex()
+            entry.reports.append(first.SerializeToString())
+        load.hand_in(entry)
+        assert entry.state == "accepted", entry.text
+    handed_in = 200
+    counts = []
+
+    def full():
+        counts.append(int(w.ask(agent)["batches_sent"]) - before)
+        time.sleep(0.1)
+        return len(counts) > 5 and counts[-1] == counts[-5] and 0 < counts[-1] < handed_in
+    w.await_or_not_fired(full, "the agent to find no room", 4)
+    w.fired(f"{counts[-1]} of {handed_in} batches of 60 kB were sent, then there was no room")
+    centre.daemon.send(signal.SIGCONT)
+    w.load(agent)
+    w.await_flow(5)
+
+
 STRIKES = [(fault, moment) for fault, moments in {
     "reset": ("handshake", "ready", "hello", "subscribe", "publish", "ack", "verdicts", "heartbeat"),
     "finish": ("hello", "publish", "ack"),
@@ -354,6 +424,8 @@ CELLS += [
     Cell("network-verdicts-overtaken", single, {"direction": DOWN, "kind": "verdicts", "do": "hold"}),
     Cell("network-old-session-up", another_session, {"direction": UP, "kinds": ("publish", "heartbeat")}),
     Cell("network-old-session-down", another_session, {"direction": DOWN, "kinds": ("ack", "verdicts", "heartbeat")}),
+    Cell("network-province-does-not-read", province_does_not_read),
+    Cell("network-centre-does-not-read", centre_does_not_read),
     Cell("network-silent-up", silent, {"direction": UP}),
     Cell("network-silent-down", silent, {"direction": DOWN}),
 ]
