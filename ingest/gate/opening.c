@@ -92,10 +92,11 @@ static void begin(struct session_core *c, struct agent *a, struct opening *o, in
 	drop(o);
 }
 
+/* Said again, and not for another answer: whether the verdicts held are the right ones is told of those at the cursor. */
 static bool is_same_hello(const struct opening *a, const struct opening *b)
 {
 	return a->peer == b->peer && memcmp(a->nonce, b->nonce, NONCE_SIZE) == 0 &&
-	       memcmp(a->epoch.bytes, b->epoch.bytes, EPOCH_SIZE) == 0;
+	       memcmp(a->epoch.bytes, b->epoch.bytes, EPOCH_SIZE) == 0 && a->verdict_cursor == b->verdict_cursor;
 }
 
 /* The newest HELLO waits until the lane has answered the one under way; an older one that waited has lost. */

@@ -610,6 +610,13 @@ static const struct conversation conversations[] = {
       {.input = HELLO, .expect = SAID_HELLO},
       {.input = SUBSCRIBED, .expect = SUBSCRIBE_0}}},
 
+    {"a HELLO that states another cursor is answered in the place of the one before",
+     {{.input = HELLO, .n = 12, .expect = SAID_HELLO},
+      {.input = HELLO, .n = 12, .expect = ""},
+      {.input = HELLO, .n = 11, .expect = ""},
+      {.input = SUBSCRIBED, .expect = "job hello"},
+      {.input = SUBSCRIBED, .expect = SUBSCRIBE_0}}},
+
     {"of HELLOs that come while one is under way, the newest is next",
      {{.input = HELLO, .expect = SAID_HELLO},
       {.input = HELLO, .peer = 2, .expect = ""},
