@@ -181,7 +181,12 @@ static void carry_out(struct world *w, size_t centre, struct session_core *core)
 /* ---------------------------------------------------------------- running */
 
 static const struct session_settings settings = {
-    .credit = {.total_bytes = 3000, .most_bytes = 1000, .least_bytes = 500, .most_batches = 2, .grace_us = 60 * SECOND},
+    .credit = {.total_bytes = 3000,
+	       .most_bytes = 1000,
+	       .least_bytes = 500,
+	       .most_batches = 2,
+	       .grace_us = 60 * SECOND,
+	       .turn_us = 2 * SECOND},
     .message_bytes = 8000,
     .report_bytes = 300,
     .batch_bytes = 9000,
@@ -204,6 +209,13 @@ void centre_start(struct world *w, size_t centre)
 	c->revoked = revoked_now(w);
 	lane_begin(w, centre);
 	s.centre = centre_keys();
+	if (w->is_crowded)
+		s.credit.total_bytes = 1200;
+	if (!manner.frozen) {
+		s.credit.grace_us *= 10; /* longer than any message is under way */
+		s.hellos = 60;
+		s.tidings = 20;
+	}
 	session_core_free(&cores[centre]);
 	cores[centre] = session_core_new(&s, roster_of(c->revoked), 1, &counters);
 	centre_save(cores[centre], &c->state);

@@ -8,6 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The line is a list through the agents: it is kept as their numbers. */
+static void save_line(const struct session_core *c, struct centre_state *ret)
+{
+	size_t n = 0;
+	memset(ret->line, 0, sizeof ret->line);
+	for (const struct budget_claim *at = c->budget.first; at; at = at->after)
+		for (size_t i = 0; i < c->n_agents; i++)
+			if (&c->agents[i]->claim == at)
+				ret->line[n++] = (uint8_t)i;
+	assert(n == c->budget.waiting);
+	ret->core.budget.first = ret->core.budget.last = NULL;
+	for (size_t i = 0; i < c->n_agents; i++)
+		ret->agents[i].claim.before = ret->agents[i].claim.after = NULL;
+}
+
+static void load_line(const struct centre_state *s, struct session_core *c)
+{
+	struct budget *b = &c->budget;
+	for (size_t n = 0; n < b->waiting; n++) {
+		struct budget_claim *claim = &c->agents[s->line[n]]->claim;
+		claim->before = b->last;
+		*(b->last ? &b->last->after : &b->first) = claim;
+		b->last = claim;
+	}
+}
+
 void centre_save(const struct session_core *c, struct centre_state *ret)
 {
 	assert(c->n_actions == 0 && c->n_agents <= WHO && c->settings.lanes == 1);
@@ -26,6 +52,7 @@ void centre_save(const struct session_core *c, struct centre_state *ret)
 		if (waiting->is)
 			ret->waiting[i] = message_keep(waiting->data, waiting->len);
 	}
+	save_line(c, ret);
 }
 
 static void set_agents(struct session_core *c, size_t n)
@@ -59,6 +86,7 @@ void centre_load(const struct centre_state *s, struct session_core *c)
 			a->waiting.data = xmemdup(m->data, m->len);
 		}
 	}
+	load_line(s, c);
 }
 
 bool centre_timer_runs(const struct centre_state *s, size_t agent, enum centre_timer timer, int64_t now_us)
@@ -90,6 +118,34 @@ void centre_timer_end(struct centre_state *s, size_t agent, enum centre_timer ti
 	}
 }
 
+/* What lies between members may be anything, and is compared: make it nothing. */
+static void clean_credit(struct credit *c)
+{
+	struct credit copy;
+	memset(&copy, 0, sizeof copy);
+	copy.bytes = c->bytes;
+	copy.batches = c->batches;
+	memcpy(c, &copy, sizeof copy);
+}
+
+static void clean_account(struct credit_account *a)
+{
+	clean_credit(&a->under_way);
+	clean_credit(&a->stale);
+	clean_credit(&a->told);
+	clean_credit(&a->told_before);
+	for (size_t i = 0; i < CREDIT_FLIGHTS; i++) {
+		struct credit_flight copy;
+		memset(&copy, 0, sizeof copy);
+		if (i < a->n_flights) {
+			copy.last_seq = a->flights[i].last_seq;
+			copy.bytes = a->flights[i].bytes;
+			copy.batches = a->flights[i].batches;
+		}
+		memcpy(&a->flights[i], &copy, sizeof copy);
+	}
+}
+
 void centre_forget_time(struct centre_state *s, int64_t later_us)
 {
 	s->core.ticked_us = 0;
@@ -98,6 +154,7 @@ void centre_forget_time(struct centre_state *s, int64_t later_us)
 		a->heartbeat_at_us = a->ack_at_us = later_us;
 		a->heard_us = a->heard_us ? later_us : 0;
 		a->codebook_us = 0;
+		clean_account(&a->credit);
 		a->turns.told_us = 0;
 		a->turns.n_returned = 0;
 		memset(a->turns.returned_us, 0, sizeof a->turns.returned_us);

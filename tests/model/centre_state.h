@@ -15,6 +15,7 @@ struct centre_state {
 	struct session_core core; /* without its pointers */
 	struct agent agents[WHO];
 	uint16_t waiting[WHO]; /* the message of the HELLO that waits */
+	uint8_t line[WHO];     /* agents that wait for credit, in order */
 	bool lane_is_down;
 };
 

@@ -186,7 +186,7 @@ static bool run(const struct bounds *b)
 	oracle_clear();
 	messages_clear();
 	manner.timeless = b->restores == 0;
-	world_start(&s.start, 1, 1);
+	world_start(&s.start, 1, 1, false);
 	s.start.reports_left = b->reports;
 	s.start.crashes_left = b->crashes;
 	s.start.faults_left = b->faults;
@@ -224,31 +224,34 @@ static bool run(const struct bounds *b)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: model-enumerate [--quick | --full | --bounds REPORTS,CRASHES,FAULTS,RESTORES]\n");
+	fprintf(stderr, "usage: model-enumerate [quick | full | REPORTS,CRASHES,FAULTS,RESTORES]\n");
 	return 64;
+}
+
+static bool run_all(const struct bounds *bounds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!run(&bounds[i]))
+			return false;
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	unsigned n[4];
-	bool fine = true;
-	struct bounds own;
-	const struct bounds *all = quick;
-	size_t count = sizeof quick / sizeof quick[0];
+	const char *depth = argc > 1 ? argv[1] : getenv("TRAM_MODEL");
+	bool fine;
 	manner.frozen = true;
-	if (argc == 3 && strcmp(argv[1], "--bounds") == 0) {
-		if (sscanf(argv[2], "%u,%u,%u,%u", &n[0], &n[1], &n[2], &n[3]) != 4 || n[0] > REPORTS)
-			return usage();
-		own = (struct bounds){(uint8_t)n[0], (uint8_t)n[1], (uint8_t)n[2], (uint8_t)n[3]};
-		all = &own;
-		count = 1;
-	} else if (argc == 2 && strcmp(argv[1], "--full") == 0) {
-		all = full;
-		count = sizeof full / sizeof full[0];
-	} else if (argc != 1 && !(argc == 2 && strcmp(argv[1], "--quick") == 0)) {
+	if (argc > 2)
 		return usage();
+	if (!depth || strcmp(depth, "quick") == 0) {
+		fine = run_all(quick, sizeof quick / sizeof quick[0]);
+	} else if (strcmp(depth, "full") == 0) {
+		fine = run_all(full, sizeof full / sizeof full[0]);
+	} else {
+		if (sscanf(depth, "%u,%u,%u,%u", &n[0], &n[1], &n[2], &n[3]) != 4 || n[0] > REPORTS)
+			return usage();
+		fine = run(&(struct bounds){(uint8_t)n[0], (uint8_t)n[1], (uint8_t)n[2], (uint8_t)n[3]});
 	}
-	for (size_t i = 0; i < count && fine; i++)
-		fine = run(&all[i]);
 	return fine ? 0 : 1;
 }

@@ -290,12 +290,14 @@ static struct move *move_of(struct making *m, uint8_t who, const struct watermar
 /* Which report these bytes are; UINT16_MAX: none that was ever handed in by that agent. */
 static uint16_t issue_of(const struct world *w, uint8_t who, const struct publish_entry *e)
 {
-	for (uint16_t i = 0; i < w->issued; i++) {
-		const char *bytes = issue_bytes(who, i);
-		if (strlen(bytes) == e->len && memcmp(bytes, e->data, e->len) == 0)
-			return i;
-	}
-	return UINT16_MAX;
+	char text[64];
+	unsigned issue;
+	snprintf(text, sizeof text, "%.*s", (int)e->len, (const char *)e->data);
+	if (sscanf(text, "report %u of", &issue) != 1 || issue >= w->issued)
+		return UINT16_MAX;
+	const char *bytes = issue_bytes(who, (uint16_t)issue);
+	bool same = strlen(bytes) == e->len && memcmp(bytes, e->data, e->len) == 0;
+	return same ? (uint16_t)issue : UINT16_MAX;
 }
 
 static void add_entries(const struct world *w, struct making *m, struct lane_stream *s, uint8_t who,

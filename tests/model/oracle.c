@@ -79,6 +79,17 @@ static void look_at_verdicts(const struct world *w, uint8_t who)
 			    w->store.verdict_seq[who]);
 }
 
+/* Changes whenever the store does. */
+static uint32_t mark_of(const struct store *s)
+{
+	uint32_t mark = s->generation * 1000003u + s->n_rows;
+	for (size_t i = 0; i < s->n_streams; i++)
+		mark = mark * 31 + s->streams[i].seq;
+	for (size_t i = 0; i < WHO; i++)
+		mark = mark * 31 + s->verdict_seq[i];
+	return mark;
+}
+
 static void look_at_store(struct world *w)
 {
 	for (size_t i = 0; i < w->store.n_rows; i++)
@@ -111,23 +122,6 @@ static void look_at_acknowledged(const struct world *w, const struct box *b)
 				    who_name(b->who));
 }
 
-/* I5, I7: an outbox's word is kept, and nothing is forgotten that was not acknowledged. */
-static void look_at_outbox(struct world *w, size_t box)
-{
-	const struct box *b = &w->boxes[box];
-	const struct shelf *s = &b->synced;
-	look_at_acknowledged(w, b);
-	if (s->acknowledged < w->marks_acknowledged[box])
-		oracle_find("I5", "what %s holds for acknowledged went back from %d to %d", who_name(b->who),
-			    w->marks_acknowledged[box], s->acknowledged);
-	if (s->trimmed > s->acknowledged)
-		oracle_find("I7", "the outbox of %s forgot %d, and %d are acknowledged", who_name(b->who), s->trimmed,
-			    s->acknowledged);
-	w->marks_acknowledged[box] = s->acknowledged;
-	if (b->running && b->courier.state == COURIER_FORKED && !b->copied)
-		oracle_find("forks", "%s was never copied, and is told that it has forked", who_name(b->who));
-}
-
 /* What an outbox holds for a verdict is that verdict. */
 bool oracle_holds_verdicts(const struct world *w, const struct box *b)
 {
@@ -141,10 +135,28 @@ bool oracle_holds_verdicts(const struct world *w, const struct box *b)
 	return b->synced.cursor <= w->store.verdict_seq[b->who];
 }
 
+/* I5, I7: an outbox's word is kept, and nothing is forgotten that was not acknowledged. */
+static void look_at_outbox(struct world *w, size_t box)
+{
+	const struct box *b = &w->boxes[box];
+	const struct shelf *s = &b->synced;
+	look_at_acknowledged(w, b);
+	if (s->acknowledged < w->marks_acknowledged[box])
+		oracle_find("I5", "what %s holds for acknowledged went back from %d to %d", who_name(b->who),
+			    w->marks_acknowledged[box], s->acknowledged);
+	if (s->trimmed > s->acknowledged)
+		oracle_find("I7", "the outbox of %s forgot %d, and %d are acknowledged", who_name(b->who), s->trimmed,
+			    s->acknowledged);
+	if (!w->store.restored && !oracle_holds_verdicts(w, b))
+		oracle_find("verdicts", "%s holds other verdicts than the store", who_name(b->who));
+	w->marks_acknowledged[box] = s->acknowledged;
+	w->marks_cursor[box] = s->cursor;
+}
+
 /* ---------------------------------------------------------------- lanes */
 
 /* I12: nobody can make a lane hold more than the credit given, and as much again that a commit overtook on its way. */
-static void look_at_lane(const struct world *w, const struct centre *c)
+static void look_at_lane(const struct centre *c)
 {
 	for (uint8_t who = 0; who < WHO; who++) {
 		int batches = 0;
@@ -153,22 +165,28 @@ static void look_at_lane(const struct world *w, const struct centre *c)
 		if (batches > 2 * BATCHES_MOST)
 			oracle_find("I12", "a lane holds %d batches of %s", batches, who_name(who));
 	}
-	(void)w;
 }
 
 void oracle_look(struct world *w)
 {
-	look_at_store(w);
-	for (size_t i = 0; i < BOXES; i++)
-		if (w->boxes[i].is) {
+	uint32_t mark = mark_of(&w->store);
+	bool changed = mark != w->marks_store;
+	w->marks_store = mark;
+	if (changed)
+		look_at_store(w);
+	for (size_t i = 0; i < BOXES; i++) {
+		const struct box *b = &w->boxes[i];
+		if (!b->is)
+			continue;
+		if (changed || b->synced.cursor != w->marks_cursor[i] ||
+		    b->synced.acknowledged != w->marks_acknowledged[i])
 			look_at_outbox(w, i);
-			if (!w->store.restored && !oracle_holds_verdicts(w, &w->boxes[i]))
-				oracle_find("verdicts", "%s holds other verdicts than the store",
-					    who_name(w->boxes[i].who));
-		}
+		if (b->running && b->courier.state == COURIER_FORKED && !b->copied)
+			oracle_find("forks", "%s was never copied, and is told that it has forked", who_name(b->who));
+	}
 	for (size_t i = 0; i < CENTRES; i++)
 		if (w->centres[i].running)
-			look_at_lane(w, &w->centres[i]);
+			look_at_lane(&w->centres[i]);
 }
 
 /* ---------------------------------------------------------------- what the centre says */
@@ -230,7 +248,10 @@ void oracle_hear(const struct world *w, uint16_t message, bool heard)
 
 /* ---------------------------------------------------------------- at rest */
 
-/* I1, I15: everything handed in is in the store, and was once only unless an outbox was made anew. */
+/*
+ * I1, I15: everything handed in is in the store, once; a report that was carried into a new outbox, once in each. Not what
+ * was lost with a disk brought back to an earlier time, nor what agents hold that were revoked.
+ */
 void oracle_look_at_rest(const struct world *w)
 {
 	for (uint16_t i = 0; i < w->issued; i++) {
@@ -238,8 +259,11 @@ void oracle_look_at_rest(const struct world *w)
 		int found = 0;
 		for (size_t n = 0; n < w->store.n_rows; n++)
 			found += w->store.rows[n].issue == i;
-		if (found == 0)
+		if (found == 0 && !issue->excused && !w->store.revoked[issue->who])
 			oracle_find("I1", "report %d of %s, number %d, is not stored", issue->seq, who_name(issue->who),
 				    i);
+		if (found > 1 && !issue->carried)
+			oracle_find("I1", "report %d of %s, number %d, is stored %d times", issue->seq,
+				    who_name(issue->who), i, found);
 	}
 }

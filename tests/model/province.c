@@ -369,21 +369,34 @@ static void new_shelf(struct world *w, struct box *b, const struct digest *previ
 	chain_start(who_name(b->who), &epoch, previous_chain, &b->now.chain[0]);
 }
 
-void box_renew(struct world *w, size_t box)
+void box_renew(struct world *w, size_t box, bool all)
 {
 	struct box *b = &w->boxes[box];
 	const struct shelf old = b->now;
 	new_shelf(w, b, &old.chain[old.n]);
 	b->now.previous = old.epoch;
 	b->now.previous_chain = old.chain[old.n];
-	for (uint16_t seq = old.acknowledged + 1; seq <= old.n; seq++) {
+	for (uint16_t seq = (all ? old.trimmed : old.acknowledged) + 1; seq <= old.n; seq++) {
+		struct issue *i = &w->issues[old.issue[seq]];
 		put_on_shelf(b, old.issue[seq]);
-		w->issues[old.issue[seq]].epoch = b->now.epoch;
-		w->issues[old.issue[seq]].seq = b->now.n;
+		i->epoch = b->now.epoch;
+		i->seq = b->now.n;
+		i->carried = true;
 	}
-	w->marks_acknowledged[box] = 0;
+	w->marks_acknowledged[box] = w->marks_cursor[box] = 0;
 	b->copied = false;
 	box_sync(b);
+}
+
+void box_restore(struct world *w, size_t box, const struct shelf *shelf)
+{
+	struct box *b = &w->boxes[box];
+	assert(!b->running);
+	for (uint16_t seq = shelf->n + 1; seq <= b->synced.n; seq++)
+		w->issues[b->synced.issue[seq]].excused = true;
+	b->now = b->synced = *shelf;
+	b->copied = true;
+	w->marks_acknowledged[box] = shelf->acknowledged;
 }
 
 void box_copy(struct world *w, size_t from, size_t to)

@@ -23,8 +23,8 @@
 #define CENTRES 2
 #define REPORTS 64
 #define ISSUES  200
-#define STREAMS 24
-#define ROWS    400
+#define STREAMS 40
+#define ROWS    600
 #define CONNS   20
 #define QUEUE   32
 #define STRAYS  8
@@ -33,6 +33,7 @@
 #define JUDGED  40
 #endif
 
-#define VERDICTS (ROWS)
+#define VERDICTS   (ROWS)
+#define STEPS_MOST (CONNS * 12 + 64) /* that can be taken at one time */
 
 #endif

@@ -25,11 +25,6 @@ struct visited {
 	uint32_t n_slots;
 };
 
-static uint64_t rotate(uint64_t x, int by)
-{
-	return x << by | x >> (64 - by);
-}
-
 static uint64_t stir(uint64_t h)
 {
 	h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
@@ -37,20 +32,33 @@ static uint64_t stir(uint64_t h)
 	return h ^ h >> 33;
 }
 
-/* Two independent halves over all of the world. */
+#define LANES 4
+
+/* All of the world, in lanes that do not wait for each other; two mixtures of them. */
 static struct key key_of(const struct world *w)
 {
+	static const uint64_t odd[LANES] = {UINT64_C(0x87c37b91114253d5), UINT64_C(0x4cf5ad432745937f),
+					    UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f)};
 	const uint8_t *p = (const uint8_t *)w;
-	uint64_t a = 1, b = 2, word;
-	size_t n = sizeof *w;
-	for (; n >= sizeof word; n -= sizeof word, p += sizeof word) {
-		memcpy(&word, p, sizeof word);
-		a = rotate(a ^ word * UINT64_C(0x87c37b91114253d5), 27) * UINT64_C(5) + UINT64_C(0x52dce729);
-		b = rotate(b + word * UINT64_C(0x4cf5ad432745937f), 31) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t lane[LANES] = {1, 2, 3, 4}, word[LANES];
+	for (size_t n = sizeof *w; n > 0;) {
+		size_t some = n < sizeof word ? n : sizeof word;
+		if (some < sizeof word)
+			memset(word, 0, sizeof word);
+		memcpy(word, p, some);
+		for (size_t i = 0; i < LANES; i++) {
+			lane[i] = (lane[i] ^ word[i]) * odd[i];
+			lane[i] ^= lane[i] >> 32;
+		}
+		p += some;
+		n -= some;
 	}
-	word = 0;
-	memcpy(&word, p, n);
-	return (struct key){stir(a ^ word), stir(b + word)};
+	struct key key = {5, 6};
+	for (size_t i = 0; i < LANES; i++) {
+		key.a = stir(key.a + lane[i]);
+		key.b = stir(key.b * odd[i] ^ lane[i]);
+	}
+	return key;
 }
 
 struct visited *visited_new(void)

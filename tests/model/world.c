@@ -41,9 +41,10 @@ struct session_time centre_time(const struct world *w)
 	return (struct session_time){.monotonic_us = 1000 * SECOND + w->now_us, .wall_us = WALL_US + w->now_us};
 }
 
-void world_start(struct world *w, size_t agents, size_t centres)
+void world_start(struct world *w, size_t agents, size_t centres, bool is_crowded)
 {
 	memset(w, 0, sizeof *w);
+	w->is_crowded = is_crowded;
 	for (size_t i = 0; i < BOXES; i++)
 		w->boxes[i].conn = NOBODY;
 	for (size_t i = 0; i < agents; i++) {
@@ -56,6 +57,7 @@ void world_start(struct world *w, size_t agents, size_t centres)
 		box_sync(b);
 		box_start(w, i);
 	}
+	w->n_centres = (uint8_t)centres;
 	for (size_t i = 0; i < centres; i++)
 		centre_start(w, i);
 }
@@ -101,7 +103,7 @@ static void list_boxes(const struct world *w, struct list *l)
 				add(l, STEP_CONNECT, i, c);
 		if (b->conn != NOBODY && !has_line(w, b))
 			add(l, STEP_NOTICE, i, 0);
-		if (b->courier.work_at != INT64_MAX)
+		if (manner.frozen ? b->courier.work_at != INT64_MAX : b->courier.work_at <= agent_time(w).monotonic_us)
 			add(l, STEP_WORK, i, 0);
 	}
 }
@@ -156,7 +158,7 @@ static void list_network(const struct world *w, struct list *l)
 
 static void list_centres(const struct world *w, struct list *l)
 {
-	for (size_t i = 0; i < CENTRES; i++) {
+	for (size_t i = 0; i < w->n_centres; i++) {
 		const struct centre *c = &w->centres[i];
 		if (!c->running) {
 			add(l, STEP_START_CENTRE, i, 0);
@@ -286,7 +288,8 @@ size_t world_steps(const struct world *w, struct step ret[static STEPS_MOST])
 	for (size_t i = 0; i < l.n; i++)
 		rests &= ret[i].cost != FREE;
 	list_crashes(w, &l);
-	list_timers(w, &l, rests);
+	if (manner.frozen)
+		list_timers(w, &l, rests);
 	size_t kept = 0;
 	for (size_t i = 0; i < l.n; i++)
 		if (may_afford(w, (enum cost)ret[i].cost))
@@ -474,18 +477,43 @@ void world_do(struct world *w, struct step s)
 
 /* ---------------------------------------------------------------- at rest */
 
+static bool has_running_copy(const struct world *w, const struct box *b)
+{
+	for (size_t i = 0; i < BOXES; i++)
+		if (&w->boxes[i] != b && w->boxes[i].is && w->boxes[i].who == b->who)
+			return true;
+	return false;
+}
+
+/* The last verdict of a report that this outbox has. */
+static uint16_t own_verdicts(const struct world *w, const struct box *b)
+{
+	uint16_t own = 0;
+	for (size_t n = 0; n < w->store.n_rows; n++) {
+		const struct row *r = &w->store.rows[n];
+		if (r->who == b->who && r->epoch == b->now.epoch && r->seq <= b->now.n)
+			own = r->verdict_seq;
+	}
+	return own;
+}
+
+/* While a copy of it runs, perhaps at the other centre, an outbox may not have heard yet of what only the other had. */
 static bool box_is_settled(const struct world *w, const struct box *b)
 {
 	const struct shelf *s = &b->now;
 	const struct stream *at = store_stream(&w->store, b->who, s->epoch);
-	return (at ? at->seq : 0) == s->n && s->acknowledged == s->n && s->cursor == w->store.verdict_seq[b->who] &&
-	       oracle_holds_verdicts(w, b);
+	uint16_t stored = at ? at->seq : 0;
+	bool fine = s->acknowledged == s->n && oracle_holds_verdicts(w, b);
+	if (has_running_copy(w, b))
+		return fine && stored >= s->n && s->cursor >= own_verdicts(w, b);
+	return fine && stored == s->n && s->cursor == w->store.verdict_seq[b->who];
 }
 
 bool world_is_settled(const struct world *w)
 {
 	for (size_t i = 0; i < BOXES; i++)
-		if (w->boxes[i].is && (!w->boxes[i].running || !box_is_settled(w, &w->boxes[i])))
+		if (w->boxes[i].is && !w->store.revoked[w->boxes[i].who] &&
+		    (!w->boxes[i].running || !box_is_settled(w, &w->boxes[i])))
 			return false;
 	return true;
 }

@@ -175,6 +175,8 @@ struct issue {
 	uint8_t who, box, epoch;
 	uint16_t seq;
 	bool was_in_store; /* once, at least */
+	bool carried;      /* into a new outbox: it may be stored once in each */
+	bool excused;      /* its outbox was brought back to before it: it need not be anywhere */
 };
 
 struct world {
@@ -186,16 +188,19 @@ struct world {
 	struct store store;
 	uint16_t issued, peers;
 	uint64_t sessions;
-	uint8_t boots, epochs;
+	uint8_t boots, epochs, n_centres;
+	bool is_crowded;  /* the credit of all does not do for everybody at once */
 	bool overcharged; /* a message came twice, or later than the grace of a credit: it may be over the credit */
 	struct issue issues[ISSUES];
 	uint16_t marks_acknowledged[BOXES]; /* as they were at the step before */
 	uint16_t marks_seq[STREAMS];
+	uint16_t marks_cursor[BOXES];
+	uint32_t marks_store;
 	uint8_t crashes_left, faults_left, restores_left, reports_left; /* a search's budgets */
 };
 
 /* A world of `agents` running nowhere yet, one box each, and of that many centres, not running yet. */
-void world_start(struct world *w, size_t agents, size_t centres);
+void world_start(struct world *w, size_t agents, size_t centres, bool is_crowded);
 
 /* How the numbers of sessions and peers, and jitter, are picked. */
 struct world_manner {
@@ -232,7 +237,6 @@ struct step {
 };
 
 /* Every step that the world can take now, but those that are NEVER_SEARCHED. Returns how many. */
-#define STEPS_MOST 128
 size_t world_steps(const struct world *w, struct step ret[static STEPS_MOST]);
 
 void world_do(struct world *w, struct step step);
@@ -250,8 +254,10 @@ void box_link(struct world *w, size_t box, enum road_event event);
 void box_tick(struct world *w, size_t box);
 void box_try_now(struct world *w, size_t box);
 void box_trim(struct world *w, size_t box, uint16_t through);
-/* A new outbox takes the place of this one, which forked; what was not acknowledged is carried over. */
-void box_renew(struct world *w, size_t box);
+/* A new outbox takes the place of this one, which forked; what was not acknowledged (or all) is carried over. */
+void box_renew(struct world *w, size_t box, bool all);
+/* An older state of its disk; what was handed in since is gone. */
+void box_restore(struct world *w, size_t box, const struct shelf *shelf);
 /* The outbox of `from`, as it is on disk now, in another box. */
 void box_copy(struct world *w, size_t from, size_t to);
 void box_sync(struct box *b);
