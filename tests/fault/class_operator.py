@@ -4,11 +4,11 @@ What people do to a running system: shut agents out and let them in, replace key
 catalogues, reload, upgrade, restore the database from a backup or move it. What they did not mean to lose is not lost.
 """
 
+import contextlib
 import dataclasses
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 
@@ -16,7 +16,7 @@ from cells import Cell
 from class_process import renew
 from roadbook import Keys
 from stranger import beside_undisturbed
-from tramtest import BIN, ROOT, run, wait_until
+from tramtest import BIN, ROOT, Daemon, run, wait_until
 from world import NotFired
 
 REASON = ("--reason", "thử")
@@ -97,8 +97,12 @@ def suspended(w):
         w.await_or_not_fired(lambda: w.ask(victim)["state"] != "streaming", "the agent to be shut out", 10)
         time.sleep(w.rng.uniform(0, 0.3))
         centre.tram("agents", "accept", w.bench.keys / f"{victim.name}.pub")
-        victim.daemon.send(signal.SIGHUP)
-        wait_until(lambda: w.ask(victim)["state"] == "streaming", "the agent to be in again")
+        centre.daemon.send(signal.SIGHUP)
+
+        def in_again():
+            victim.daemon.send(signal.SIGHUP)  # what it was told to wait is long; a person tries at once
+            return w.ask(victim)["state"] == "streaming"
+        wait_until(in_again, "the agent to be in again")
     w.fired("suspended and accepted three times")
     w.await_flow()
     beside_undisturbed(w, w.agents[1:])
@@ -123,26 +127,46 @@ def new_keys(w):
 
 # ---------------------------------------------------------------- copies of an outbox
 
-def cloned(w):
-    """A copy of the whole folder runs at the same time. The centre names it; when it ends, all goes on."""
-    centre, victim = two(w)
+@contextlib.contextmanager
+def copied(w, victim):
+    """A copy of the agent's whole folder, as it was when the agent had ended, runs beside it."""
+    folder = w.folder / "copy"
     victim.daemon.stop()
-    copy = w.folder / "copy"
-    shutil.copytree(victim.folder, copy, ignore=shutil.ignore_patterns("control", "*.log", "armed"))
+    shutil.copytree(victim.folder, folder, ignore=shutil.ignore_patterns("control", "*.log", "armed"))
+    conf = folder / "tram-agent.conf"
+    conf.write_text(conf.read_text("utf-8").replace(str(victim.folder), str(folder)), "utf-8")
     w.restart(victim)
-    conf = copy / "tram-agent.conf"
-    conf.write_text(conf.read_text("utf-8").replace(str(victim.folder), str(copy)), "utf-8")
-    environment = dict(victim.daemon.environment, TRAM_FAULT="")
-    with open(copy / "clone.log", "wb") as log:
-        clone = subprocess.Popen([BIN / "tram-agent", conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    clone = Daemon(folder, "clone", [BIN / "tram-agent", conf])
+    if w.loads[victim.name].is_alive():
+        w.await_flow(5)
+    clone.start()
     try:
+        yield clone
+    finally:
+        clone.discard()
+
+
+def cloned(w):
+    """A copy of the whole folder runs at the same time, the same to the last report: they take the session from each other.
+    When the copy ends, all goes on."""
+    centre, victim = two(w)
+    everything_settled(w, victim)
+    with copied(w, victim) as clone:
         w.await_or_not_fired(lambda: "agent.superseded" in centre.daemon.log(), "one to take over from the other", 10)
         time.sleep(1)
-    finally:
-        clone.terminate()
-        clone.wait(10)
     turns = w.ask(centre)['sessions_ended{cause="superseded"}']
-    w.fired(f"two copies, {turns} turns; the copy's last word: {(copy / 'clone.log').read_text('utf-8').splitlines()[-1][40:200]}")
+    w.fired(f"two copies, {turns} turns; the copy: {clone.log().splitlines()[-1][40:200]}")
+    victim.daemon.send(signal.SIGHUP)
+    w.load(victim)
+    w.await_flow()
+
+
+def parted(w):
+    """The copy runs on after the first has sent more: it is named as forked, and the first is not disturbed by it."""
+    centre, victim = two(w)
+    with copied(w, victim) as clone:
+        w.await_or_not_fired(lambda: "cause=forked" in clone.log(), "the fork to be named", 10)
+    w.fired("the copy is refused as forked")
     victim.daemon.send(signal.SIGHUP)
     w.await_flow()
 
@@ -327,6 +351,7 @@ CELLS = [
     Cell("operator-suspended", suspended),
     Cell("operator-new-keys", new_keys),
     Cell("operator-cloned", cloned),
+    Cell("operator-cloned-and-parted", parted),
     Cell("operator-restored-outbox", restored_outbox),
     Cell("operator-deleted-outbox", deleted_outbox, {"running": False}),
     Cell("operator-deleted-outbox-of-a-running-agent", deleted_outbox, {"running": True}),
