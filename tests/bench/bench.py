@@ -57,7 +57,7 @@ def make_centre(folder, cluster, **settings):
 
 @contextlib.contextmanager
 def disks_of_their_own():
-    """A folder in memory for the agents' outboxes: each has a disk of its own, and 63 on the centre's would be in its way."""
+    """A folder in memory for what is not on PostgreSQL's disk where it really runs."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-bench-", dir="/dev/shm"))
     try:
         yield folder
