@@ -20,6 +20,13 @@
 
 enum phase { WAITING, SERVING, DRAINING, ENDED };
 
+/* How a lane is with its store, as it said last. */
+struct lane_store {
+	bool is_up;
+	const char *state;
+	char text[ERR_TEXT_MAX]; /* why */
+};
+
 struct aggregator {
 	const char *settings_file;
 	struct settings settings;
@@ -39,7 +46,7 @@ struct aggregator {
 	struct catalogue *catalogue;
 	struct session_core *sessions;
 	struct lanes *lanes;
-	bool *store_is_up; /* by lane */
+	struct lane_store *stores; /* by lane */
 	struct zap *zap;
 	struct gate *gate;
 	struct feed *feed;

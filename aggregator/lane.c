@@ -19,9 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define JOBS_AT_ONCE     256                /* PUBLISHes in one group */
-#define RESULT_ARENA     ((size_t)64 << 20) /* verdicts and events of one agent in one group */
+#define NOTE_ARENA       ((size_t)64 << 10) /* of a result that only says something */
 #define VERDICTS_AT_ONCE 200
 #define QUESTION_TRIES   5 /* of a HELLO or question that fails for reasons of its own; others wait behind it */
 #define STREAM_BUCKETS   256
@@ -47,11 +48,14 @@ struct lane {
 	pthread_t thread;
 	atomic_bool abandoned;
 	atomic_size_t n_waiting; /* as waiting_count(): for other threads */
+	atomic_size_t results_held;
 	struct waiting *waiting;
 	struct pace pace;
 	bool stopping; /* ends when nothing waits any more */
 	struct store *store;
-	bool store_was_up;
+	const char *store_state; /* as told last */
+	char store_text[ERR_TEXT_MAX];
+	unsigned failures; /* in a row */
 	struct retry retry;
 	struct arena *arena;
 	struct lane_stream *streams[STREAM_BUCKETS];
@@ -85,11 +89,11 @@ struct lesson {
 
 /* ---------------------------------------------------------------- results */
 
-static struct result *result_new(enum result_kind kind, const struct job *job)
+static struct result *result_new(enum result_kind kind, const struct job *job, size_t arena)
 {
 	struct result *r = xcalloc(1, sizeof(*r));
 	r->kind = kind;
-	r->arena = arena_new(RESULT_ARENA);
+	r->arena = arena_new(arena);
 	if (job) {
 		memcpy(r->agent, job->agent, sizeof(r->agent));
 		r->session = job->session;
@@ -100,10 +104,26 @@ static struct result *result_new(enum result_kind kind, const struct job *job)
 
 void result_free(struct result **rp)
 {
-	if (*rp)
-		arena_free(&(*rp)->arena);
-	free(*rp);
+	struct result *r = *rp;
+	if (!r)
+		return;
+	if (r->held)
+		atomic_fetch_sub(r->held, r->holds);
+	arena_free(&r->arena);
+	free(r);
 	*rp = NULL;
+}
+
+/* Gives it to main; waits where main has too much of this lane's that it has not freed. */
+static void give_result(struct lane *l, struct result *r)
+{
+	const struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
+	r->holds = arena_used(r->arena);
+	while (atomic_load(&l->results_held) > l->settings.result_bytes && !atomic_load(&l->abandoned))
+		nanosleep(&pause, NULL);
+	atomic_fetch_add(&l->results_held, r->holds);
+	r->held = &l->results_held;
+	handoff_put(l->results, r);
 }
 
 void job_free(struct job **jp)
@@ -126,7 +146,7 @@ static const struct refused store_failed = {TRAM__V1__REFUSAL_CODE__REFUSAL_CODE
 static void refuse_for(struct lane *l, const struct job *job, struct refused why, const struct watermark *w,
 		       const char *detail, size_t payload)
 {
-	struct result *r = result_new(RESULT_REFUSE, job);
+	struct result *r = result_new(RESULT_REFUSE, job, NOTE_ARENA);
 	r->refused = job->kind;
 	r->payload_bytes = payload;
 	r->batches = job->kind == JOB_PUBLISH;
@@ -138,7 +158,7 @@ static void refuse_for(struct lane *l, const struct job *job, struct refused why
 		r->seq = w->seq;
 		r->chain = w->chain;
 	}
-	handoff_put(l->results, r);
+	give_result(l, r);
 }
 
 static void refuse(struct lane *l, const struct job *job, Tram__V1__RefusalCode code, const struct watermark *w,
@@ -173,15 +193,29 @@ static void take_in(struct lane *l, struct job *job)
 
 /* ---------------------------------------------------------------- the store: connected, or waited for */
 
-static void tell_store(struct lane *l, bool up, const char *text)
+/* What is told of the store. */
+static const char up[] = "up", away[] = "away", stalled[] = "stalled", broken[] = "broken";
+
+/* Once a state, and again where its reason is another one. */
+static void tell_store(struct lane *l, const char *state, const char *text)
 {
-	if (up && l->store_was_up)
+	if (l->store_state == state && strcmp(l->store_text, text) == 0)
 		return;
-	struct result *r = result_new(RESULT_STORE, NULL);
-	r->store_is_up = up;
+	struct result *r = result_new(RESULT_STORE, NULL, NOTE_ARENA);
+	r->store_is_up = state == up;
+	r->store_state = state;
 	r->store_text = arena_strdup(r->arena, text);
-	l->store_was_up = up;
-	handoff_put(l->results, r);
+	l->store_state = state;
+	snprintf(l->store_text, sizeof(l->store_text), "%s", text);
+	give_result(l, r);
+}
+
+/* The store did what it was asked, or is there to be asked. */
+static void went_well(struct lane *l)
+{
+	l->failures = 0;
+	retry_reset(&l->retry);
+	tell_store(l, up, "");
 }
 
 static void forget_watermarks(struct lane *l)
@@ -214,16 +248,34 @@ static void pause_lane(struct lane *l, int64_t us)
 	}
 }
 
-static bool open_settled(struct lane *l, const char *name, struct err *err)
+static enum store_result open_settled(struct lane *l, const char *name, struct err *err)
 {
-	if (store_open(l->database, name, &l->store, err) != STORE_OK)
-		return false;
+	enum store_result result = store_open(l->database, name, &l->store, err);
+	if (result != STORE_OK)
+		return result;
 	store_set_patience(l->store, l->settings.patience_us);
-	if (store_settle(l->store, err) == STORE_OK)
-		return true;
-	store_close(&l->store);
-	return false;
+	result = store_settle(l->store, err);
+	if (result != STORE_OK)
+		store_close(&l->store);
+	return result;
 }
+
+/*
+ * A failure that the store's word for it does not blame on anything here is told of when it goes on: one lost connection
+ * does not take the sessions of all agents, and one that is lost at every try is no secret.
+ */
+#define FAILURES_TOLD 3
+static const struct {
+	const char *told_as;
+	bool at_once; /* told at the first failure */
+	bool hurry;   /* the first try after it does not wait */
+	bool reconnect;
+} treatments[] = {
+    [STORE_OK] = {up, false, true, false},         [STORE_RETRY] = {away, false, false, false},
+    [STORE_RECONNECT] = {away, false, true, true}, [STORE_STALLED] = {stalled, true, false, true},
+    [STORE_POISON] = {broken, true, false, true},  [STORE_CONFLICT] = {broken, true, false, true},
+    [STORE_FENCED] = {away, false, true, false},   [STORE_BROKEN] = {broken, true, false, true},
+};
 
 /* False: the lane is to give up. */
 static bool have_store(struct lane *l)
@@ -232,12 +284,10 @@ static bool have_store(struct lane *l)
 	snprintf(name, sizeof(name), "tram lane %d", l->settings.number);
 	while (!l->store && !is_over(l)) {
 		struct err err = {0};
-		if (open_settled(l, name, &err)) {
-			retry_reset(&l->retry);
-			tell_store(l, true, "");
+		enum store_result result = open_settled(l, name, &err);
+		if (result == STORE_OK)
 			break;
-		}
-		tell_store(l, false, err.text);
+		tell_store(l, treatments[result].told_as, err.text);
 		pause_lane(l, retry_next_us(&l->retry));
 	}
 	return l->store != NULL && !atomic_load(&l->abandoned);
@@ -246,20 +296,14 @@ static bool have_store(struct lane *l)
 /* What follows from a failure of the store; then the caller tries again. False: the lane is to give up. */
 static bool recover(struct lane *l, enum store_result result, const struct err *err)
 {
-	switch (result) {
-	case STORE_OK: return true;
-	case STORE_RETRY: pause_lane(l, retry_next_us(&l->retry)); break;
-	case STORE_FENCED: forget_watermarks(l); break;
-	case STORE_RECONNECT: drop_store(l); break;
-	case STORE_STALLED:
-	case STORE_BROKEN:
-	case STORE_POISON:
-	case STORE_CONFLICT:
-		tell_store(l, false, err->text);
+	l->failures++;
+	if (treatments[result].at_once || l->failures >= FAILURES_TOLD)
+		tell_store(l, treatments[result].told_as, err->text);
+	if (treatments[result].reconnect)
 		drop_store(l);
+	forget_watermarks(l);
+	if (!treatments[result].hurry || l->failures > 1)
 		pause_lane(l, retry_next_us(&l->retry));
-		break;
-	}
 	return have_store(l);
 }
 
@@ -269,9 +313,10 @@ static bool recover(struct lane *l, enum store_result result, const struct err *
  */
 static bool ask_again(struct lane *l, enum store_result result)
 {
-	if (result != STORE_RETRY)
+	if (treatments[result].reconnect)
 		drop_store(l);
-	pause_lane(l, retry_next_us(&l->retry));
+	if (!treatments[result].hurry || l->failures++ > 0)
+		pause_lane(l, retry_next_us(&l->retry));
 	return have_store(l);
 }
 
@@ -382,14 +427,14 @@ static bool verdicts_differ(const Tram__V1__Hello *h, const struct watermark *w)
 
 static void subscribe(struct lane *l, const struct job *job, const Tram__V1__Hello *h, const struct watermark *w)
 {
-	struct result *r = result_new(RESULT_SUBSCRIBE, job);
+	struct result *r = result_new(RESULT_SUBSCRIBE, job, NOTE_ARENA);
 	r->epoch = w->epoch;
 	r->seq = w->seq;
 	r->chain = w->chain;
 	r->verdict_seq = w->verdict_seq;
 	r->committed_at_us = w->committed_at_us;
 	r->verdicts_differ = verdicts_differ(h, w);
-	handoff_put(l->results, r);
+	give_result(l, r);
 }
 
 static void serve_hello(struct lane *l, const struct job *job)
@@ -412,6 +457,7 @@ static void serve_hello(struct lane *l, const struct job *job)
 		refuse_for(l, job, store_failed, NULL, err.text, 0);
 		return;
 	}
+	went_well(l);
 	const char *detail;
 	struct refused why = judge_hello(l, e->hello, &s->in.before, &detail);
 	if (why.code)
@@ -576,43 +622,62 @@ static void tell_refilled(struct result *r, const struct intake *in, const struc
 	}
 }
 
+/* What the report adds to the counters, whether or not its verdict fits into the result. */
+static void tally(struct result *r, const struct intake_report *report)
+{
+	r->n_reports += report->report != NULL;
+	r->n_poisoned += report->report == NULL;
+	for (size_t i = 0; report->report && i < report->judgement.n; i++)
+		r->n_outcomes[report->judgement.outcomes[i]]++;
+}
+
+static Tram__V1__Verdict *verdict_of(struct result *r, const struct intake *in, const struct intake_report *report)
+{
+	const struct verdict_head head = {.verdict_seq = report->verdict_seq,
+					  .epoch = &report->stream->before.epoch,
+					  .seq = report->entry->seq,
+					  .digest = &report->entry->digest,
+					  .known_at_us = in->known_at_us,
+					  .catalogue_version = catalogue_version(in->catalogue),
+					  .cause = "received"};
+	return verdict_make(r->arena, &head, &report->judgement);
+}
+
+/* The verdict, and where there is room for all of them too, the events. False: the verdict does not fit, nor will others. */
+static bool tell_report(struct result *r, const struct intake *in, const struct intake_report *report)
+{
+	Tram__V1__Verdict *v = verdict_of(r, in, report);
+	if (!v)
+		return false;
+	r->verdicts[r->n_verdicts++] = v;
+	struct arena_mark mark = arena_mark(r->arena);
+	size_t n = r->events ? announce_report(r->arena, report, in->known_at_us, r->events + r->n_events) : 0;
+	if (n == 0)
+		arena_rewind(r->arena, mark);
+	r->n_events += n;
+	r->n_events_lost -= n;
+	return true;
+}
+
 static void tell_reports(struct result *r, const struct intake *in, const struct intake_stream *s)
 {
-	size_t reports = 0, events = 0;
+	size_t reports = 0;
 	for (size_t i = 0; i < in->n_reports; i++)
 		if (in->reports[i].stream == s) {
 			reports++;
-			events += announce_count(&in->reports[i]);
+			r->n_events_lost += announce_count(&in->reports[i]);
+			tally(r, &in->reports[i]);
 		}
 	r->verdicts = arena_calloc(r->arena, reports, sizeof(*r->verdicts));
-	r->events = arena_calloc(r->arena, events, sizeof(*r->events));
-	bool fits = r->verdicts && r->events;
-	r->n_events_lost = events;
-	for (size_t i = 0; i < in->n_reports && fits; i++) {
-		const struct intake_report *report = &in->reports[i];
-		if (report->stream != s)
-			continue;
-		const struct verdict_head head = {.verdict_seq = report->verdict_seq,
-						  .epoch = &s->before.epoch,
-						  .seq = report->entry->seq,
-						  .digest = &report->entry->digest,
-						  .known_at_us = in->known_at_us,
-						  .catalogue_version = catalogue_version(in->catalogue),
-						  .cause = "received"};
-		Tram__V1__Verdict *v = verdict_make(r->arena, &head, &report->judgement);
-		size_t n = v ? announce_report(r->arena, report, in->known_at_us, r->events + r->n_events) : 0;
-		fits = n > 0;
-		if (fits) {
-			r->verdicts[r->n_verdicts++] = v;
-			r->n_events += n;
-			r->n_events_lost -= n;
-		}
-	}
+	r->events = arena_calloc(r->arena, r->n_events_lost, sizeof(*r->events));
+	for (size_t i = 0, fits = r->verdicts != NULL; i < in->n_reports && fits; i++)
+		if (in->reports[i].stream == s)
+			fits = tell_report(r, in, &in->reports[i]);
 }
 
-static struct result *committed(const struct job *job, const struct watermark *w, int64_t at_us)
+static struct result *committed(const struct lane *l, const struct job *job, const struct watermark *w, int64_t at_us)
 {
-	struct result *r = result_new(RESULT_COMMITTED, job);
+	struct result *r = result_new(RESULT_COMMITTED, job, l->settings.result_bytes);
 	r->epoch = w->epoch;
 	r->seq = w->seq;
 	r->chain = w->chain;
@@ -644,22 +709,22 @@ static void tell_stream(struct lane *l, const struct intake *in, struct intake_s
 		if (strcmp(t->parts[i].job->agent, s->agent) != 0)
 			continue;
 		if (!r)
-			r = committed(t->parts[i].job, &s->after, in->known_at_us);
+			r = committed(l, t->parts[i].job, &s->after, in->known_at_us);
 		answer_part(r, &t->parts[i]);
 	}
 	assert(r);
 	tell_refilled(r, in, s);
 	tell_reports(r, in, s);
-	handoff_put(l->results, r);
+	give_result(l, r);
 }
 
 /* A PUBLISH that held nothing new is answered with where the stream stands. */
 static void tell_overlap(struct lane *l, const struct intake *in, struct part *part)
 {
 	struct lane_stream *s = *stream_slot(l, part->job->agent);
-	struct result *r = committed(part->job, &s->in.before, in->known_at_us);
+	struct result *r = committed(l, part->job, &s->in.before, in->known_at_us);
 	answer_part(r, part);
-	handoff_put(l->results, r);
+	give_result(l, r);
 }
 
 static void settle_group(struct lane *l, const struct intake *in, struct try *t)
@@ -679,7 +744,7 @@ static void settle_group(struct lane *l, const struct intake *in, struct try *t)
 	}
 	if (waiting_settle(l->waiting, pace_shared_work(&l->pace)))
 		pace_shared(&l->pace, clock_monotonic_us());
-	retry_reset(&l->retry);
+	went_well(l);
 }
 
 /* ---------------------------------------------------------------- PUBLISH: trying */
@@ -782,11 +847,17 @@ static enum store_result try_check(struct lane *l, const struct job *job, struct
 	return STORE_OK;
 }
 
+/* Some, as many as fit into a result; the first one, however large it is. */
 static enum store_result try_verdicts(struct lane *l, const struct job *job, struct result *r, struct err *err)
 {
 	arena_reset(r->arena);
-	return store_verdicts(l->store, job->agent, job->verdict_after, VERDICTS_AT_ONCE, r->arena, &r->verdicts,
-			      &r->n_verdicts, err);
+	enum store_result result = store_verdicts(l->store, job->agent, job->verdict_after, VERDICTS_AT_ONCE, r->arena,
+						  &r->verdicts, &r->n_verdicts, err);
+	if (result != STORE_OK || r->n_verdicts > 0)
+		return result;
+	arena_free(&r->arena);
+	r->arena = arena_new(SIZE_MAX);
+	return store_verdicts(l->store, job->agent, job->verdict_after, 1, r->arena, &r->verdicts, &r->n_verdicts, err);
 }
 
 /* A question that is not answered: a CHECK is refused; verdicts are asked for again by the agent's next heartbeat. */
@@ -807,7 +878,7 @@ static void leave_question(const struct job *job, struct result *r, const struct
 static void answer(struct lane *l, const struct job *job, enum result_kind kind,
 		   enum store_result (*ask)(struct lane *, const struct job *, struct result *, struct err *))
 {
-	struct result *r = result_new(kind, job);
+	struct result *r = result_new(kind, job, l->settings.result_bytes);
 	struct err err = {0};
 	enum store_result result;
 	for (int tries = 1; (result = ask(l, job, r, &err)) != STORE_OK && tries < QUESTION_TRIES; tries++)
@@ -815,9 +886,11 @@ static void answer(struct lane *l, const struct job *job, enum result_kind kind,
 			result_free(&r);
 			return;
 		}
-	if (result != STORE_OK)
+	if (result == STORE_OK)
+		went_well(l);
+	else
 		leave_question(job, r, &err);
-	handoff_put(l->results, r);
+	give_result(l, r);
 }
 
 /* ---------------------------------------------------------------- the thread */
@@ -826,7 +899,11 @@ static void answer(struct lane *l, const struct job *job, enum result_kind kind,
 static void take_in_all(struct lane *l)
 {
 	bool idle = waiting_count(l->waiting) == 0 && !l->stopping;
+	if (idle && l->store)
+		went_well(l);
 	struct job *job = idle ? handoff_take(l->jobs, IDLE_MS) : handoff_try_take(l->jobs);
+	if (idle && !job && l->store && !store_is_alive(l->store))
+		drop_store(l);
 	for (; job; job = handoff_try_take(l->jobs))
 		take_in(l, job);
 	atomic_store(&l->n_waiting, waiting_count(l->waiting));
@@ -864,7 +941,7 @@ static void *run(void *context)
 			serve_group(l);
 	}
 	store_close(&l->store);
-	handoff_put(l->results, result_new(RESULT_STOPPED, NULL));
+	give_result(l, result_new(RESULT_STOPPED, NULL, NOTE_ARENA));
 	return NULL;
 }
 
@@ -881,7 +958,7 @@ struct lane *lane_start(const struct lane_settings *settings, struct catalogue *
 	l->arena = arena_new(settings->arena_bytes);
 	l->waiting = waiting_new();
 	l->pace = pace_of(settings->group_us, (size_t)settings->group_rows);
-	l->store_was_up = false;
+	l->store_state = away;
 	int failed = pthread_create(&l->thread, NULL, run, l);
 	assert(!failed);
 	(void)failed;

@@ -14,7 +14,9 @@
 #include "codec.h"
 #include "digest.h"
 #include "handoff.h"
+#include "rules.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum job_kind {
@@ -60,12 +62,14 @@ enum refusal_cause {
 	CAUSE_STORE_FAILED,
 };
 
-/* What a lane has done. Owned by the receiver, freed with result_free(). Protobuf members live in the result's arena. */
+/* What a lane has done. Owned by the receiver, freed with result_free() before the lane is joined. Protobuf members live in the result's arena. */
 struct result {
 	enum result_kind kind;
 	char agent[65];
 	uint64_t session, peer;
 	struct arena *arena;
+	atomic_size_t *held; /* the lane's count of what its results hold, and this one's part */
+	size_t holds;
 	/* SUBSCRIBE, COMMITTED: where the stream stands now */
 	struct epoch epoch;
 	uint64_t seq;
@@ -95,9 +99,13 @@ struct result {
 	/* COMMITTED: for feed and counters, after COMMIT only */
 	Tram__V1__Event **events;
 	size_t n_events, n_events_lost; /* lost: had no room in the arena */
+	/* COMMITTED: what the group held of the agent, whatever of it fits in here */
+	uint64_t n_reports, n_poisoned, n_outcomes[OUTCOME_DUPLICATE + 1];
 	/* STORE */
 	bool store_is_up;
-	const char *store_text;
+	const char
+	    *store_state; /* "up", "away", "stalled": it cannot write, "broken": a person has to mend it; static */
+	const char *store_text; /* why */
 };
 
 void result_free(struct result **rp);
@@ -110,6 +118,7 @@ struct lane_settings {
 	int64_t group_us;     /* about how long one takes, at most, where agents with little waiting share the lane */
 	int64_t patience_us;  /* for a PostgreSQL that says nothing; 0: for ever */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
+	uint64_t result_bytes; /* verdicts and events of one agent in one group; one verdict alone may be larger */
 	uint32_t observations, batch_reports;
 	uint8_t centre_public[SIGN_PUBLIC_SIZE]; /* that acknowledgements are signed with */
 	uint32_t agent_epochs;                   /* that one agent may have a stream of */

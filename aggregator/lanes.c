@@ -41,11 +41,11 @@ struct lanes *lanes_start(const struct lane_settings *settings, unsigned n, size
 
 static void free_one(struct one *o)
 {
+	for (struct result *result; (result = handoff_try_take(o->results));)
+		result_free(&result);
 	lane_join(&o->lane);
 	for (struct job *job; (job = handoff_try_take(o->jobs));)
 		job_free(&job);
-	for (struct result *result; (result = handoff_try_take(o->results));)
-		result_free(&result);
 	handoff_free(&o->jobs);
 	handoff_free(&o->results);
 	catalogue_unref(&o->due);

@@ -63,6 +63,7 @@ static struct lane_settings lane_settings_of(const struct settings *s, const str
 	    .report_bytes = (uint64_t)s->report_bytes,
 	    .batch_bytes = (uint64_t)s->batch_bytes,
 	    .arena_bytes = (uint64_t)s->lane_arena,
+	    .result_bytes = (uint64_t)s->lane_arena / 8,
 	    .observations = (uint32_t)s->observations,
 	    .batch_reports = (uint32_t)s->batch_reports,
 	    .agent_epochs = (uint32_t)s->agent_epochs,
@@ -183,9 +184,9 @@ bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalo
 	a->roster = roster;
 	a->catalogue = catalogue;
 	a->codebook = arena_new(CODEBOOK_ARENA);
-	a->store_is_up = xcalloc((size_t)a->settings.lanes, sizeof(*a->store_is_up));
+	a->stores = xcalloc((size_t)a->settings.lanes, sizeof(*a->stores));
 	for (int64_t i = 0; i < a->settings.lanes; i++)
-		a->store_is_up[i] = true;
+		a->stores[i] = (struct lane_store){.is_up = true, .state = "up"};
 	a->sessions = session_core_new(&session, roster, catalogue_version(catalogue), &a->counters);
 	/* Nothing is read from the sockets before the lanes are there, and a port that is taken leaves no lane behind. */
 	if (!open_sockets(a, err))
@@ -245,7 +246,7 @@ bool aggregator_close(struct aggregator *a)
 	roster_free(&a->operators);
 	catalogue_unref(&a->catalogue);
 	arena_free(&a->codebook);
-	free(a->store_is_up);
+	free(a->stores);
 	settings_clear(&a->settings);
 	keys_wipe(&a->keys);
 	return ended;

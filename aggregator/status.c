@@ -91,7 +91,11 @@ static void put_lanes(struct sheet *s, const struct aggregator *a)
 	char name[40];
 	for (unsigned i = 0; i < lanes_count(a->lanes); i++) {
 		snprintf(name, sizeof(name), "lane_%u_store", i);
-		put(s, name, "%s", a->store_is_up[i] ? "up" : "away");
+		put(s, name, "%s", a->stores[i].state);
+		if (!a->stores[i].is_up) {
+			snprintf(name, sizeof(name), "lane_%u_store_text", i);
+			put(s, name, "%s", a->stores[i].text);
+		}
 		snprintf(name, sizeof(name), "lane_%u_waiting", i);
 		put(s, name, "%zu", lanes_waiting(a->lanes, i));
 	}

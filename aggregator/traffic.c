@@ -160,14 +160,6 @@ static void give_result(struct aggregator *a, const struct result *r)
 	session_take_result(a->sessions, &result, aggregator_now());
 }
 
-static void count_outcomes(struct counters *c, const Tram__V1__Verdict *v)
-{
-	for (size_t i = 0; i < v->n_outcomes; i++)
-		if (v->outcomes[i] >= TRAM__V1__OUTCOME__OUTCOME_ACCEPTED &&
-		    v->outcomes[i] <= TRAM__V1__OUTCOME__OUTCOME_DUPLICATE)
-			count(c, COUNTER_OBSERVATIONS_ACCEPTED + v->outcomes[i] - TRAM__V1__OUTCOME__OUTCOME_ACCEPTED);
-}
-
 /* An acknowledgement of ours that does not hold was not ours, or not of these reports. */
 static void tell_first_ignored(struct aggregator *a, const struct result *r)
 {
@@ -183,22 +175,27 @@ static void count_committed(struct aggregator *a, const struct result *r)
 	count_by(&a->counters, COUNTER_FIRST_ACKS_IGNORED, r->n_first_ignored);
 	if (r->n_first_ignored > 0)
 		tell_first_ignored(a, r);
-	for (size_t i = 0; i < r->n_verdicts; i++) {
-		bool readable = r->verdicts[i]->n_outcomes > 0;
-		count(&a->counters, readable ? COUNTER_REPORTS_COMMITTED : COUNTER_REPORTS_POISONED);
-		count_outcomes(&a->counters, r->verdicts[i]);
-	}
+	count_by(&a->counters, COUNTER_REPORTS_COMMITTED, r->n_reports);
+	count_by(&a->counters, COUNTER_REPORTS_POISONED, r->n_poisoned);
+	for (enum outcome o = OUTCOME_ACCEPTED; o <= OUTCOME_DUPLICATE; o++)
+		count_by(&a->counters, COUNTER_OBSERVATIONS_ACCEPTED + o - OUTCOME_ACCEPTED, r->n_outcomes[o]);
 }
 
+/* The reason is kept for status whenever it changes; an event is made of a change of state. */
 static void take_store_state(struct aggregator *a, unsigned lane, const struct result *r)
 {
-	if (a->store_is_up[lane] == r->store_is_up)
+	struct lane_store *s = &a->stores[lane];
+	bool same = strcmp(s->state, r->store_state) == 0, moved = s->is_up != r->store_is_up;
+	s->state = r->store_state;
+	s->is_up = r->store_is_up;
+	snprintf(s->text, sizeof(s->text), "%s", r->store_text);
+	if (same)
 		return;
-	a->store_is_up[lane] = r->store_is_up;
-	tell(a, r->store_is_up ? EVENT_STORE_RETURNED : EVENT_STORE_LOST, "lane", log_num(lane), "text", r->store_text,
-	     NULL);
+	tell(a, r->store_is_up ? EVENT_STORE_RETURNED : EVENT_STORE_LOST, "lane", log_num(lane), "state",
+	     r->store_state, "text", r->store_text, NULL);
 	daemon_status("%s", r->store_is_up ? _("takes reports") : _("waits for PostgreSQL; agents keep their reports"));
-	session_set_store(a->sessions, lane, r->store_is_up, aggregator_now());
+	if (moved)
+		session_set_store(a->sessions, lane, r->store_is_up, aggregator_now());
 }
 
 static void take_result(struct aggregator *a, unsigned lane, const struct result *r)

@@ -19,7 +19,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { SERVER_VERSION_MIN = 150000 };
+enum { SERVER_VERSION_MIN = 150000, SQLSTATE_SIZE = 6 };
+
+#define QUICK_US                                                                                                       \
+	(2 * CLOCK_SECOND) /* a connection that was refused later than this was not refused, but waited for in vain */
 
 /* ---------------------------------------------------------------- what went wrong */
 
@@ -33,15 +36,24 @@ static enum err_kind err_kind_of(enum store_result result)
 	}
 }
 
-/* libpq ends its messages with a newline. */
+/* libpq's messages end with a newline and may have several lines: one for each host, and advice. */
 static void set_text(struct err *err, enum err_kind kind, const char *text)
 {
-	int len = (int)strlen(text);
+	char line[ERR_TEXT_MAX];
+	size_t n = 0;
 
-	while (len > 0 && text[len - 1] == '\n') {
-		len--;
+	for (; *text && n < sizeof line - 1; text++) {
+		bool space = *text == ' ' || *text == '\n' || *text == '\t';
+
+		if (!space || (n > 0 && line[n - 1] != ' ')) {
+			line[n++] = space ? ' ' : *text;
+		}
 	}
-	err_set(err, kind, "PostgreSQL: %.*s", len, text);
+	while (n > 0 && line[n - 1] == ' ') {
+		n--;
+	}
+	line[n] = 0;
+	err_set(err, kind, "PostgreSQL: %s", line);
 }
 
 enum store_result connection_failure(struct store *s, const PGresult *r, struct err *err)
@@ -470,14 +482,74 @@ static enum store_result check_server(struct store *s, enum connection_use use, 
 	return durable ? STORE_OK : STORE_BROKEN;
 }
 
+/* The code in a message of the verbose kind, "FATAL:  28000: role …", whatever its language; of several hosts the last. */
+static bool find_state(const char *message, char state[static SQLSTATE_SIZE])
+{
+	bool found = false;
+
+	for (const char *p = message; (p = strstr(p, ":  ")) != NULL; p++) {
+		const char *code = p + 3;
+
+		if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == SQLSTATE_SIZE - 1 &&
+		    strncmp(code + SQLSTATE_SIZE - 1, ": ", 2) == 0) {
+			memcpy(state, code, SQLSTATE_SIZE - 1);
+			state[SQLSTATE_SIZE - 1] = 0;
+			found = true;
+		}
+	}
+	return found;
+}
+
+/*
+ * Why there is no connection. libpq keeps the server's code to itself, but puts it into the text of the next try when it is
+ * asked to be verbose. One that failed by waiting is not repeated: nobody had said anything.
+ */
+static enum store_result name_refusal(struct store *s, int64_t took_us, struct err *err)
+{
+	char state[SQLSTATE_SIZE], why[ERR_TEXT_MAX];
+	enum store_result result;
+
+	set_text(err, ERR_UNAVAILABLE, PQerrorMessage(s->pg));
+	if (PQconnectionNeedsPassword(s->pg)) {
+		return STORE_BROKEN;
+	}
+	if (took_us >= QUICK_US) {
+		return STORE_RECONNECT;
+	}
+	PQsetErrorVerbosity(s->pg, PQERRORS_VERBOSE);
+	PQreset(s->pg);
+	PQsetErrorVerbosity(s->pg, PQERRORS_DEFAULT);
+	if (PQstatus(s->pg) == CONNECTION_OK) {
+		return STORE_OK;
+	}
+	if (!find_state(PQerrorMessage(s->pg), state)) {
+		return STORE_RECONNECT;
+	}
+	result = sqlstate_result(state, NULL);
+	snprintf(why, sizeof why, "%s", err->text);
+	err_set(err, err_kind_of(result), "%s (%s)", why, state);
+	return result;
+}
+
+static enum store_result connect_session(struct store *s, const char *conninfo, const char *name,
+					 enum connection_use use, struct err *err)
+{
+	int64_t begun_us = clock_monotonic_us();
+	enum store_result result = STORE_OK;
+
+	s->pg = connect_to(conninfo, name, use != CONNECTION_READER);
+	PQsetNoticeReceiver(s->pg, hear, s);
+	if (PQstatus(s->pg) != CONNECTION_OK) {
+		result = name_refusal(s, clock_monotonic_us() - begun_us, err);
+	}
+	PQsetnonblocking(s->pg, 1);
+	return result;
+}
+
 static enum store_result prepare_session(struct store *s, enum connection_use use, struct err *err)
 {
 	enum store_result result;
 
-	if (PQstatus(s->pg) != CONNECTION_OK) {
-		set_text(err, ERR_UNAVAILABLE, PQerrorMessage(s->pg));
-		return PQconnectionNeedsPassword(s->pg) ? STORE_BROKEN : STORE_RECONNECT;
-	}
 	result = connection_run(s, session_sql, err);
 	if (result == STORE_OK && use == CONNECTION_WRITER) {
 		result = connection_run(s, writer_sql, err);
@@ -500,13 +572,13 @@ enum store_result connection_open(const char *conninfo, const char *name, enum c
 	struct store *s = xcalloc(1, sizeof *s);
 	enum store_result result;
 
-	s->pg = connect_to(conninfo, name, use != CONNECTION_READER);
-	PQsetNoticeReceiver(s->pg, hear, s);
 	s->patience_us = use == CONNECTION_WRITER ? STORE_PATIENCE_US : 0;
-	PQsetnonblocking(s->pg, 1);
 	s->copy = copy_new();
 	s->numbers = numbers_new();
-	result = prepare_session(s, use, err);
+	result = connect_session(s, conninfo, name, use, err);
+	if (result == STORE_OK) {
+		result = prepare_session(s, use, err);
+	}
 	if (result != STORE_OK) {
 		store_close(&s);
 	}
@@ -537,6 +609,19 @@ enum store_result store_open(const char *conninfo, const char *name, struct stor
 void store_set_patience(struct store *s, int64_t us)
 {
 	s->patience_us = us;
+}
+
+bool store_is_alive(struct store *s)
+{
+	struct pollfd fd = {.fd = PQsocket(s->pg), .events = POLLIN};
+
+	/* What a server says before it hangs up is read first, then the end. */
+	while (PQstatus(s->pg) == CONNECTION_OK && poll(&fd, 1, 0) > 0) {
+		if (!PQconsumeInput(s->pg)) {
+			return false;
+		}
+	}
+	return PQstatus(s->pg) == CONNECTION_OK;
 }
 
 void store_close(struct store **sp)

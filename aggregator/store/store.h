@@ -34,6 +34,9 @@ struct store;
 enum store_result store_open(const char *conninfo, const char *name, struct store **ret, struct err *err) MUST_CHECK;
 void store_close(struct store **sp);
 
+/* Whether the connection, which is idle, has not ended meanwhile. Asks the system only, and does not wait. */
+bool store_is_alive(struct store *s) MUST_CHECK;
+
 /*
  * Waits until what is committed is as safe as a COMMIT of ours would be now; a few seconds at most. For a connection on
  * which a watermark is to be believed: a COMMIT that was never answered may stand on this server while the synchronous

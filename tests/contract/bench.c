@@ -23,6 +23,7 @@ static struct bench open_bench(const char *database, size_t arena)
 					 .report_bytes = LIMIT_REPORT_BYTES,
 					 .batch_bytes = LIMIT_BATCH_BYTES,
 					 .arena_bytes = arena,
+					 .result_bytes = 4 << 20,
 					 .observations = LIMIT_OBSERVATIONS,
 					 .batch_reports = 8,
 					 .agent_epochs = EPOCHS_MAX,

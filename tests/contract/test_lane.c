@@ -178,8 +178,35 @@ static void append_ruin(struct province *p)
 	free(report.observations);
 }
 
-/* More findings than can be told at once: the verdict is there to be asked for, and the feed is told what it misses. */
-static void counts_the_events_it_has_no_room_for(void **state)
+/* A report that has no figure could be read all the same. */
+static void a_report_without_figures_is_no_poison(void **state)
+{
+	Tram__V1__Report empty = TRAM__V1__REPORT__INIT;
+	struct bench b = bench_open();
+	struct result *r;
+	size_t len;
+
+	(void)state;
+	province_start(&hue);
+	empty.provider = (char *)(uintptr_t)hue.provider;
+	append(&hue, codec_pack(&empty.base, &len), protobuf_c_message_get_packed_size(&empty.base));
+	append(&hue, (uint8_t *)xstrdup("\xff\xff not a report"), 15);
+	say_hello(&b, &hue);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &hue, 1, 2);
+	r = next_result(&b);
+	assert_int_equal(r->kind, RESULT_COMMITTED);
+	assert_int_equal(r->n_reports, 1);
+	assert_int_equal(r->n_poisoned, 1);
+	result_free(&r);
+	bench_close(&b);
+}
+
+/*
+ * More findings than a result holds: the verdict is there to be asked for, and comes whole, however large it is. Counters
+ * and feed are told what it holds all the same.
+ */
+static void tells_what_it_has_no_room_for(void **state)
 {
 	struct bench b = bench_open_with((size_t)512 << 20);
 	struct job *ask = xcalloc(1, sizeof *ask);
@@ -200,6 +227,9 @@ static void counts_the_events_it_has_no_room_for(void **state)
 	assert_int_equal(r->kind, RESULT_COMMITTED);
 	snprintf(findings, sizeof findings, "%zu", r->n_events_lost - 1);
 	assert_int_equal(r->n_events, 0);
+	assert_int_equal(r->n_verdicts, 0);
+	assert_int_equal(r->n_reports, 1);
+	assert_int_equal(r->n_outcomes[OUTCOME_REFUSED], LIMIT_OBSERVATIONS);
 	assert_string_equal(
 	    contract_ask(
 		"SELECT count(*) FROM tram.report_finding WHERE severity <> 'I' AND report_no = (SELECT report_no "
@@ -399,7 +429,8 @@ int main(void)
 	    cmocka_unit_test(narrows_down_what_the_store_refuses),
 	    cmocka_unit_test(a_full_arena_is_no_fault_of_the_report),
 	    cmocka_unit_test(poison_is_found_anew_after_a_fence),
-	    cmocka_unit_test(counts_the_events_it_has_no_room_for),
+	    cmocka_unit_test(a_report_without_figures_is_no_poison),
+	    cmocka_unit_test(tells_what_it_has_no_room_for),
 	    cmocka_unit_test(waits_for_the_number_of_an_area),
 	    cmocka_unit_test(asks_for_the_past_on_a_conflict),
 	    cmocka_unit_test(survives_a_lost_connection),

@@ -167,6 +167,9 @@ static void put_verdict(struct result *r, uint64_t verdict_seq)
 	r->verdicts[0]->outcomes[0] = TRAM__V1__OUTCOME__OUTCOME_HELD;
 	r->verdicts[0]->n_outcomes = 1;
 	r->n_verdicts = 1;
+	r->n_reports = 3; /* of which one has no figure; two verdicts did not fit */
+	r->n_poisoned = 2;
+	r->n_outcomes[OUTCOME_HELD] = 5;
 }
 
 static void put_event(struct result *r)
@@ -413,12 +416,17 @@ static void turn(struct world *w)
 		assert_true(condition);                                                                                \
 	} while (0)
 
+static size_t count_heard(const struct world *w, const char *part)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->n_heard; i++)
+		n += strstr(w->heard[i], part) != NULL;
+	return n;
+}
+
 static bool has_heard(const struct world *w, const char *part)
 {
-	for (size_t i = 0; i < w->n_heard; i++)
-		if (strstr(w->heard[i], part))
-			return true;
-	return false;
+	return count_heard(w, part) > 0;
 }
 
 /* ---------------------------------------------------------------- what the agent says */
@@ -615,8 +623,9 @@ static void an_agent_is_served(void **state)
 	say(w, TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST, &request);
 	WAIT_FOR(w->codebooks == 1);
 	expect_status(w, "agents_connected", "1");
-	expect_status(w, "reports_committed", "1");
-	expect_status(w, "observations{cause=\"held\"}", "1");
+	expect_status(w, "reports_committed", "3");
+	expect_status(w, "reports_poisoned", "2");
+	expect_status(w, "observations{cause=\"held\"}", "5");
 	expect_status(w, "bytes_under_way", "0");
 	expect_status(w, "lane_0_store", "up");
 }
@@ -688,11 +697,12 @@ static void a_reload_that_fails_changes_nothing(void **state)
 	assert_int_equal(w->a.phase, SERVING);
 }
 
-static void tell_store_state(struct world *w, bool up)
+static void tell_store_state(struct world *w, const char *state, const char *text)
 {
 	struct result *r = result_for(NULL, RESULT_STORE);
-	r->store_is_up = up;
-	r->store_text = "";
+	r->store_is_up = strcmp(state, "up") == 0;
+	r->store_state = state;
+	r->store_text = text;
 	handoff_put(lanes_told.last->results, r);
 	turn(w);
 }
@@ -701,13 +711,23 @@ static void without_a_store_there_is_no_credit(void **state)
 {
 	struct world *w = *state;
 	open_session(w);
-	tell_store_state(w, false);
+	listen_in(w);
+	for (int i = 0; i < 20; i++)
+		turn(w); /* the subscription is on its way */
+	tell_store_state(w, "away", "no route");
 	WAIT_FOR(w->heartbeats > 0 && w->credit == 0);
 	expect_status(w, "lane_0_store", "away");
-	tell_store_state(w, true);
+	expect_status(w, "lane_0_store_text", "no route");
+	tell_store_state(w, "broken", "role \"tram_writer\" does not exist");
+	expect_status(w, "lane_0_store", "broken");
+	WAIT_FOR(count_heard(w, "-|-|B|store.lost") == 2);
+	tell_store_state(w, "broken", "database \"tram\" does not exist");
+	expect_status(w, "lane_0_store_text", "database \"tram\" does not exist");
+	tell_store_state(w, "up", "");
 	WAIT_FOR(w->refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_NO_SESSION);
 	say_hello(w);
 	WAIT_FOR(w->subscribes == 2 && w->credit == 4 << 20);
+	assert_int_equal(count_heard(w, "-|-|B|store.lost"), 2);
 }
 
 static void a_stop_finishes_what_is_begun(void **state)
