@@ -167,6 +167,7 @@ def test_restored_from_an_older_copy(fleet):
     assert len(list(agent.folder.glob("outbox-*.db"))) == 1
 
 
+@pytest.mark.slow  # another copy is taken to be there for 40 s
 def test_a_copy_runs_on_another_machine(fleet):
     """Both are told; the one that took hand-ins of its own forks, brings them in, and is stopped then."""
     centre = fleet.centre()
