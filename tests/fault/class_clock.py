@@ -19,6 +19,7 @@ HOUR, DAY = 3600, 86400
 YEAR = 365 * DAY
 BEFORE_1970 = 60 * YEAR
 RETENTION_S = 30 * DAY
+LOOKS_A_RETENTION = 10  # so often in that time the agent looks for what may go
 TOLERATED_S = 20
 FUTURE = frozenset({"SONG-04"})  # for a centre that lives in the past, every reference date is one of the future
 WRONG_ON_PURPOSE = {"DUNG-04"}  # of the load's reports: a negative figure
@@ -96,6 +97,26 @@ def jumps(w, who, offsets, also=frozenset()):
     only_warned(w, also)
 
 
+def keeps_what_it_may_not_forget(w, who):
+    """With a retention of half a minute, and a year that passes in a moment: the outbox is looked through, and nothing goes."""
+    retention_s = 30
+    centre = w.make_centre()
+    agent = w.make_agent(retention=f"{retention_s}s")
+    w.make_agent()
+    w.facts.retention_s, w.facts.clock_is_true = retention_s, who == "agent"
+    members = [agent] if who == "agent" else [agent, centre]
+    clock = FalseClock(w, *members)
+    w.start()
+    for offset_s in (YEAR, 2 * YEAR, 0, YEAR):
+        clock.set(offset_s)
+        w.await_flow(more=3)
+        proven(w, clock, members)
+    time.sleep(2 * retention_s / LOOKS_A_RETENTION)
+    status = w.ask(agent)
+    assert status["first_kept"] == "1", f"what was handed in before {status['first_kept']} is forgotten"
+    w.fired(f"{status['acknowledged']} acknowledged, all kept")
+
+
 def wrong_from_the_start(w, who, offset_s):
     """Wrong when the programs start, put right while they run, and wrong again at their next start."""
     members, clock = whose(w, who)
@@ -155,6 +176,8 @@ CELLS = [
     Cell("clock-both-a-year", jumps, {"who": "both", "offsets": (YEAR, -YEAR)}),
     Cell("clock-agent-wrong-from-the-start", wrong_from_the_start, {"who": "agent", "offset_s": YEAR}),
     Cell("clock-centre-wrong-from-the-start", wrong_from_the_start, {"who": "centre", "offset_s": YEAR}),
+    Cell("clock-agent-keeps-what-it-may-not-forget", keeps_what_it_may_not_forget, {"who": "agent"}),
+    Cell("clock-both-keep-what-they-may-not-forget", keeps_what_it_may_not_forget, {"who": "both"}),
     Cell("clock-agent-frozen", frozen, {"who": "agent"}),
     Cell("clock-centre-frozen", frozen, {"who": "centre"}),
     Cell("clock-agent-to-and-fro", to_and_fro, {"who": "agent"}),
