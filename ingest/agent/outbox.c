@@ -6,6 +6,7 @@
 #include "fsx.h"
 #include "lang.h"
 #include "mem.h"
+#include "outbox_pages.h"
 #include "text.h"
 
 #include <assert.h>
@@ -21,6 +22,7 @@
 #define APPLICATION_ID  0x7472616d /* "tram" */
 #define TRIM_STEP       200        /* reports forgotten in one step */
 #define LATENCY_SAMPLES 1000
+#define LOG_PAGES       1000                  /* from so many on, the log is folded into the file */
 #define LIVED_STEP      (600 * CLOCK_SECOND)  /* between two times it is written down */
 #define LIVED_LEAP      (3600 * CLOCK_SECOND) /* no step of the clock counts for more */
 
@@ -266,8 +268,10 @@ struct outbox {
 
 static bool fail(struct outbox *ob, int rc, struct err *err)
 {
-	const char *text = ob->db ? sqlite3_errmsg(ob->db) : sqlite3_errstr(rc);
-	switch (rc & 0xff) {
+	const char *text = rc == SQLITE_IOERR_DATA ? _("a page is not what was written")
+			   : ob->db                ? sqlite3_errmsg(ob->db)
+						   : sqlite3_errstr(rc);
+	switch (rc == SQLITE_IOERR_DATA ? SQLITE_CORRUPT : rc & 0xff) {
 	case SQLITE_NOMEM: abort();
 	case SQLITE_FULL:
 		return err_set(
@@ -408,9 +412,13 @@ static const char *column_text(sqlite3_stmt *s, int at)
 
 static void undo(struct outbox *ob)
 {
+	struct err ignored;
 	/* SQLite has undone it already when the disk was full or failed. */
-	if (ob->db && !sqlite3_get_autocommit(ob->db))
-		sqlite3_exec(ob->db, sql[SQL_ROLLBACK], NULL, NULL, NULL);
+	if (!ob->db || sqlite3_get_autocommit(ob->db))
+		return;
+	int rc = sqlite3_exec(ob->db, sql[SQL_ROLLBACK], NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		fail(ob, rc, &ignored); /* what the outbox holds now is not known: it is broken */
 }
 
 /* Commits, or undoes what was begun; for `return end(ob, fine, err)`. */
@@ -464,15 +472,34 @@ static bool note_place(struct outbox *ob, struct err *err)
 	return true;
 }
 
+/*
+ * After a commit, instead of SQLite's own way, which does not say when it fails. The commit stands, and what it kept may be
+ * told; but a disk that failed is not used any more.
+ */
+static int fold_long_log(void *context, sqlite3 *db, const char *name, int pages)
+{
+	struct outbox *ob = context;
+	struct err ignored;
+	if (pages < LOG_PAGES)
+		return SQLITE_OK;
+	int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (rc != SQLITE_OK)
+		fail(ob, rc, &ignored);
+	return SQLITE_OK;
+}
+
 static bool open_file(struct outbox *ob, struct err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	int rc = sqlite3_open_v2(ob->path, &ob->db, flags, NULL);
+	int rc = sqlite3_open_v2(ob->path, &ob->db, flags, outbox_pages_vfs());
+	if (rc == SQLITE_OK)
+		rc = outbox_pages_wanted(ob->db);
 	if (rc != SQLITE_OK)
 		return fail(ob, rc, err);
 	for (size_t i = 0; i < COUNT(pragmas); i++)
 		if (!execute(ob, pragmas[i], err))
 			return false;
+	sqlite3_wal_hook(ob->db, fold_long_log, ob);
 	return is_in_wal(ob, err) && note_place(ob, err);
 }
 
@@ -591,7 +618,9 @@ static bool read_cursors(struct outbox *ob, struct err *err)
 	ob->verdict_heard = (uint64_t)sqlite3_column_int64(s, 4);
 	ob->lived_us = ob->lived_kept_us = sqlite3_column_int64(s, 5);
 	done(s);
-	return true;
+	if (ob->state.acknowledged >= ob->state.trimmed && ob->state.acknowledged <= ob->state.last_appended)
+		return true;
+	return damaged(ob, ob->state.acknowledged, err);
 }
 
 /* The last report must be what its digest says: a cheap sign that the end of the file is sound. */
@@ -642,7 +671,8 @@ struct outbox *outbox_open_after(const char *dir, const char *file, const char *
 	ob->path = fsx_join(dir, file);
 	bool opened = open_file(ob, err) && migrate(ob, err);
 	FAULT_POINT(A9_DURING_RECOVERY);
-	if (!opened || !load(ob, &birth, err) || !note_boot(ob, boot, err)) {
+	/* SQLite syncs the folder when it makes a log, but not when the log is there after a start that was broken off. */
+	if (!opened || !load(ob, &birth, err) || !note_boot(ob, boot, err) || !fsx_sync_folder_of(ob->path, err)) {
 		outbox_close(&ob);
 		return NULL;
 	}

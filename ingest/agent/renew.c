@@ -9,7 +9,6 @@
 #include "text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -60,17 +59,6 @@ static bool carry(struct outbox *from, struct outbox *to, bool all, uint64_t *re
 	return fine;
 }
 
-static bool sync_folder(const char *dir, struct err *err)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool fine = fd >= 0 && fsync(fd) == 0;
-	if (!fine)
-		err_set_errno(err, ERR_IO, "%s", dir);
-	if (fd >= 0)
-		close(fd);
-	return fine;
-}
-
 /* An attempt that broke off may have given it already. */
 static bool has_second_name(const char *path, const char *second)
 {
@@ -79,16 +67,16 @@ static bool has_second_name(const char *path, const char *second)
 }
 
 /* The old file gets its second name before the new one takes the first: at no moment is there none. */
-static bool exchange(const char *dir, const char *old_path, const char *new_path, const char *aside, struct err *err)
+static bool exchange(const char *old_path, const char *new_path, const char *aside, struct err *err)
 {
 	if (link(old_path, aside) != 0 && !has_second_name(old_path, aside))
 		return err_set_errno(err, ERR_CANTCREAT, "%s", aside);
-	if (!sync_folder(dir, err))
+	if (!fsx_sync_folder_of(old_path, err))
 		return false;
 	FAULT_POINT(A10_RENEWAL_SET_ASIDE);
 	if (rename(new_path, old_path) != 0)
 		return err_set_errno(err, ERR_CANTCREAT, "%s", old_path);
-	return sync_folder(dir, err);
+	return fsx_sync_folder_of(old_path, err);
 }
 
 /* What an attempt before this one may have left. */
@@ -141,7 +129,7 @@ bool renew(const char *dir, const char *agent, bool all, struct renewal *ret, st
 	/* Only a closed file has nothing left in its log; the lock goes with it, and nobody was to be running. */
 	outbox_close(&from);
 	FAULT_POINT(A10_RENEWAL_FILLED);
-	fine = fine && exchange(dir, old_path, new_path, aside, err);
+	fine = fine && exchange(old_path, new_path, aside, err);
 	ret->set_aside = fine ? aside : NULL;
 	if (!fine)
 		free(aside);

@@ -66,8 +66,7 @@ static char *folder_of(const char *path)
 	return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
 }
 
-/* Without this a rename may be undone by a loss of power. */
-static bool sync_folder(const char *path, struct err *err)
+bool fsx_sync_folder_of(const char *path, struct err *err)
 {
 	char *dir = folder_of(path);
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,7 +115,7 @@ bool fsx_finish(FILE *file, const char *path, char *temporary, struct err *err)
 	} else {
 		fclose(file);
 		free(temporary);
-		return sync_folder(path, err);
+		return fsx_sync_folder_of(path, err);
 	}
 	fsx_abandon(file, temporary);
 	return false;
@@ -147,7 +146,7 @@ static bool make_one(const char *path, mode_t mode, struct err *err)
 	struct stat st;
 
 	if (mkdir(path, mode) == 0) {
-		return true;
+		return fsx_sync_folder_of(path, err);
 	}
 	if (errno != EEXIST) {
 		return err_set_errno(err, ERR_CANTCREAT, _("cannot make the folder %s"), path);

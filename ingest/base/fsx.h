@@ -26,8 +26,11 @@ FILE *fsx_begin(const char *path, mode_t mode, char **ret_temporary, struct err 
 bool fsx_finish(FILE *file, const char *path, char *temporary, struct err *err) MUST_CHECK;
 void fsx_abandon(FILE *file, char *temporary);
 
-/* Makes the folder (and its parents) with the mode; fine if it is there. */
+/* Makes the folder (and its parents) with the mode, to last; fine if it is there. */
 bool fsx_mkdir(const char *path, mode_t mode, struct err *err) MUST_CHECK;
+
+/* So that the name of a file that was made, renamed or linked outlasts a loss of power: fsyncs the folder it is in. */
+bool fsx_sync_folder_of(const char *path, struct err *err) MUST_CHECK;
 
 /* False and *err when others than the owner can read the file, or it is not ours. */
 bool fsx_is_secret(const char *path, struct err *err) MUST_CHECK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outbox.h"
 
+#include "fsx.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -273,12 +275,13 @@ static void test_not_my_outbox(void **state)
 }
 
 /* Runs SQL on the closed file. */
+/* Somebody who leaves no other trace than the change itself. */
 static void meddle(struct place *p, const char *text)
 {
 	sqlite3 *db;
 	char *message = NULL;
 	outbox_close(&p->ob);
-	assert_int_equal(sqlite3_open(p->file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open_v2(p->file, &db, SQLITE_OPEN_READWRITE, "tram-pages"), SQLITE_OK);
 	if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s: %s", text, message);
 	sqlite3_close(db);
@@ -331,6 +334,141 @@ static void test_bit_rot_is_found(void **state)
 
 	/* A report exchanged together with its digest: the chain knows. */
 	meddle(p, "UPDATE report SET (bytes, digest) = (SELECT bytes, digest FROM report WHERE seq = 4) WHERE seq = 5");
+	assert_null(open_again(p));
+	assert_int_equal(p->err.kind, ERR_IO);
+}
+
+static size_t place_of(struct place *p, const char *text)
+{
+	size_t len;
+	char *bytes = fsx_read(p->file, 64 << 20, &len, &p->err), *at = memmem(bytes, len, text, strlen(text));
+	assert_non_null(at);
+	size_t place = (size_t)(at - bytes);
+	free(bytes);
+	return place;
+}
+
+static void flip_at(struct place *p, size_t place)
+{
+	FILE *f = fopen(p->file, "r+");
+	fseek(f, (long)place, SEEK_SET);
+	int byte = fgetc(f);
+	fseek(f, (long)place, SEEK_SET);
+	fputc(byte ^ 4, f);
+	fclose(f);
+}
+
+static void no_row(void *context, const struct outbox_report *row)
+{
+	(void)context;
+	(void)row;
+}
+
+/* Nothing else guards these: not the chain, nor a signature that the agent would look at. */
+static void test_a_changed_page_is_named(void **state)
+{
+	struct place *p = *state;
+	static const char *const at_opening[] = {"SQLite format 3", "what the codes mean"};
+	struct outbox_ticket ticket;
+	OR_FAIL(p, outbox_put_codebook(p->ob, 3, at_opening[1], 19, NOW, &p->err));
+	OR_FAIL(p, hand_in(p, 5, 3000, NOW, &ticket));
+	for (size_t i = 0; i < 2; i++) {
+		outbox_close(&p->ob);
+		size_t place = place_of(p, at_opening[i]);
+		flip_at(p, place);
+		assert_null(open_again(p));
+		assert_int_equal(p->err.kind, ERR_IO);
+		flip_at(p, place);
+		assert_non_null(open_again(p));
+	}
+	outbox_close(&p->ob);
+	flip_at(p, place_of(p, "report 2"));
+	assert_non_null(open_again(p));
+	assert_false(outbox_list(p->ob, 9, 0, 9, no_row, NULL, &p->err));
+	assert_int_equal(p->err.kind, ERR_IO);
+	assert_non_null(strstr(p->err.text, "is damaged"));
+	assert_true(outbox_is_broken(p->ob));
+}
+
+static void copy_file(struct place *p, const char *end, const char *to)
+{
+	char from[128], target[128];
+	size_t len;
+	snprintf(from, sizeof from, "%s%s", p->file, end);
+	snprintf(target, sizeof target, "%s%s", to, end);
+	char *bytes = fsx_read(from, 64 << 20, &len, &p->err);
+	assert_non_null(bytes);
+	OR_FAIL(p, fsx_write(target, bytes, len, 0600, &p->err));
+	free(bytes);
+}
+
+static void run_sqlite(const char *file, const char *text)
+{
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* An operator with sqlite3, which knows of no checksums: it folds a killed agent's log, and copies. */
+static void test_sqlite3_leaves_it_sound(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	char killed[96];
+	OR_FAIL(p, hand_in(p, 5, 3000, NOW, &ticket));
+	OR_FAIL(p, outbox_rest(p->ob, &p->err));
+	assert_non_null(open_again(p));
+	check_chain(p); /* pages are read with their checksums, and some of them written again */
+	OR_FAIL(p, hand_in(p, 5, 3000, NOW, &ticket));
+	snprintf(killed, sizeof killed, "%s/killed.db", p->dir);
+	copy_file(p, "", killed);
+	copy_file(p, "-wal", killed);
+	outbox_close(&p->ob);
+	run_sqlite(killed, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_int_equal(rename(killed, p->file), 0);
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->last_appended, 10);
+	check_chain(p);
+
+	outbox_close(&p->ob);
+	char text[160];
+	snprintf(text, sizeof text, "VACUUM INTO '%s'", killed);
+	run_sqlite(p->file, text);
+	assert_int_equal(rename(killed, p->file), 0);
+	assert_non_null(open_again(p));
+	check_chain(p);
+	OR_FAIL(p, hand_in(p, 5, 3000, NOW, &ticket));
+	assert_non_null(open_again(p));
+	check_chain(p);
+}
+
+/* Made before there were checksums: read as it is. */
+static void test_a_file_without_checksums(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	sqlite3 *db;
+	int none = 0;
+	OR_FAIL(p, hand_in(p, 5, 3000, NOW, &ticket));
+	outbox_close(&p->ob);
+	assert_int_equal(sqlite3_open(p->file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &none), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode = DELETE; VACUUM", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_non_null(open_again(p));
+	OR_FAIL(p, hand_in(p, 5, 3000, NOW, &ticket));
+	assert_non_null(open_again(p));
+	check_chain(p);
+}
+
+static void test_acknowledged_beyond_the_end(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	OR_FAIL(p, hand_in(p, 5, 100, NOW, &ticket));
+	acknowledge(p, 3, NOW);
+	meddle(p, "UPDATE acknowledgement SET committed_through = 6");
 	assert_null(open_again(p));
 	assert_int_equal(p->err.kind, ERR_IO);
 }
@@ -828,14 +966,15 @@ static void test_codebook(void **state)
 
 /* ---------------------------------------------------------------- a disk that fails */
 
-static int sync_fails;
+static int sync_fails;                        /* 1: every one; 2: the file's, not its log's */
 static sqlite3_io_methods failing_methods[2]; /* of the database file, and of the log: they differ */
 static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
 static int (*real_sync)(sqlite3_file *, int);
 
 static int failing_sync(sqlite3_file *file, int flags)
 {
-	return sync_fails ? SQLITE_IOERR_FSYNC : real_sync(file, flags);
+	bool is_log = file->pMethods == &failing_methods[0];
+	return sync_fails == 1 || (sync_fails == 2 && !is_log) ? SQLITE_IOERR_FSYNC : real_sync(file, flags);
 }
 
 static int failing_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
@@ -851,15 +990,65 @@ static int failing_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
 	return rc;
 }
 
+static void use_failing_vfs(sqlite3_vfs *failing)
+{
+	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+	*failing = *real;
+	real_open = real->xOpen;
+	failing->zName = "failing";
+	failing->xOpen = failing_open;
+	sqlite3_vfs_register(failing, 1);
+}
+
+/* The log is folded by itself, behind a commit: what was told is kept, and still the disk is not used any more. */
+static void test_failed_fold_is_final(void **state)
+{
+	struct place *p = *state;
+	struct outbox_ticket ticket;
+	sqlite3_vfs failing;
+	use_failing_vfs(&failing);
+	assert_non_null(open_again(p));
+	sync_fails = 2;
+	OR_FAIL(p, hand_in(p, 1, 5 << 20, NOW, &ticket));
+	sync_fails = 0;
+	assert_true(outbox_is_broken(p->ob));
+	assert_false(hand_in(p, 1, 100, NOW, &ticket));
+	assert_int_equal(p->err.kind, ERR_IO);
+	sqlite3_vfs_unregister(&failing);
+	assert_non_null(open_again(p));
+	assert_int_equal(outbox_state(p->ob)->last_appended, 1);
+	check_chain(p);
+}
+
+static bool folder_fails;
+static char folder_synced_of[128];
+bool __wrap_fsx_sync_folder_of(const char *path, struct err *err);
+
+bool __wrap_fsx_sync_folder_of(const char *path, struct err *err)
+{
+	snprintf(folder_synced_of, sizeof folder_synced_of, "%s", path);
+	return !folder_fails || err_set(err, ERR_IO, "no");
+}
+
+/* A log that a start before this one made and never synced has no name that lasts. */
+static void test_names_last(void **state)
+{
+	struct place *p = *state;
+	folder_synced_of[0] = 0;
+	assert_non_null(open_again(p));
+	assert_string_equal(folder_synced_of, p->file);
+	folder_fails = true;
+	assert_null(open_again(p));
+	assert_int_equal(p->err.kind, ERR_IO);
+	folder_fails = false;
+}
+
 static void test_failed_fsync_is_final(void **state)
 {
 	struct place *p = *state;
 	struct outbox_ticket ticket;
-	sqlite3_vfs *real = sqlite3_vfs_find(NULL), failing = *real;
-	real_open = real->xOpen;
-	failing.zName = "failing";
-	failing.xOpen = failing_open;
-	sqlite3_vfs_register(&failing, 1);
+	sqlite3_vfs failing;
+	use_failing_vfs(&failing);
 	assert_non_null(open_again(p));
 	OR_FAIL(p, hand_in(p, 1, 100, NOW, &ticket));
 	sync_fails = 1;
@@ -900,6 +1089,10 @@ int main(void)
 	    TEST(test_not_my_outbox),
 	    TEST(test_other_files_are_refused),
 	    TEST(test_bit_rot_is_found),
+	    TEST(test_a_changed_page_is_named),
+	    TEST(test_sqlite3_leaves_it_sound),
+	    TEST(test_a_file_without_checksums),
+	    TEST(test_acknowledged_beyond_the_end),
 	    TEST(test_refused_at_the_door),
 	    TEST(test_full_in_the_middle),
 	    TEST(test_lists),
@@ -917,6 +1110,8 @@ int main(void)
 	    TEST(test_past),
 	    TEST(test_codebook),
 	    TEST(test_failed_fsync_is_final),
+	    TEST(test_failed_fold_is_final),
+	    TEST(test_names_last),
 	    TEST(test_set_up_as_promised),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
