@@ -623,6 +623,7 @@ static void lay_out_streams(struct intake *in)
 						.agent_no = s->before.agent_no,
 						.epoch = s->before.epoch,
 						.previous = s->has_previous ? &s->previous_epoch : NULL,
+						.previous_chain = s->has_previous_chain ? &s->previous_chain : NULL,
 						.first_chain = s->first_chain};
 		lay_out_move(g, s);
 	}

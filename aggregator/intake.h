@@ -23,8 +23,8 @@ struct intake_settings {
 struct intake_stream {
 	const char *agent;
 	struct epoch previous_epoch;
-	bool has_previous;
-	struct digest first_chain;
+	bool has_previous, has_previous_chain;
+	struct digest previous_chain, first_chain;
 	struct watermark before; /* as committed */
 	struct watermark after;  /* as this group leaves it */
 	bool moved;

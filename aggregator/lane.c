@@ -366,15 +366,16 @@ static bool hello_is_sound(const Tram__V1__Hello *h)
 
 static void take_hello(struct lane_stream *s, const Tram__V1__Hello *h)
 {
-	struct digest previous;
+	struct intake_stream *in = &s->in;
 	memcpy(s->epoch.bytes, h->epoch.data, EPOCH_SIZE);
 	s->verdict_cursor = h->verdict_cursor;
-	s->in.has_previous = h->previous_epoch.len == EPOCH_SIZE;
-	if (s->in.has_previous)
-		memcpy(s->in.previous_epoch.bytes, h->previous_epoch.data, EPOCH_SIZE);
-	if (h->previous_chain.len == DIGEST_SIZE)
-		memcpy(previous.bytes, h->previous_chain.data, DIGEST_SIZE);
-	chain_start(s->agent, &s->epoch, h->previous_chain.len == DIGEST_SIZE ? &previous : NULL, &s->in.first_chain);
+	in->has_previous = h->previous_epoch.len == EPOCH_SIZE;
+	in->has_previous_chain = h->previous_chain.len == DIGEST_SIZE;
+	if (in->has_previous)
+		memcpy(in->previous_epoch.bytes, h->previous_epoch.data, EPOCH_SIZE);
+	if (in->has_previous_chain)
+		memcpy(in->previous_chain.bytes, h->previous_chain.data, DIGEST_SIZE);
+	chain_start(s->agent, &s->epoch, in->has_previous_chain ? &in->previous_chain : NULL, &in->first_chain);
 	s->known = false;
 }
 

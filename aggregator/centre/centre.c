@@ -53,11 +53,26 @@ bool centre_parse(const struct options *spec, int argc, char **argv, struct comm
 
 static struct store *open_as(enum centre_role role, const char *conninfo, struct err *err)
 {
-	static enum store_result (*const open[])(const char *, struct store **, struct err *) = {
-	    [CENTRE_READER] = store_open_reader, [CENTRE_ADMIN] = store_open_admin, [CENTRE_OWNER] = store_open_owner};
+	static enum store_result (*const open[])(const char *, struct store **,
+						 struct err *) = {[CENTRE_READER] = store_open_reader,
+								  [CENTRE_AUDITOR] = store_open_reader,
+								  [CENTRE_ADMIN] = store_open_admin,
+								  [CENTRE_OWNER] = store_open_owner};
 	struct store *s;
 
 	return open[role](conninfo, &s, err) == STORE_OK ? s : NULL;
+}
+
+/* Who makes the schema is seldom in the settings: --database says it. */
+static const char *conninfo_of(const struct settings *settings, enum centre_role role)
+{
+	switch (role) {
+	case CENTRE_READER: return settings->reader_database;
+	case CENTRE_AUDITOR: return settings->auditor_database;
+	case CENTRE_ADMIN:
+	case CENTRE_OWNER: break;
+	}
+	return settings->admin_database;
 }
 
 struct store *centre_connect(const struct centre_options *options, enum centre_role role, struct err *err)
@@ -71,7 +86,7 @@ struct store *centre_connect(const struct centre_options *options, enum centre_r
 		return open_as(role, options->database, err);
 	}
 	if (settings_load(path, &settings, err)) {
-		s = open_as(role, role == CENTRE_READER ? settings.reader_database : settings.admin_database, err);
+		s = open_as(role, conninfo_of(&settings, role), err);
 		settings_clear(&settings);
 	}
 	return s;

@@ -341,8 +341,9 @@ static enum store_result expect_changed(struct store *s, const struct statement 
 /* One that is there meanwhile was made by another aggregator, which is the same as its watermark standing elsewhere. */
 static const struct statement make_stream = {
     "make_stream",
-    "INSERT INTO tram.stream (stream_no, agent, agent_no, epoch, chain, first_chain, previous_epoch)"
-    " OVERRIDING SYSTEM VALUE SELECT $1, a.agent, a.agent_no, $3, $4, $4, $5 FROM tram.agent a WHERE a.agent_no = $2"
+    "INSERT INTO tram.stream (stream_no, agent, agent_no, epoch, chain, first_chain, previous_epoch, previous_chain)"
+    " OVERRIDING SYSTEM VALUE SELECT $1, a.agent, a.agent_no, $3, $4, $4, $5, $6 FROM tram.agent a WHERE a.agent_no = "
+    "$2"
     " ON CONFLICT DO NOTHING",
 };
 
@@ -361,6 +362,7 @@ static enum store_result write_new_stream(struct store *s, const struct stream_r
 	params_text(&p, epoch);
 	params_bytes(&p, row->first_chain.bytes, DIGEST_SIZE);
 	params_text(&p, previous);
+	params_bytes(&p, row->previous_chain ? row->previous_chain->bytes : NULL, DIGEST_SIZE);
 	return expect_changed(s, &make_stream, &p, 1, err);
 }
 

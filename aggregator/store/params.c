@@ -86,8 +86,11 @@ void params_text(struct params *p, const char *text)
 void params_bytes(struct params *p, const void *data, size_t len)
 {
 	start(p, PARAM_BYTEA);
-	put_bytes(p, data, len);
+	put_bytes(p, data, data ? len : 0);
 	finish(p);
+	if (!data) {
+		p->lengths[p->n - 1] = -1;
+	}
 }
 
 /* Array OIDs have no rule, so each stands beside its element's. */

@@ -36,9 +36,9 @@ void params_done(struct params *p);
 
 void params_int32(struct params *p, int32_t value);
 void params_int64(struct params *p, int64_t value);
-void params_timestamp(struct params *p, int64_t us);  /* since 1970 UTC; INT64_MAX: for ever */
-void params_text(struct params *p, const char *text); /* NULL: null */
-void params_bytes(struct params *p, const void *data, size_t len);
+void params_timestamp(struct params *p, int64_t us);               /* since 1970 UTC; INT64_MAX: for ever */
+void params_text(struct params *p, const char *text);              /* NULL: null */
+void params_bytes(struct params *p, const void *data, size_t len); /* NULL: null */
 
 /*
  * One array parameter from n structs that lie stride bytes apart; first points at the member of the first one. A NULL

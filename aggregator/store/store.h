@@ -133,7 +133,8 @@ enum store_result store_stream_no(struct store *s, int32_t *ret, struct err *err
 struct stream_row {
 	int32_t stream_no, agent_no;
 	struct epoch epoch;
-	const struct epoch *previous; /* NULL: not known */
+	const struct epoch *previous;        /* NULL: not known */
+	const struct digest *previous_chain; /* that first_chain was made of; NULL: none */
 	struct digest first_chain;
 };
 

@@ -12,7 +12,7 @@
 
 #include "store.h"
 
-/* As whoever may make the schema; as tram_admin; as tram_reader (a standby will do). Closed with store_close(). */
+/* As whoever may make the schema; as tram_admin; as tram_reader or tram_auditor (a standby will do). Closed with store_close(). */
 enum store_result store_open_owner(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
 enum store_result store_open_admin(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
 enum store_result store_open_reader(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;

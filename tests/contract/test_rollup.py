@@ -485,6 +485,16 @@ class RollupTest(unittest.TestCase):
                 with self.assertRaises(psycopg.errors.InsufficientPrivilege):
                     reader.execute(f"SELECT * FROM tram.{hidden} LIMIT 1")
 
+    def test_auditors_read_all_and_write_nothing(self):
+        tables = [row[0] for row in self.db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tram'").fetchall()]
+        with connect() as auditor:
+            auditor.execute("SET ROLE tram_auditor")
+            for table in tables:
+                auditor.execute(f"SELECT * FROM tram.{table} LIMIT 1")
+                for command in (f"DELETE FROM tram.{table}", f"INSERT INTO tram.{table} DEFAULT VALUES"):
+                    with self.subTest(command=command), self.assertRaises(psycopg.errors.InsufficientPrivilege):
+                        auditor.execute(command)
+
     def test_writers_only_append(self):
         with connect() as writer:
             writer.execute("SET ROLE tram_writer")

@@ -207,6 +207,7 @@ class Centre:
             "road": f"tcp://127.0.0.1:{self.port}", "feed": self.feed, "control": self.control, "key_file": self.key,
             "database": postgres.conninfo(database, "tram_writer"),
             "reader_database": postgres.conninfo(database, "tram_reader"),
+            "auditor_database": postgres.conninfo(database, "tram_auditor"),
             "admin_database": postgres.conninfo(database, "tram_admin"),
         } | settings
         self.write_settings()
