@@ -153,11 +153,9 @@ void centre_forget_time(struct centre_state *s, int64_t later_us)
 		struct agent *a = &s->agents[i];
 		a->heartbeat_at_us = a->ack_at_us = later_us;
 		a->heard_us = a->heard_us ? later_us : 0;
-		a->codebook_us = 0;
+		a->codebook_us = a->tidings_pace_us = 0;
 		clean_account(&a->credit);
-		a->turns.told_us = 0;
-		a->turns.n_returned = 0;
-		memset(a->turns.returned_us, 0, sizeof a->turns.returned_us);
+		memset(&a->turns, 0, sizeof a->turns); /* on which only the event agent.cloned depends */
 		memset(a->told_us, 0, sizeof a->told_us);
 	}
 }

@@ -23,7 +23,7 @@ struct bounds {
 
 /* Which bounds each depth of testing enumerates; README.md says what their union covers. */
 static const struct bounds quick[] = {{4, 0, 0, 0}, {2, 1, 0, 0}, {2, 0, 1, 0}, {2, 0, 0, 1}};
-static const struct bounds full[] = {{4, 2, 0, 0}, {4, 0, 1, 0}};
+static const struct bounds full[] = {{4, 2, 0, 0}, {4, 0, 1, 0}, {2, 1, 1, 0}, {2, 0, 2, 0}, {3, 1, 0, 1}};
 
 struct search {
 	struct bounds bounds;

@@ -32,33 +32,30 @@ static uint64_t stir(uint64_t h)
 	return h ^ h >> 33;
 }
 
-#define LANES 4
+__extension__ typedef unsigned __int128 wide;
 
-/* All of the world, in lanes that do not wait for each other; two mixtures of them. */
+/* Both halves of a product. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	wide product = (wide)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* All of the world, two independent times. */
 static struct key key_of(const struct world *w)
 {
-	static const uint64_t odd[LANES] = {UINT64_C(0x87c37b91114253d5), UINT64_C(0x4cf5ad432745937f),
-					    UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f)};
 	const uint8_t *p = (const uint8_t *)w;
-	uint64_t lane[LANES] = {1, 2, 3, 4}, word[LANES];
+	uint64_t a = UINT64_C(0x9e3779b97f4a7c15), b = UINT64_C(0xc2b2ae3d27d4eb4f);
 	for (size_t n = sizeof *w; n > 0;) {
+		uint64_t word[2] = {0, 0};
 		size_t some = n < sizeof word ? n : sizeof word;
-		if (some < sizeof word)
-			memset(word, 0, sizeof word);
 		memcpy(word, p, some);
-		for (size_t i = 0; i < LANES; i++) {
-			lane[i] = (lane[i] ^ word[i]) * odd[i];
-			lane[i] ^= lane[i] >> 32;
-		}
+		a = fold(a ^ word[0], word[1] ^ UINT64_C(0x87c37b91114253d5));
+		b = fold(b ^ word[1], word[0] ^ UINT64_C(0x4cf5ad432745937f));
 		p += some;
 		n -= some;
 	}
-	struct key key = {5, 6};
-	for (size_t i = 0; i < LANES; i++) {
-		key.a = stir(key.a + lane[i]);
-		key.b = stir(key.b * odd[i] ^ lane[i]);
-	}
-	return key;
+	return (struct key){stir(a), stir(b)};
 }
 
 struct visited *visited_new(void)
