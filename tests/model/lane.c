@@ -217,6 +217,7 @@ static void read_watermark(const struct world *w, struct lane_stream *s, uint8_t
 	for (size_t i = 0; at && i < w->store.n_rows; i++)
 		if (w->store.rows[i].who == who && w->store.rows[i].epoch == s->epoch)
 			s->before.committed_at_us = w->store.rows[i].txn;
+	s->revoked = w->store.revoked[who];
 	s->known = true;
 }
 
@@ -333,7 +334,7 @@ static void add_publish(struct world *w, struct lane *l, struct making *m, struc
 		return;
 	}
 	read_watermark(w, s, job->who);
-	if (w->store.revoked[job->who]) {
+	if (s->revoked) {
 		refuse_job(l, job, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED, &s->before);
 		return;
 	}

@@ -146,7 +146,7 @@ struct lane_result {
 enum { RESULT_STORE_DOWN = 100, RESULT_STORE_UP };
 
 struct lane_stream {
-	bool is, known, moved;
+	bool is, known, moved, revoked; /* revoked: when the watermark was read */
 	uint8_t epoch;
 	struct digest first_chain;
 	struct watermark before, after;
