@@ -125,7 +125,10 @@ struct credit tell_credit(struct session_core *c, struct agent *a, struct sessio
 	note_exposure(c, a, now);
 	struct credit share =
 	    budget_share(&c->budget, &a->claim, &c->settings.credit, c->connected, wants, up, now.monotonic_us);
+	struct credit before = a->credit.told;
 	struct credit told = credit_tell(&a->credit, &c->settings.credit, share, now.monotonic_us);
+	if (told.bytes < before.bytes || told.batches < before.batches)
+		a->told_less_at = 0; /* to hear that acknowledgement would not be to hear this */
 	note_exposure(c, a, now);
 	return told;
 }
