@@ -20,6 +20,7 @@ class Cell:
     arguments: dict = dataclasses.field(default_factory=dict)
     quick: bool = False           # one of the few that the quick run has
     recovery_max_s: float = 15
+    patience_s: int = 120         # all of it
 
     @property
     def class_(self):

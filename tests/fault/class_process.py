@@ -10,10 +10,12 @@ import signal
 import time
 
 from cells import Cell
+from load import HandIn
 from tramtest import BIN, run, wait_until
 
 SIGNAL_OF = {"kill": signal.SIGKILL, "abort": signal.SIGABRT}
 ACTIONS = ("kill", "abort", "stop", "term")
+HISTORY = 6000
 HOLDS_S = (0.05, 0.4, 1.5)  # heartbeats are 0.3 s apart, three missed ones are silence: shorter, about it, longer
 
 # Moments that come by themselves while reports flow, and the hits the seed chooses from.
@@ -280,6 +282,22 @@ def starve(w, side):
     w.await_flow()
 
 
+def with_history(w, side):
+    """Thousands of reports lie behind it: it comes back as quickly as if there were none."""
+    w.make_centre()
+    agent = w.make_agent(batch_reports="500")
+    w.start()
+    load = w.loads[agent.name]
+    load.stop()
+    for _ in range(HISTORY // 400):
+        load.hand_in(HandIn(agent.name, [load.maker.report() for _ in range(400)]))
+    wait_until(lambda: w.mark(agent.name) >= HISTORY, "the history to be committed")
+    victim = w.centres[0] if side == "centre" else agent
+    victim.daemon.kill()
+    w.fired(f"SIGKILL with {w.mark(agent.name)} reports behind it")
+    w.restart(victim)
+
+
 # ---------------------------------------------------------------- two centres, one database
 
 def fenced(w, moment):
@@ -356,6 +374,7 @@ def cells():
     for side in ("agent", "centre"):
         yield Cell(f"process-{side}-killed-again-and-again", again_and_again, {"side": side, "times": 12})
         yield Cell(f"process-{side}-without-memory", starve, {"side": side})
+        yield Cell(f"process-{side}-killed-with-history", with_history, {"side": side}, recovery_max_s=3)
     for moment in COMMITTING:
         yield Cell(f"process-fenced-{moment}", fenced, {"moment": moment}, quick=moment == "centre-before-begin")
     yield Cell("process-fenced-taking-turns", taking_turns)

@@ -7,6 +7,7 @@ programs.
 Facts is all it is given; CHECKS is the list of what it asks. Each check yields complaints.
 """
 
+import bisect
 import collections
 import ctypes
 import dataclasses
@@ -225,7 +226,8 @@ def open_batch(batch):
 
 def covering(batches, seq):
     """The batch that committed the report: the one with the greatest from_seq that is not beyond it."""
-    return max((o for o in batches if o.batch.from_seq <= seq), key=lambda o: o.batch.from_seq, default=None)
+    after = bisect.bisect_right(batches, seq, key=lambda o: o.batch.from_seq)
+    return batches[after - 1] if after else None
 
 
 def opened_by_stream(facts):

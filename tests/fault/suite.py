@@ -5,6 +5,7 @@ import argparse
 import collections
 import dataclasses
 import fnmatch
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -17,10 +18,10 @@ import xml.etree.ElementTree as tree
 
 import oracle
 from cells import all_cells, classes
+from soak import STORM, storms
 from tramtest import BIN, ROOT
 from world import Bench, NotFired, Skipped, World
 
-CELL_PATIENCE_S = 120
 SUITE_SEED = 2026
 KEPT = ROOT / "build" / "fault" / "failed"
 
@@ -49,13 +50,13 @@ class TooLong(Exception):
 
 
 def too_long(*_):
-    raise TooLong(f"the cell took more than {CELL_PATIENCE_S} s")
+    raise TooLong("the cell took longer than any cell may")
 
 
 def judge(world, cell):
     """What is wrong, in words; empty when nothing is. Skipped goes through."""
     try:
-        signal.alarm(CELL_PATIENCE_S)
+        signal.alarm(cell.patience_s)
         cell.run(world)
         return oracle.complaints(world.finish())
     except Skipped:
@@ -100,7 +101,7 @@ def work(todo, done):
     signal.signal(signal.SIGALRM, too_long)
     signal.signal(signal.SIGTERM, stop_with_parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    by_name = {cell.name: cell for cell in all_cells()}
+    by_name = {cell.name: cell for cell in [*all_cells(), STORM]}
     bench = Bench()
     try:
         while os.getppid() == parent:
@@ -118,19 +119,25 @@ def work(todo, done):
 
 
 def run_all(items, jobs, tell):
-    """Every (cell name, seed); tell() is called with each outcome as it comes."""
+    """Every (cell name, seed) that items gives, when a worker is free for it; tell() is called with each outcome as it comes."""
     context = multiprocessing.get_context("fork")
-    todo, done = context.Queue(), context.Queue()
-    for item in items:
-        todo.put(item)
-    for _ in range(jobs):
-        todo.put(None)
+    todo, done, items = context.Queue(), context.Queue(), iter(items)
     workers = [context.Process(target=work, args=(todo, done)) for _ in range(jobs)]
     for worker in workers:
         worker.start()
     try:
-        for _ in items:
+        waiting = 0
+        for item in itertools.islice(items, jobs):
+            todo.put(item)
+            waiting += 1
+        while waiting:
             tell(next_outcome(done, workers))
+            waiting -= 1
+            for item in itertools.islice(items, 1):
+                todo.put(item)
+                waiting += 1
+        for _ in workers:
+            todo.put(None)
     finally:
         for worker in workers:
             if sys.exc_info()[0]:
@@ -198,7 +205,7 @@ def write_junit(path, outcomes, seconds):
 # ---------------------------------------------------------------- the command
 
 def chosen(options):
-    cells = all_cells()
+    cells = all_cells() + [STORM] * (STORM.name in (options.cell or ()))
     if options.class_:
         cells = [cell for cell in cells if cell.class_ in options.class_]
     if options.cell:
@@ -222,11 +229,21 @@ def parse(text):
     return parser.parse_args()
 
 
+def suite_seed(options):
+    """A suite is the same every time unless asked otherwise; a soak is another one every time."""
+    if options.seed is None:
+        options.seed = SUITE_SEED if options.soak is None else int.from_bytes(os.urandom(4), "big")
+    return options.seed
+
+
 def seeded(cells, options):
     """(name, seed) of what is to run."""
-    seed = SUITE_SEED if options.seed is None else options.seed
-    if options.cell and len(cells) == 1 and options.seed is not None and options.cell[0] == cells[0].name:
+    named = options.seed is not None
+    seed = suite_seed(options)
+    if named and options.cell and [cell.name for cell in cells] == options.cell:
         return [(cells[0].name, seed + again) for again in range(options.times)]
+    if options.soak is not None:
+        return storms(options.soak, seed)
     return [(cell.name, cell.seed(f"{seed}.{again}" if again else seed)) for again in range(options.times) for cell in cells]
 
 
@@ -239,9 +256,6 @@ def main(text):
     if not (BIN / "tram-aggregator").exists():
         print(f"{BIN} has no programs: cmake --preset fault && cmake --build --preset fault", file=sys.stderr)
         return 69
-    if options.soak is not None:
-        import soak
-        return soak.run(options)
     if not cells:
         print("no such cell; --list tells what there is", file=sys.stderr)
         return 64
@@ -251,9 +265,11 @@ def main(text):
         outcomes.append(outcome)
         tell(outcome)
 
-    run_all(seeded(cells, options), min(options.jobs, len(cells) * options.times), take)
+    items = seeded(cells, options)
+    print(f"suite seed {options.seed}", flush=True)
+    run_all(items, options.jobs, take)
     seconds = time.monotonic() - began
-    tell_end(outcomes, SUITE_SEED if options.seed is None else options.seed, seconds)
+    tell_end(outcomes, options.seed, seconds)
     if options.junit:
         write_junit(options.junit, outcomes, seconds)
     return 0 if all(o.passed for o in outcomes) else 1
