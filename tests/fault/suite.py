@@ -254,7 +254,7 @@ def main(text):
         print("\n".join(cell.name for cell in cells))
         return 0
     if not (BIN / "tram-aggregator").exists():
-        print(f"{BIN} has no programs: cmake --preset fault && cmake --build --preset fault", file=sys.stderr)
+        print(f"{BIN} has no programs: cmake --preset fault && cmake --build --preset fault --target fault_programs", file=sys.stderr)
         return 69
     if not cells:
         print("no such cell; --list tells what there is", file=sys.stderr)
