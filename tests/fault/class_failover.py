@@ -179,6 +179,7 @@ def primary_is_out_of_reach(w):
     w.start()
     time.sleep(LOADED_S)
     way.set(flow="swallow")
+    way.set_door("hang")  # or it would refuse as soon as the primary is dead, and libpq tries no other when one hangs up
     kill(w, pair.first, "power")
     w.fired("the primary swallows every byte")
     promote(w, pair, pair.second)

@@ -65,7 +65,8 @@ def judge(world, cell):
         return [f"the fault did not fire: {error}"]
     except Exception as error:  # whatever a scenario runs into is the cell's failure, told with its place
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return [f"{type(error).__name__}: {error} ({pathlib.Path(place.filename).name}:{place.lineno})"]
+        told = f"{type(error).__name__}: {error} ({pathlib.Path(place.filename).name}:{place.lineno})"
+        return [told, *oracle.complaints(world.facts, oracle.WHILE_IT_RAN)]
     finally:
         signal.alarm(0)
 
