@@ -46,7 +46,9 @@ struct aggregator {
 	struct catalogue *catalogue;
 	struct session_core *sessions;
 	struct lanes *lanes;
-	struct lane_store *stores; /* by lane */
+	struct lane_store *stores;             /* by lane */
+	struct result *telling, *telling_last; /* answered; the feed is told of them bit by bit */
+	size_t told;                           /* events of the first one */
 	struct zap *zap;
 	struct gate *gate;
 	struct feed *feed;
@@ -82,6 +84,7 @@ void serve_signals(struct aggregator *a);       /* reload.c: reload, stop */
 void serve_loader(struct aggregator *a);        /* reload.c: roster and catalogue, read */
 void serve_door(struct aggregator *a);          /* traffic.c: handshakes */
 void serve_lanes(struct aggregator *a);         /* traffic.c: results: acknowledge, answer, publish */
+void serve_feed(struct aggregator *a);          /* traffic.c: events of what is committed, some a turn */
 void serve_road(struct aggregator *a);          /* traffic.c: messages of agents */
 void serve_clock(struct aggregator *a);         /* traffic.c: heartbeats, silence, refresh, the end of a drain */
 void carry_out(struct aggregator *a);           /* traffic.c: what the sessions want done */

@@ -64,6 +64,7 @@ enum refusal_cause {
 
 /* What a lane has done. Owned by the receiver, freed with result_free() before the lane is joined. Protobuf members live in the result's arena. */
 struct result {
+	struct result *next; /* the receiver's */
 	enum result_kind kind;
 	char agent[65];
 	uint64_t session, peer;

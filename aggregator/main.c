@@ -60,7 +60,7 @@ static void wait_for_events(struct aggregator *a)
 	struct pollfd fds[CTL_FDS_MAX];
 	size_t n = wait_list(a, items), n_control = ctl_server_prepare(a->control, fds, CTL_FDS_MAX);
 	to_items(fds, n_control, items + n);
-	int ready = zmq_poll(items, (int)(n + n_control), a->more_waits ? 0 : TICK_MS);
+	int ready = zmq_poll(items, (int)(n + n_control), a->more_waits || a->telling ? 0 : TICK_MS);
 	if (ready < 0)
 		memset(items, 0, sizeof(items));
 	from_items(items + n, n_control, fds);
@@ -74,6 +74,7 @@ static void loop_once(struct aggregator *a)
 	serve_loader(a);    /* roster and catalogue that were read */
 	serve_door(a);      /* handshakes: who may come in */
 	serve_lanes(a);     /* what is committed: acknowledge, answer, tell */
+	serve_feed(a);      /* of what is committed, to whoever listens */
 	serve_road(a);      /* what agents say: to the lanes, as far as credit goes */
 	serve_clock(a);     /* heartbeats, silence, refresh, the end of a drain */
 }

@@ -6,7 +6,8 @@
 #define SMALL         100 /* units: what such a group takes is a transaction's least */
 #define LARGE         400 /* units: what such a group takes is its work */
 #define LEAST_TIMES   2 /* where a transaction's least is long, its work may take so much longer: else little gets done */
-#define WEIGHT        8 /* a new measurement counts for one part in so many */
+#define WEIGHT        8  /* a new measurement counts for one part in so many */
+#define RISE          64 /* the same for a least that is more than the one known: it falls at once and rises slowly */
 #define UNIT_NS       20000
 #define UNIT_LEAST_NS 100
 #define SHARED_US     (60 * CLOCK_SECOND) /* who reported within this will again */
@@ -37,7 +38,7 @@ size_t pace_work(const struct pace *p, int64_t now_us)
 void pace_took(struct pace *p, size_t work, int64_t took_us)
 {
 	if (work <= SMALL) {
-		p->least_us += (took_us - p->least_us) / WEIGHT;
+		p->least_us += (took_us - p->least_us) / (took_us < p->least_us || p->least_us == 0 ? 1 : RISE);
 	} else if (work >= LARGE) {
 		int64_t beyond_us = took_us > p->least_us ? took_us - p->least_us : 0;
 		p->unit_ns += (beyond_us * 1000 / (int64_t)work - p->unit_ns) / WEIGHT;

@@ -15,6 +15,7 @@
 
 #define MESSAGES_A_TURN  256
 #define RESULTS_A_TURN   64
+#define EVENTS_A_TURN    256
 #define GIVE_UP_US       (5 * CLOCK_SECOND) /* for a lane that was abandoned to notice it */
 #define LOAD_INTERVAL_US (CLOCK_SECOND / 5) /* between two readings of the roster, however many strangers knock */
 
@@ -213,9 +214,37 @@ static void take_result(struct aggregator *a, unsigned lane, const struct result
 		return;
 	FAULT_POINT(G8_ANSWERED);
 	count_committed(a, r);
-	for (size_t i = 0; i < r->n_events; i++)
-		feed_publish(a->feed, r->events[i]);
+}
+
+/* Provinces wait for their answers, whoever listens does not: events wait until there is time for them. */
+static void tell_later(struct aggregator *a, struct result *r)
+{
+	r->next = NULL;
+	if (a->telling)
+		a->telling_last->next = r;
+	else
+		a->telling = r;
+	a->telling_last = r;
+}
+
+static void done_telling(struct aggregator *a)
+{
+	struct result *r = a->telling;
 	feed_skip(a->feed, r->n_events_lost);
+	a->telling = r->next;
+	a->told = 0;
+	result_free(&r);
+}
+
+/* A report may have thousands of events, and a lane that is far ahead waits until what it told is freed. */
+void serve_feed(struct aggregator *a)
+{
+	for (int i = 0; a->telling && i < EVENTS_A_TURN; i++) {
+		if (a->told < a->telling->n_events)
+			feed_publish(a->feed, a->telling->events[a->told++]);
+		if (a->told == a->telling->n_events)
+			done_telling(a);
+	}
 }
 
 void serve_lanes(struct aggregator *a)
@@ -224,7 +253,10 @@ void serve_lanes(struct aggregator *a)
 		struct result *r;
 		for (int i = 0; i < RESULTS_A_TURN && (r = lanes_take(a->lanes, lane)); i++) {
 			take_result(a, lane, r);
-			result_free(&r);
+			if (r->kind == RESULT_COMMITTED)
+				tell_later(a, r);
+			else
+				result_free(&r);
 		}
 	}
 	if (a->lanes)
@@ -237,6 +269,8 @@ void serve_lanes(struct aggregator *a)
 static void watch_drain(struct aggregator *a, int64_t now_us)
 {
 	if (lanes_have_stopped(a->lanes)) {
+		while (a->telling)
+			serve_feed(a);
 		a->phase = ENDED;
 	} else if (!a->give_up_us && now_us >= a->drain_until_us) {
 		lanes_abandon(a->lanes);

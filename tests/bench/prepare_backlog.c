@@ -32,9 +32,12 @@ static const struct {
     {"digital_skills_province", "A", {"digital_skill_mooc_reach", "computing_it_enrolment"}, 2},
 };
 
-/* Where the series of figures stands: dataflow, period, then indicator by district within them. */
+#define YEAR_FIRST 2021
+#define YEAR_END   2025 /* in which the 63 provinces ended */
+
+/* Where the series of figures stands: ward (0: the district's own), dataflow, period, then indicator by district. */
 struct cursor {
-	unsigned dataflow, year, half, next, most;
+	unsigned ward, dataflow, year, half, next, most;
 	uint64_t random;
 };
 
@@ -55,7 +58,19 @@ static void next_period(struct cursor *c)
 	if (++c->dataflow < sizeof(dataflows) / sizeof(dataflows[0]))
 		return;
 	c->dataflow = 0;
-	c->year++;
+	if (++c->year < YEAR_END)
+		return;
+	c->year = YEAR_FIRST;
+	c->ward++;
+}
+
+static void add_dimension(struct arena *a, Tram__V1__Observation *o, const char *id, int digits, unsigned code)
+{
+	Tram__V1__Dimension *d = arena_alloc(a, sizeof(*d));
+	tram__v1__dimension__init(d);
+	d->id = arena_strdup(a, id);
+	d->value = arena_printf(a, "%0*u", digits, code);
+	o->dimensions[o->n_dimensions++] = d;
 }
 
 /* One figure; its texts live in the arena. */
@@ -63,20 +78,17 @@ static Tram__V1__Observation *make_observation(struct arena *a, struct cursor *c
 {
 	unsigned district = c->next / dataflows[c->dataflow].n, which = c->next % dataflows[c->dataflow].n;
 	Tram__V1__Observation *o = arena_alloc(a, sizeof(*o));
-	Tram__V1__Dimension *d = arena_alloc(a, sizeof(*d));
 	Tram__V1__Decimal *value = arena_alloc(a, sizeof(*value));
 	tram__v1__observation__init(o);
-	tram__v1__dimension__init(d);
 	tram__v1__decimal__init(value);
 	/* New accounts are fewer than all accounts, as a rule demands. */
 	value->mantissa = which == 2 ? 1000000 + draw(c, 8000000) : 10000000 + draw(c, 80000000);
-	d->id = arena_strdup(a, "DISTRICT");
-	d->value = arena_printf(a, "%04u", district);
 	o->indicator = arena_strdup(a, dataflows[c->dataflow].indicators[which]);
 	o->ref_area = area;
-	o->dimensions = arena_calloc(a, 1, sizeof(*o->dimensions));
-	o->dimensions[0] = d;
-	o->n_dimensions = 1;
+	o->dimensions = arena_calloc(a, 2, sizeof(*o->dimensions));
+	add_dimension(a, o, "DISTRICT", 4, district);
+	if (c->ward > 0)
+		add_dimension(a, o, "WARD", 1, c->ward - 1);
 	o->value = value;
 	o->obs_status = TRAM__V1__OBSERVATION_STATUS__OBSERVATION_STATUS_NORMAL;
 	o->qualifier = TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
@@ -123,7 +135,7 @@ static uint8_t *make_report(struct arena *a, struct cursor *c, char *provider, c
 static bool fill(struct outbox *ob, char *provider, char *area, unsigned long observations, unsigned most,
 		 struct err *err)
 {
-	struct cursor c = {.year = 2021, .half = 1, .random = 20240719, .most = most};
+	struct cursor c = {.year = YEAR_FIRST, .half = 1, .random = 20240719, .most = most};
 	struct arena *a = arena_new((size_t)64 << 20);
 	bool fine = true;
 	for (unsigned long done = 0; fine && done < observations;) {

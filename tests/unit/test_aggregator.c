@@ -121,6 +121,7 @@ struct lane {
 
 static struct {
 	atomic_bool holds_commits; /* a PUBLISH waits until this is false */
+	atomic_int events;         /* of a commit */
 	atomic_bool ignores_stop;
 	atomic_uint catalogue_version;
 	struct lane *last;
@@ -172,15 +173,17 @@ static void put_verdict(struct result *r, uint64_t verdict_seq)
 	r->n_outcomes[OUTCOME_HELD] = 5;
 }
 
-static void put_event(struct result *r)
+static void put_events(struct result *r)
 {
-	r->events = arena_alloc(r->arena, sizeof(*r->events));
-	r->events[0] = arena_alloc(r->arena, sizeof(**r->events));
-	tram__v1__event__init(r->events[0]);
-	r->events[0]->name = arena_strdup(r->arena, "report.committed");
-	r->events[0]->area = arena_strdup(r->arena, "63/46");
-	r->events[0]->severity = TRAM__V1__SEVERITY__SEVERITY_JUSTIFY;
-	r->n_events = 1;
+	r->n_events = (size_t)atomic_load(&lanes_told.events);
+	r->events = arena_calloc(r->arena, r->n_events, sizeof(*r->events));
+	for (size_t i = 0; i < r->n_events; i++) {
+		r->events[i] = arena_alloc(r->arena, sizeof(**r->events));
+		tram__v1__event__init(r->events[i]);
+		r->events[i]->name = arena_strdup(r->arena, "report.committed");
+		r->events[i]->area = arena_strdup(r->arena, "63/46");
+		r->events[i]->severity = TRAM__V1__SEVERITY__SEVERITY_JUSTIFY;
+	}
 }
 
 static struct result *commit(struct lane *l, const struct job *job)
@@ -196,7 +199,7 @@ static struct result *commit(struct lane *l, const struct job *job)
 	r->payload_bytes = e->publish->payload.len;
 	r->batches = 1;
 	put_verdict(r, l->seq);
-	put_event(r);
+	put_events(r);
 	return r;
 }
 
@@ -315,6 +318,7 @@ static int setup(void **state)
 	store.catalogue_version = 1;
 	set_entry(&w->keys, AGENT_ACTIVE);
 	atomic_store(&lanes_told.holds_commits, false);
+	atomic_store(&lanes_told.events, 1);
 	atomic_store(&lanes_told.ignores_stop, false);
 	w->a.settings_file = w->conf;
 	assert_true(settings_load(w->conf, &w->a.settings, &err));
@@ -542,6 +546,8 @@ static void expect_status(struct world *w, const char *name, const char *value)
 	tram__control__v1__control_reply__free_unpacked(r, NULL);
 }
 
+#define EVENTS_MANY 1200
+
 /* ---------------------------------------------------------------- the tests */
 
 static void it_waits_for_a_store_that_is_not_there(void **state)
@@ -730,6 +736,25 @@ static void without_a_store_there_is_no_credit(void **state)
 	assert_int_equal(count_heard(w, "-|-|B|store.lost"), 2);
 }
 
+/* A report may have an event for every figure: they are told while messages go on, before the next ones, and in full. */
+static void events_do_not_keep_provinces_waiting(void **state)
+{
+	struct world *w = *state;
+	atomic_store(&lanes_told.events, EVENTS_MANY);
+	open_session(w);
+	uint64_t before = feed_position(w->a.feed);
+	say_publish(w);
+	WAIT_FOR(w->a.telling);
+	turn(w);
+	assert_in_range(feed_position(w->a.feed) - before, 1, EVENTS_MANY / 2);
+	WAIT_FOR(w->acks == 1);
+	say_publish(w);
+	WAIT_FOR(w->acks == 2);
+	raise(SIGTERM);
+	WAIT_FOR(w->a.phase == ENDED);
+	assert_in_range(feed_position(w->a.feed) - before, 2 * EVENTS_MANY, 2 * EVENTS_MANY + 4); /* and its own word */
+}
+
 static void a_stop_finishes_what_is_begun(void **state)
 {
 	struct world *w = *state;
@@ -792,6 +817,7 @@ int main(void)
 	    TEST(a_reload_takes_up_settings_and_catalogue),
 	    TEST(a_reload_that_fails_changes_nothing),
 	    TEST(without_a_store_there_is_no_credit),
+	    TEST(events_do_not_keep_provinces_waiting),
 	    TEST(a_stop_finishes_what_is_begun),
 	    TEST(a_lane_that_does_not_end_is_given_up),
 	    TEST(the_control_socket_knows_its_limits),

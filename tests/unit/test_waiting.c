@@ -165,6 +165,19 @@ static void a_pause_saves_nothing_up(void **state)
 	waiting_free(&w);
 }
 
+/* Where nobody waited, nobody was kept waiting: what was done for one then is not held against him. */
+static void an_idle_lane_is_for_the_taking(void **state)
+{
+	struct waiting *w = waiting_new();
+
+	(void)state;
+	put(w, "a1");
+	commit(w, false, 900, 900, "a1");
+	put(w, "a2 a3 b1 b2 b3");
+	commit(w, false, 500, 100, "a2 b1 a3 b2 b3");
+	waiting_free(&w);
+}
+
 /* A try that failed has changed nothing; the next one is of the same jobs in the same order. */
 static void a_failed_try_is_repeated(void **state)
 {
@@ -321,6 +334,7 @@ int main(void)
 	    cmocka_unit_test(turns_are_by_work),
 	    cmocka_unit_test(who_comes_passes_a_backlog),
 	    cmocka_unit_test(a_pause_saves_nothing_up),
+	    cmocka_unit_test(an_idle_lane_is_for_the_taking),
 	    cmocka_unit_test(a_failed_try_is_repeated),
 	    cmocka_unit_test(what_is_not_removed_stays_first),
 	    cmocka_unit_test(a_job_may_go_in_between),
