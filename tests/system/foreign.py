@@ -8,7 +8,7 @@ from tramtest import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 
 from client import Client, Stopped, Stream  # noqa: E402
-from roadbook import Keys, batch_bytes, messages  # noqa: E402
+from roadbook import Keys, batch_bytes, chain_next, messages  # noqa: E402
 
 pb = messages()
 

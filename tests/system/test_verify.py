@@ -15,7 +15,7 @@ import tempfile
 import pytest
 
 from conftest import Fleet
-from foreign import ForeignAgent, Keys, a_report, pb
+from foreign import ForeignAgent, Keys, a_report, batch_bytes, chain_next, pb
 from tramtest import BIN, POPULATION, csv_text, wait_until
 
 ROLES = {"database": "tram_writer", "reader_database": "tram_reader", "auditor_database": "tram_auditor",
@@ -70,7 +70,10 @@ def foreign_reports(folder, centre):
     stream.append(b"\xff no report")
     add(4)
     client.go_until(lambda: stream.acknowledged == 5 and stream.cursor == 5, "the rest")
+    add(5)
+    client.go_until(lambda: stream.acknowledged == 6 and stream.cursor == 6, "one alone")
     agent.close()
+    return keys
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,7 @@ def filled(postgres, template):
         for number in range(4, 8):
             tickets.append(agent.submit(yearly(number)).stdout.split()[0])
         agent.wait_for_verdicts(4)
-        foreign_reports(folder, centre)
+        centre.foreign_keys = foreign_reports(folder, centre)
         agent.daemon.stop()
         centre.daemon.stop()
         centre.tickets = tickets
@@ -110,7 +113,7 @@ def copied(filled, postgres):
 def test_sound(filled):
     found = verify(filled, status=0)
     assert [(s["agent"], s["reports"], s["breaks"]) for s in found["streams"]] == [
-        ("agent-63-46", 4, 0), ("agent-63-46", 4, 0), ("agent-63-45", 5, 0)]
+        ("agent-63-46", 4, 0), ("agent-63-46", 4, 0), ("agent-63-45", 6, 0)]
     stored = filled.value("SELECT count(*) FROM tram.observation")
     assert sum(s["figures"] for s in found["streams"]) == stored > 10
     assert filled.value("SELECT count(*) FROM tram.batch WHERE first_seq < from_seq") == 1
@@ -250,6 +253,20 @@ def test_what_was_changed_is_named(copied, what):
     if agent:
         other = "agent-63-45" if agent == "agent-63-46" else "agent-63-46"
         verify(copied, other, status=0)
+
+
+def test_a_batch_that_was_signed_in_another_past(copied):
+    """The agent's key, a sound batch, and yet not what followed: as when an outbox was copied and both copies went on."""
+    epoch = bytes.fromhex(copied.value(f"SELECT epoch FROM tram.stream WHERE stream_no = {THEIRS}"))
+    report = a_report(77, "45", "P63-45")
+    prev, chain = bytes(32), chain_next(bytes(32), report)
+    payload = pb.Batch(entries=[pb.Entry(report=report)]).SerializeToString()
+    signature = copied.foreign_keys.sign(batch_bytes("agent-63-45", epoch, 6, 6, prev, chain))
+    with copied.postgres.connect(copied.database) as db:
+        db.execute(f"UPDATE tram.batch SET prev_chain = %s, chain = %s, signature = %s, payload = %s"
+                   f" WHERE stream_no = {THEIRS} AND from_seq = 6", (prev, chain, signature, payload))
+    first = verify(copied, status=65)["first_break"]
+    assert (first["agent"], first["seq"], first["break"], first["found"]) == ("agent-63-45", 6, "batch_order", prev.hex())
 
 
 def test_keys_that_were_replaced_or_revoked(copied):
