@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "copy.h"
 #include "fault.h"
+#include "hosts.h"
 #include "lang.h"
 #include "mem.h"
 #include "migrate.h"
@@ -14,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,7 +412,7 @@ static const char session_sql[] =
     "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off";
 static const char writer_sql[] = "SET enable_seqscan = off";
 
-static PGconn *connect_to(const char *conninfo, const char *name, bool may_write)
+static PGconn *connect_to(const char *conninfo, const struct hosts *hosts, const char *name, bool may_write)
 {
 	/*
 	 * What stands before dbname are defaults that conninfo may overrule; what stands behind it is fixed. A server that
@@ -418,11 +420,12 @@ static PGconn *connect_to(const char *conninfo, const char *name, bool may_write
 	 * bytes, by keepalives when it owes an answer. connect_timeout is for each of several hosts.
 	 */
 	const char *const options[][2] = {
-	    {"connect_timeout", "10"},   {"tcp_user_timeout", "30000"},
-	    {"keepalives_idle", "15"},   {"keepalives_interval", "5"},
-	    {"keepalives_count", "3"},   {"target_session_attrs", may_write ? "read-write" : "any"},
-	    {"dbname", conninfo},        {"application_name", name},
-	    {"client_encoding", "UTF8"},
+	    {"connect_timeout", "10"},     {"tcp_user_timeout", "30000"},
+	    {"keepalives_idle", "15"},     {"keepalives_interval", "5"},
+	    {"keepalives_count", "3"},     {"target_session_attrs", may_write ? "read-write" : "any"},
+	    {"dbname", conninfo},          {"application_name", name},
+	    {"client_encoding", "UTF8"},   {"host", hosts->host},
+	    {"hostaddr", hosts->hostaddr}, {"port", hosts->port},
 	};
 	enum { N = sizeof options / sizeof *options };
 	const char *names[N + 1] = {NULL}, *values[N + 1] = {NULL};
@@ -534,12 +537,16 @@ static enum store_result name_refusal(struct store *s, int64_t took_us, struct e
 static enum store_result connect_session(struct store *s, const char *conninfo, const char *name,
 					 enum connection_use use, struct err *err)
 {
+	static atomic_size_t turn; /* with which of several servers to begin: the one after the last that failed */
 	int64_t begun_us = clock_monotonic_us();
+	struct hosts hosts = hosts_from(conninfo, atomic_load(&turn));
 	enum store_result result = STORE_OK;
 
-	s->pg = connect_to(conninfo, name, use != CONNECTION_READER);
+	s->pg = connect_to(conninfo, &hosts, name, use != CONNECTION_READER);
+	hosts_clear(&hosts);
 	PQsetNoticeReceiver(s->pg, hear, s);
 	if (PQstatus(s->pg) != CONNECTION_OK) {
+		atomic_fetch_add(&turn, 1);
 		result = name_refusal(s, clock_monotonic_us() - begun_us, err);
 	}
 	PQsetnonblocking(s->pg, 1);

@@ -167,8 +167,11 @@ def lagging_standby_takes_over(w, moment=None):
 
 # ---------------------------------------------------------------- a primary that is there and no use
 
-def primary_is_out_of_reach(w):
-    """Every byte to it is taken and none comes back: TCP has nothing to complain of, and the centre must notice by itself."""
+def primary_is_out_of_reach(w, door):
+    """
+    Every byte to it is taken and none comes back: TCP has nothing to complain of, and the centre must notice by itself. What
+    stands before the dead server goes on taking connections (hang), or takes them and hangs up (slam).
+    """
     pair = take_pair(w, synchronous=True)
     way = w.proxy(pair.first.port, framing=None)
     hosts = f"host=127.0.0.1,127.0.0.1 port={way.port},{pair.second.port}"
@@ -179,7 +182,7 @@ def primary_is_out_of_reach(w):
     w.start()
     time.sleep(LOADED_S)
     way.set(flow="swallow")
-    way.set_door("hang")  # or it would refuse as soon as the primary is dead, and libpq tries no other when one hangs up
+    way.set_door(door)
     kill(w, pair.first, "power")
     w.fired("the primary swallows every byte")
     promote(w, pair, pair.second)
@@ -219,7 +222,7 @@ CELLS = [
     Cell("failover-sync-standby-dies", standby_dies),
     Cell("failover-sync-commit-gives-up-waiting", commit_gives_up_waiting),
     Cell("failover-sync-becomes-standby", primary_becomes_standby),
-    Cell("failover-sync-out-of-reach", primary_is_out_of_reach),
+    *(Cell(f"failover-sync-out-of-reach-{door}", primary_is_out_of_reach, {"door": door}) for door in ("hang", "slam")),
     Cell("failover-sync-standby-dies-impatient", standby_dies, {"patience": "300ms"}, recovery_max_s=25),
     Cell("failover-sync-both-die", both_die),
     Cell("failover-async-lagging", lagging_standby_takes_over),
