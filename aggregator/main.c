@@ -140,6 +140,17 @@ static struct call read_call(int argc, char **argv)
 	return call;
 }
 
+#define MIB                  (INT64_C(1) << 20)
+#define AGENTS_OF_AN_EXAMPLE 64
+
+static void print_memory(const struct settings *settings)
+{
+	struct settings_memory m = settings_memory(settings);
+	printf(_("# memory: at most %lld MiB and %lld KiB for every connected agent; %lld MiB for %d of them\n"),
+	       (long long)(m.itself / MIB), (long long)(m.each / 1024),
+	       (long long)((m.itself + AGENTS_OF_AN_EXAMPLE * m.each) / MIB), AGENTS_OF_AN_EXAMPLE);
+}
+
 static int fail(const struct err *err)
 {
 	fprintf(stderr, "tram-aggregator: %s\n", err->text);
@@ -179,12 +190,14 @@ int main(int argc, char **argv)
 		return fail(&err);
 	log_start("tram-aggregator", aggregator_log_level(&a.settings));
 	int status = 0;
-	if (call.print)
+	if (call.print) {
 		settings_print(&a.settings, stdout);
-	else if (call.check)
+		print_memory(&a.settings);
+	} else if (call.check) {
 		status = check_keys(&a, &err) ? (printf(_("%s: fine\n"), call.file), 0) : fail(&err);
-	else
+	} else {
 		status = run(&a);
+	}
 	if (!aggregator_close(&a)) {
 		fflush(NULL);
 		_exit(status);

@@ -79,6 +79,7 @@ static struct road_settings road_settings_of(const struct settings *s)
 	road_settings_init(&road);
 	road.message_bytes = s->message_bytes + REPORT_SLACK;
 	road.high_water = s->high_water;
+	road.receive_high_water = s->receive_high_water;
 	road.handshake_us = s->handshake;
 	road.ping_us = s->ping;
 	road.backlog = s->backlog;

@@ -23,7 +23,10 @@ const struct conf_setting settings_table[] = {
 };
 const size_t settings_count = sizeof(settings_table) / sizeof(settings_table[0]);
 
-#define ENVELOPE_SLACK (64 << 10) /* what a message has around the report it carries */
+#define ENVELOPE_SLACK (64 << 10)          /* what a message has around the report it carries */
+#define SMALL_MESSAGE  (4 << 10)           /* as gate.h has it */
+#define OWN_MEMORY     (INT64_C(96) << 20) /* catalogue, feed, buffers of libpq, what malloc does not give back */
+#define AGENT_MEMORY   (256 << 10)         /* its session, and what libzmq has for a connection */
 
 /* Two settings of which the first must not be less than the second and some more. */
 struct order {
@@ -113,6 +116,20 @@ bool settings_reload(const char *path, struct settings *settings, char **ret_kep
 void settings_clear(struct settings *settings)
 {
 	conf_clear(settings_table, settings_count, settings);
+}
+
+/*
+ * Of one connection libzmq has two messages more than wait, one being read and one being given to us (gate/guard cuts what has
+ * more), and one that it is writing, besides those that wait to be written.
+ */
+struct settings_memory settings_memory(const struct settings *s)
+{
+	const int64_t results = s->lane_arena / 8 * 2, small = s->high_water * SMALL_MESSAGE;
+	return (struct settings_memory){
+	    .itself = OWN_MEMORY + s->credit_total + s->checks * (s->report_bytes + ENVELOPE_SLACK) +
+		      s->lanes * (s->lane_arena + results),
+	    .each = (s->receive_high_water + 2) * s->message_bytes + 2 * s->message_bytes + small + AGENT_MEMORY,
+	};
 }
 
 void settings_print(const struct settings *settings, FILE *out)

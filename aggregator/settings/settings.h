@@ -38,6 +38,15 @@ bool settings_load(const char *path, struct settings *ret, struct err *err) MUST
 bool settings_reload(const char *path, struct settings *settings, char **ret_kept, struct err *err) MUST_CHECK;
 void settings_clear(struct settings *settings);
 
+/*
+ * The most memory the aggregator takes, in bytes, with these settings: by itself, and for each agent that is connected (once,
+ * whatever it does). tram-aggregator.conf(5) has the terms.
+ */
+struct settings_memory {
+	int64_t itself, each;
+};
+struct settings_memory settings_memory(const struct settings *settings);
+
 /* A file that settings_load() reads back, with defaults, bounds and help. */
 void settings_print(const struct settings *settings, FILE *out);
 

@@ -11,6 +11,9 @@
 #include "road.h"
 #include "session.h"
 
+/* Messages up to here are held to a number for each peer (high_water); longer ones to message_bytes together. */
+#define GATE_SMALL_MESSAGE (4 << 10)
+
 struct gate;
 
 /* Binds the road. Caller closes with gate_close() before the context. NULL and *err on failure. */

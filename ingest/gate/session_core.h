@@ -12,6 +12,7 @@
 #define SEQ_LIMIT            (UINT64_C(1) << 40)
 #define SILENT_HEARTBEATS    3
 #define HELLO_BYTES_MAX      (64u << 10)
+#define ENVELOPE_ROOM        (4u << 10) /* what a message may have around the payload or report that it is charged for */
 #define CHECKS_AN_AGENT      2
 #define VERDICT_WINDOW       5000 /* verdicts said beyond what the agent says it has stored */
 #define CODEBOOK_INTERVAL_US INT64_C(1000000)

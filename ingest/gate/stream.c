@@ -25,7 +25,7 @@ void take_publish(struct session_core *c, struct agent *a, const struct session_
 		count(c->counters, COUNTER_IGNORED_STOPPING);
 		return;
 	}
-	if (m->len > c->settings.message_bytes) {
+	if (m->len > c->settings.message_bytes || m->len > p->payload.len + ENVELOPE_ROOM) {
 		end_refused(c, a, REFUSAL_TOO_LARGE, &of, now);
 		return;
 	}
@@ -42,13 +42,14 @@ void take_publish(struct session_core *c, struct agent *a, const struct session_
 	count(c->counters, COUNTER_BATCHES_TAKEN);
 }
 
-static enum refusal_id judge_check(const struct session_core *c, const struct agent *a, const Tram__V1__Check *check)
+static enum refusal_id judge_check(const struct session_core *c, const struct agent *a, const Tram__V1__Check *check,
+				   size_t len)
 {
 	if (c->stopping)
 		return REFUSAL_STOPPING;
 	if (!lane_is_up(c, a))
 		return REFUSAL_STORE_AWAY;
-	if (check->report.len > c->settings.report_bytes)
+	if (check->report.len > c->settings.report_bytes || len > check->report.len + ENVELOPE_ROOM)
 		return REFUSAL_TOO_LARGE;
 	if (a->checks >= CHECKS_AN_AGENT || c->checks >= c->settings.checks)
 		return REFUSAL_TOO_MANY_CHECKS;
@@ -58,7 +59,7 @@ static enum refusal_id judge_check(const struct session_core *c, const struct ag
 void take_check(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now)
 {
 	const Tram__V1__Check *check = m->envelope->check;
-	enum refusal_id why = judge_check(c, a, check);
+	enum refusal_id why = judge_check(c, a, check, m->len);
 	if (why != REFUSAL_NONE) {
 		const struct refusal_of of = {.answers = TRAM__V1__ENVELOPE__BODY_CHECK, .check_id = check->check_id};
 		refuse(c, a->id, a->peer, a->session, why, &of);

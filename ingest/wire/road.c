@@ -21,6 +21,7 @@ void road_settings_init(struct road_settings *settings)
 	*settings = (struct road_settings){
 	    .message_bytes = (4 << 20) + (64 << 10),
 	    .high_water = 64,
+	    .receive_high_water = 64,
 	    .handshake_us = 10000000,
 	    .ping_us = 10000000,
 	    .reconnect_us = 500000,
@@ -67,11 +68,11 @@ struct option {
 	}
 
 static const struct option all_options[] = {
-    FROM(ZMQ_LINGER, linger_us, 1000),      FROM(ZMQ_SNDHWM, high_water, 1),
-    FROM(ZMQ_RCVHWM, high_water, 1),        FROM(ZMQ_HANDSHAKE_IVL, handshake_us, 1000),
-    FROM(ZMQ_HEARTBEAT_IVL, ping_us, 1000), ALWAYS(ZMQ_TCP_KEEPALIVE, 1),
-    ALWAYS(ZMQ_TCP_KEEPALIVE_IDLE, 60),     ALWAYS(ZMQ_TCP_KEEPALIVE_INTVL, 20),
-    ALWAYS(ZMQ_TCP_KEEPALIVE_CNT, 3),       ALWAYS(ZMQ_TCP_MAXRT, 30000),
+    FROM(ZMQ_LINGER, linger_us, 1000),       FROM(ZMQ_SNDHWM, high_water, 1),
+    FROM(ZMQ_RCVHWM, receive_high_water, 1), FROM(ZMQ_HANDSHAKE_IVL, handshake_us, 1000),
+    FROM(ZMQ_HEARTBEAT_IVL, ping_us, 1000),  ALWAYS(ZMQ_TCP_KEEPALIVE, 1),
+    ALWAYS(ZMQ_TCP_KEEPALIVE_IDLE, 60),      ALWAYS(ZMQ_TCP_KEEPALIVE_INTVL, 20),
+    ALWAYS(ZMQ_TCP_KEEPALIVE_CNT, 3),        ALWAYS(ZMQ_TCP_MAXRT, 30000),
 };
 
 /* Without IMMEDIATE libzmq would queue for a dead link and deliver old messages into a new session. */
@@ -346,6 +347,7 @@ static void forget(struct road_message *m)
 	m->data = NULL;
 	m->len = 0;
 	m->peer = 0;
+	m->fd = -1;
 	m->user[0] = m->topic[0] = '\0';
 }
 
@@ -362,6 +364,7 @@ static enum road_result receive_two(void *socket, struct road_message *m,
 		if (fine) {
 			keep_user(m, &frame);
 			keep(m, &frame);
+			m->fd = zmq_msg_get(&frame, ZMQ_SRCFD);
 		}
 		result = drop_rest(socket, &frame) || !fine ? ROAD_ODD : ROAD_OK;
 	}
@@ -411,16 +414,19 @@ uint8_t *road_message_take(struct road_message *m)
 
 /* ---------------------------------------------------------------- sending */
 
+static enum road_result not_sent(int error)
+{
+	assert(error == EAGAIN || error == EHOSTUNREACH);
+	return error == EAGAIN ? ROAD_NONE : ROAD_GONE;
+}
+
 static enum road_result send_frame(void *socket, const void *data, size_t len, int flags)
 {
 	int rc;
 	do
 		rc = zmq_send(socket, data, len, ZMQ_DONTWAIT | flags);
 	while (rc < 0 && errno == EINTR);
-	if (rc >= 0)
-		return ROAD_OK;
-	assert(errno == EAGAIN || errno == EHOSTUNREACH);
-	return errno == EAGAIN ? ROAD_NONE : ROAD_GONE;
+	return rc < 0 ? not_sent(errno) : ROAD_OK;
 }
 
 /*
@@ -443,13 +449,94 @@ enum road_result road_send(void *agent_socket, const void *data, size_t len)
 	return send_frame(agent_socket, data, len, 0);
 }
 
-enum road_result road_send_to(void *centre_socket, uint64_t peer, const void *data, size_t len)
+static enum road_result send_peer(void *centre_socket, uint64_t peer)
 {
 	const uint8_t id[ROUTING_BYTES] = {0, (uint8_t)(peer >> 24), (uint8_t)(peer >> 16), (uint8_t)(peer >> 8),
 					   (uint8_t)peer};
 	assert(peer & PEER_MARK);
-	enum road_result result = send_frame(centre_socket, id, sizeof id, ZMQ_SNDMORE);
+	return send_frame(centre_socket, id, sizeof id, ZMQ_SNDMORE);
+}
+
+enum road_result road_send_to(void *centre_socket, uint64_t peer, const void *data, size_t len)
+{
+	enum road_result result = send_peer(centre_socket, peer);
 	return result == ROAD_OK ? send_frame(centre_socket, data, len, 0) : result;
+}
+
+/* One more than the bytes as long as its owner has it: who brings it to 0 frees it. */
+struct road_held {
+	atomic_size_t count;
+};
+
+struct parcel {
+	struct road_held *held;
+	size_t len;
+	uint8_t data[];
+};
+
+static void let_go(struct road_held *held, size_t n)
+{
+	if (atomic_fetch_sub(&held->count, n) == n)
+		free(held);
+}
+
+struct road_held *road_held_new(void)
+{
+	struct road_held *held = xcalloc(1, sizeof *held);
+	atomic_init(&held->count, 1);
+	return held;
+}
+
+void road_held_free(struct road_held **heldp)
+{
+	if (*heldp)
+		let_go(*heldp, 1);
+	*heldp = NULL;
+}
+
+size_t road_held_bytes(const struct road_held *held)
+{
+	return atomic_load(&held->count) - 1;
+}
+
+/* In libzmq's thread, or in ours where it was not sent. */
+static void free_parcel(void *data, void *context)
+{
+	struct parcel *p = context;
+	(void)data;
+	let_go(p->held, p->len);
+	free(p);
+}
+
+static void wrap(zmq_msg_t *frame, const void *data, size_t len, struct road_held *held)
+{
+	struct parcel *p = xmalloc(sizeof *p + len);
+	p->held = held;
+	p->len = len;
+	memcpy(p->data, data, len);
+	atomic_fetch_add(&held->count, len);
+	int rc = zmq_msg_init_data(frame, p->data, len, free_parcel, p);
+	assert(rc == 0);
+	(void)rc;
+}
+
+enum road_result road_send_held(void *centre_socket, uint64_t peer, const void *data, size_t len,
+				struct road_held *held)
+{
+	enum road_result result = send_peer(centre_socket, peer);
+	if (result != ROAD_OK)
+		return result;
+	zmq_msg_t frame;
+	wrap(&frame, data, len, held);
+	int rc;
+	do
+		rc = zmq_msg_send(&frame, centre_socket, ZMQ_DONTWAIT);
+	while (rc < 0 && errno == EINTR);
+	if (rc >= 0)
+		return ROAD_OK;
+	int error = errno;
+	zmq_msg_close(&frame);
+	return not_sent(error);
 }
 
 void road_feed_send(void *feed_socket, const char *topic, const void *data, size_t len)

@@ -30,8 +30,9 @@
 /* What a socket may hold and how long it waits; road_settings_init() fills in the documented defaults. */
 struct road_settings {
 	int64_t message_bytes; /* a larger frame closes the connection: check sizes before sending. 4 MiB + 64 KiB */
-	int64_t high_water;    /* messages in each direction of one connection. 64; feed: 10,000 */
-	int64_t handshake_us;  /* 10 s */
+	int64_t high_water;    /* messages that may wait to be sent on one connection. 64; feed: 10,000 */
+	int64_t receive_high_water; /* those that may wait to be received: beyond, the connection is not read. 64 */
+	int64_t handshake_us;       /* 10 s */
 	int64_t ping_us; /* ZMTP's own heartbeat: proves the link, not the peer's health. 10 s, given up after 30 s */
 	int64_t reconnect_us;     /* first wait (libzmq doubles it and adds jitter). 500 ms */
 	int64_t reconnect_max_us; /* 60 s */
@@ -83,6 +84,7 @@ struct road_message {
 	uint64_t peer; /* centre: the connection it came by; never 0 */
 	char user[ROAD_USER_MAX +
 		  1]; /* centre: User-Id of the payload frame, as the ZAP handler gave it; "": none, refuse */
+	int fd; /* centre: the connection's descriptor, which is libzmq's; -1: not known. It may have been closed since */
 	char topic[ROAD_TOPIC_MAX + 1]; /* feed */
 	uint8_t *owned;
 	size_t room;
@@ -100,6 +102,18 @@ enum road_result road_feed_receive(void *joined_socket, struct road_message *m);
 /* Copies and sends. */
 enum road_result road_send(void *agent_socket, const void *data, size_t len);
 enum road_result road_send_to(void *centre_socket, uint64_t peer, const void *data, size_t len);
+
+/*
+ * The bytes that wait to be written to one peer. Sent with it, a message counts until libzmq takes it up for writing, or the
+ * connection has ended. Freed at once or, where messages wait, with the last of them, by whichever thread that is.
+ */
+struct road_held;
+struct road_held *road_held_new(void);
+void road_held_free(struct road_held **heldp);
+size_t road_held_bytes(const struct road_held *held);
+enum road_result road_send_held(void *centre_socket, uint64_t peer, const void *data, size_t len,
+				struct road_held *held);
+
 /* To whoever listens now; a subscriber that is too slow misses it. */
 void road_feed_send(void *feed_socket, const char *topic, const void *data, size_t len);
 

@@ -152,6 +152,42 @@ static void test_there_and_back(void **state)
 	road_message_clear(&m);
 }
 
+/* What waits for a peer that does not read is known, and is nothing any more once it has read, or is gone. */
+static void test_held(void **state)
+{
+	enum { LARGE = 1 << 20, ALL = 40 };
+	struct stage *s = *state;
+	struct road_message m = {0};
+	struct road_held *held = road_held_new(), *other = road_held_new();
+	uint8_t *data = calloc(1, LARGE);
+	open_centre(s);
+	open_agent(s, &s->centre_keys);
+	assert_true(wait_event(s, ROAD_EVENT_READY, 3000));
+	road_send(s->agent, "x", 1);
+	assert_int_equal(wait_message(s, s->centre, &m, 3000), ROAD_OK);
+	for (int i = 0; i < ALL; i++)
+		assert_int_equal(road_send_held(s->centre, m.peer, data, LARGE, held), ROAD_OK);
+	assert_int_equal(road_send_held(s->centre, m.peer ^ 1, data, LARGE, other), ROAD_GONE);
+	assert_int_equal(road_held_bytes(other), 0);
+	uint64_t peer = m.peer;
+	for (int i = 0; i < ALL; i++)
+		assert_int_equal(wait_message(s, s->agent, &m, 3000), ROAD_OK);
+	assert_int_equal(road_held_bytes(held), 0);
+
+	for (enum road_result sent = ROAD_OK; sent == ROAD_OK;) /* nobody reads: until the queue is full */
+		sent = road_send_held(s->centre, peer, data, LARGE, held);
+	assert_in_range(road_held_bytes(held), 2 * LARGE, s->settings.high_water * LARGE);
+	road_monitor_close(&s->monitor, s->agent);
+	road_close(&s->agent);
+	for (int64_t end = now_ms() + 3000; road_held_bytes(held) > 0 && now_ms() < end; turn(s))
+		road_receive_from(s->centre, &m);
+	assert_int_equal(road_held_bytes(held), 0);
+	road_held_free(&held);
+	road_held_free(&other);
+	road_message_clear(&m);
+	free(data);
+}
+
 /* The first message goes out as soon as the handshake is told, or the other side waits for it in vain. */
 static void test_sent_at_once(void **state)
 {
@@ -335,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_held, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sent_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_connection_is_not_sent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_why_not_connected, setup, teardown),

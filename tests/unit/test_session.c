@@ -136,7 +136,7 @@ struct step {
 	bool timed;                           /* subscribed: the store knows when it committed */
 	uint64_t verdict_first, verdict_last; /* results: the verdicts in it */
 	uint64_t verdict_seq;
-	uint64_t bytes, batches; /* results: credit that is free again */
+	uint64_t bytes, batches; /* results: credit that is free again; publish: bytes of signature */
 	Tram__V1__RefusalCode code;
 	enum session_cause cause;
 	bool differ; /* subscribed: the agent holds other verdicts */
@@ -217,8 +217,10 @@ static void give_publish(struct world *w, const struct step *s)
 	p.first_seq = s->last ? s->last : 5;
 	p.count = 1;
 	p.payload = (ProtobufCBinaryData){s->n, payload};
+	p.signature = (ProtobufCBinaryData){s->bytes, xcalloc(1, s->bytes + 1)};
 	give(w, s, TRAM__V1__ENVELOPE__BODY_PUBLISH, &p);
 	free(payload);
+	free(p.signature.data);
 }
 
 static void give_heartbeat(struct world *w, const struct step *s)
@@ -705,6 +707,11 @@ static const struct conversation conversations[] = {
 
     {"an oversize message",
      {OPEN, {.input = PUBLISH, .n = 8000, .expect = "1<TOO_LARGE; agent.refused; cause too_large"}}},
+
+    {"what credit is not charged for has a limit of its own",
+     {OPEN,
+      {.input = PUBLISH, .n = 100, .bytes = 3900, .expect = "job publish"},
+      {.input = PUBLISH, .n = 100, .last = 6, .bytes = 4100, .expect = "1<TOO_LARGE; agent.refused; cause too_large"}}},
 
     {"a refused batch ends its session and frees its credit",
      {OPEN,

@@ -40,6 +40,24 @@ static void the_defaults_are_sound(void **state)
 	assert_null(s.road);
 }
 
+/* The shipped settings, 63 provinces and one more. MemoryMax= of the service is this figure, rounded up. */
+static void memory_follows_from_the_settings(void **state)
+{
+	(void)state;
+	struct settings s;
+	struct err err;
+	const int64_t mib = 1 << 20;
+	assert_true(settings_load(NULL, &s, &err));
+	struct settings_memory m = settings_memory(&s);
+	assert_in_range(m.itself + 64 * m.each, 1024 * mib, 1536 * mib);
+	s.receive_high_water++;
+	assert_int_equal(settings_memory(&s).each - m.each, s.message_bytes);
+	s.credit_total += mib;
+	s.lane_arena += 4 * mib;
+	assert_int_equal(settings_memory(&s).itself - m.itself, mib + s.lanes * 5 * mib);
+	settings_clear(&s);
+}
+
 static void what_is_printed_is_read_back(void **state)
 {
 	(void)state;
@@ -76,7 +94,9 @@ static void what_does_not_fit_together_is_named(void **state)
 	    {"feed = tcp://127.0.0.1:24601\n", "feed_keys"},
 	    {"lanes = 0\n", ":1: lanes"},
 	    {"lane = 2\n", "did you mean lanes"},
-	    {"high_water = 1\n", ":1: high_water"}, /* ROUTER queues a routing id first: nothing else would come in */
+	    {"high_water = 1\n", ":1: high_water"},
+	    {"receive_high_water = 1\n",
+	     ":1: receive_high_water"}, /* ROUTER queues a routing id first: nothing else would come in */
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct settings s;
@@ -120,9 +140,8 @@ int main(void)
 		return 1;
 	close(fd);
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_defaults_are_sound),
-	    cmocka_unit_test(what_is_printed_is_read_back),
-	    cmocka_unit_test(what_does_not_fit_together_is_named),
+	    cmocka_unit_test(the_defaults_are_sound),         cmocka_unit_test(memory_follows_from_the_settings),
+	    cmocka_unit_test(what_is_printed_is_read_back),   cmocka_unit_test(what_does_not_fit_together_is_named),
 	    cmocka_unit_test(a_reload_takes_what_may_change),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
