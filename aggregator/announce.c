@@ -122,9 +122,10 @@ static Tram__V1__Event *announce_finding(struct arena *a, const struct intake_re
 	return e->word ? e : NULL;
 }
 
+/* What a repeated report was told, it was told the first time. */
 static bool is_announced(const struct intake_report *r, const struct finding *f)
 {
-	return r->report && f->severity >= SEVERITY_WARN;
+	return r->report && !r->repeat && f->severity >= SEVERITY_WARN;
 }
 
 size_t announce_count(const struct intake_report *r)

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "lang.h"
+#include "repeats.h"
 
 #include <assert.h>
 #include <string.h>
@@ -183,7 +184,7 @@ bool intake_add_check(struct intake *in, const char *agent, const struct publish
 	struct intake_report *r = next_report(in);
 	if (!r)
 		return false;
-	struct intake_stream *nobody = arena_alloc(in->arena, sizeof(*nobody));
+	struct intake_stream *nobody = arena_calloc(in->arena, 1, sizeof(*nobody));
 	if (!nobody)
 		return false;
 	nobody->agent = agent;
@@ -195,9 +196,10 @@ bool intake_add_check(struct intake *in, const char *agent, const struct publish
 
 /* ---------------------------------------------------------------- keys */
 
+/* It has some that can be stored. */
 static bool has_figures(const struct intake_report *r)
 {
-	return r->report && r->judgement.readable;
+	return r->report && r->judgement.readable && !r->repeat;
 }
 
 /* An area's number. One of the catalogue that has none was loaded into another store: nothing of it could be kept. */
@@ -442,6 +444,8 @@ static bool judge_report(struct intake *in, struct intake_report *r)
 {
 	if (!r->report)
 		return judge_poison(in, r);
+	if (r->repeat)
+		return repeats_judge(in->arena, r);
 	if (!in->settings->judge)
 		return accept_all(in, r->past, &r->judgement);
 	struct report_context ctx = context_of(in, r, r->stream->agent);
@@ -480,6 +484,8 @@ enum store_result intake_judge(struct intake *in, struct err *err)
 {
 	enum store_result result = number_streams(in, err);
 	if (result == STORE_OK)
+		result = repeats_find(in, err);
+	if (result == STORE_OK)
 		result = number_figures(in, err);
 	if (result == STORE_OK && !in->force_past)
 		result = find_reported_periods(in, err);
@@ -505,6 +511,11 @@ enum store_result intake_judge(struct intake *in, struct err *err)
 static uint64_t report_no(const struct intake_report *r)
 {
 	return store_report_no(r->stream->before.stream_no, r->entry->seq);
+}
+
+uint32_t intake_catalogue_version(const struct intake *in, const struct intake_report *r)
+{
+	return r->repeat ? r->repeat->catalogue_version : catalogue_version(in->catalogue);
 }
 
 /* The time from which on it is seen by whoever asks what was known. */
@@ -545,7 +556,8 @@ static void lay_out_head(struct intake *in, const struct intake_report *r)
 							 .digest = r->entry->digest,
 							 .report = r->report,
 							 .judgement = &r->judgement,
-							 .catalogue_version = catalogue_version(in->catalogue)};
+							 .catalogue_version = intake_catalogue_version(in, r),
+							 .repeats = r->repeat ? r->repeat->report_no : 0};
 }
 
 static void lay_out_observations(struct intake *in, const struct intake_report *r)
@@ -592,7 +604,7 @@ static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 	g->verdicts[g->n_verdicts++] = (struct verdict_row){.agent_no = r->stream->before.agent_no,
 							    .verdict_seq = r->verdict_seq,
 							    .report_no = report_no(r),
-							    .catalogue_version = catalogue_version(in->catalogue),
+							    .catalogue_version = intake_catalogue_version(in, r),
 							    .words = r->judgement.words,
 							    .outcomes = r->judgement.outcomes,
 							    .n_outcomes = r->report ? r->judgement.n : 0,

@@ -50,6 +50,7 @@ struct intake_report {
 	int64_t *key;     /* with revision 0, until it is laid out */
 	uint64_t verdict_seq;
 	bool ask_past;
+	const struct repeat_question *repeat; /* what it is a repetition of; NULL: of nothing */
 };
 
 struct intake {
@@ -85,6 +86,9 @@ bool intake_add_check(struct intake *in, const char *agent, const struct publish
 
 /* Asks the store for the past, judges every report in order. ERR_PROTOCOL in *err with STORE_POISON: the arena is exhausted. */
 enum store_result intake_judge(struct intake *in, struct err *err) MUST_CHECK;
+
+/* The catalogue that judged the report: of one that is repeated, the first time. */
+uint32_t intake_catalogue_version(const struct intake *in, const struct intake_report *r);
 
 /* Lays out in->group. False: the arena is exhausted. */
 bool intake_lay_out(struct intake *in) MUST_CHECK;

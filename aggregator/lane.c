@@ -639,7 +639,7 @@ static Tram__V1__Verdict *verdict_of(struct result *r, const struct intake *in, 
 					  .seq = report->entry->seq,
 					  .digest = &report->entry->digest,
 					  .known_at_us = in->known_at_us,
-					  .catalogue_version = catalogue_version(in->catalogue),
+					  .catalogue_version = intake_catalogue_version(in, report),
 					  .cause = "received"};
 	return verdict_make(r->arena, &head, &report->judgement);
 }

@@ -83,6 +83,11 @@ static void put_report(struct copy *c, const struct report_row *row)
 	copy_timestamp(c, row->approved_at_us);
 	copy_text(c, r->comment);
 	copy_text(c, r->software);
+	if (row->repeats) {
+		copy_int64(c, (int64_t)row->repeats);
+	} else {
+		copy_null(c);
+	}
 }
 
 static void put_reports(struct copy *c, const struct group *g)
@@ -281,8 +286,8 @@ static const struct part {
     {"tram.report",
      "report_no, handed_in_at, received_at, known_at, agent_no, catalogue_version, period, period_from, period_to, "
      "reference_date, observations, purpose, demonstration, digest, provider, dataflow, time_period, reason, "
-     "prepared_by, prepared_at, approved_by, approved_at, comment, software",
-     24, count_reports, put_reports},
+     "prepared_by, prepared_at, approved_by, approved_at, comment, software, repeats",
+     25, count_reports, put_reports},
     {"tram.poison", "report_no, agent_no, received_at, known_at, digest, cause", 6, count_poisons, put_poisons},
     {"tram.observation",
      "key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier, missing_reason, flags, obs_status, "

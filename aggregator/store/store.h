@@ -112,6 +112,7 @@ struct watermark {
 	uint64_t verdict_seq;
 	int64_t verdict_known_at_us; /* of the verdict asked for; 0: there is none of that number */
 	uint32_t epochs; /* streams it has; counted when the stream is new, and STREAM_NO_MAX when no number is left */
+	bool has_other_epochs; /* something is committed of another epoch of the agent */
 	int64_t
 	    committed_at_us; /* known_at_us of the group that moved it here, when it was read; 0: nothing is committed */
 };
@@ -158,6 +159,7 @@ struct report_row {
 	const Tram__V1__Report *report;    /* texts are taken from here, NFC and checked */
 	const struct judgement *judgement; /* not readable: period 0 and no dates are stored */
 	uint32_t catalogue_version;
+	uint64_t repeats; /* the report of another epoch that this one is; 0: none */
 };
 
 struct observation_row {
@@ -233,6 +235,11 @@ static inline uint64_t store_report_no(int32_t stream_no, uint64_t seq)
 	return (uint64_t)stream_no << 40 | seq;
 }
 
+static inline uint64_t store_seq_of(uint64_t report_no)
+{
+	return report_no & ((UINT64_C(1) << 40) - 1);
+}
+
 /*
  * BEGIN, new streams, watermarks by compare-and-set, COPY every table, COMMIT. STORE_OK: committed. STORE_FENCED: a
  * watermark stood elsewhere, or an agent is not active any more or has other keys. STORE_RECONNECT may also mean that
@@ -259,6 +266,21 @@ struct past_question {
 	struct past answer;
 };
 enum store_result store_past(struct store *s, struct past_question *questions, size_t n, struct err *err) MUST_CHECK;
+
+/* A report that may be there already, from another stream of the agent: the same bytes, handed in at the same time. */
+struct repeat_question {
+	int32_t agent_no, stream_no;
+	int64_t handed_in_at_us;
+	struct digest digest;
+	/* the answer */
+	uint64_t report_no; /* the first of them; 0: there is none */
+	struct epoch epoch;
+	uint32_t catalogue_version; /* that judged it */
+	struct judgement judgement; /* its latest verdict: outcomes, words and findings, in the arena */
+};
+/* Two queries at most for all. STORE_POISON with ERR_PROTOCOL: the arena is exhausted. */
+enum store_result store_repeats(struct store *s, struct repeat_question *questions, size_t n, struct arena *a,
+				struct err *err) MUST_CHECK;
 
 /* ---------------------------------------------------------------- verdicts again (lane) */
 

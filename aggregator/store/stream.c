@@ -16,6 +16,7 @@ enum watermark_column {
 	MARK_CHAIN,
 	MARK_COMMITTED_AT,
 	MARK_EPOCHS,
+	MARK_OTHER_EPOCHS,
 };
 
 /* Streams are counted only for an epoch that is new; when there is no number left for one, the agent has too many. */
@@ -27,7 +28,8 @@ static const struct statement watermark = {
     " s.stream_no, s.seq, s.chain, (extract(epoch FROM s.updated_at) * 1000000)::bigint,"
     " CASE WHEN s.stream_no IS NOT NULL THEN 0"
     "   WHEN (SELECT n.last_value FROM tram.stream_stream_no_seq n) >= 8388607 THEN 8388607"
-    "   ELSE (SELECT count(*) FROM tram.stream o WHERE o.agent_no = a.agent_no) END"
+    "   ELSE (SELECT count(*) FROM tram.stream o WHERE o.agent_no = a.agent_no) END,"
+    " EXISTS (SELECT FROM tram.stream o WHERE o.agent_no = a.agent_no AND o.epoch <> $2)"
     " FROM tram.agent a LEFT JOIN tram.stream s ON s.agent_no = a.agent_no AND s.epoch = $2"
     " WHERE a.agent = $1",
 };
@@ -46,6 +48,7 @@ static bool read_stream(const PGresult *r, const struct digest *first_chain, str
 {
 	ret->is_new = cell_is_null(r, 0, MARK_STREAM_NO);
 	ret->epochs = (uint32_t)cell_int(r, 0, MARK_EPOCHS);
+	ret->has_other_epochs = cell_bool(r, 0, MARK_OTHER_EPOCHS);
 	ret->chain = *first_chain;
 	if (ret->is_new) {
 		return true;

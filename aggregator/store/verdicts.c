@@ -24,18 +24,25 @@ enum verdict_column {
 	VERDICT_OUTCOMES,
 	VERDICT_DIGEST,
 	VERDICT_EPOCH,
+	VERDICT_QUESTION, /* of a repeated report */
 };
+
+#define VERDICT_COLUMNS(digest)                                                                                        \
+	"v.verdict_seq, v.report_no, (extract(epoch FROM v.known_at) * 1000000)::bigint, v.catalogue_version, "        \
+	"v.words,"                                                                                                     \
+	" v.cause, v.outcomes, " digest ", '\\x' || s.epoch"
 
 static const struct statement verdicts_after = {
     "verdicts_after",
-    "SELECT v.verdict_seq, v.report_no, (extract(epoch FROM v.known_at) * 1000000)::bigint, v.catalogue_version,"
-    "       v.words, v.cause, v.outcomes, coalesce(r.digest, p.digest), '\\x' || s.epoch"
-    " FROM tram.agent a"
-    " JOIN tram.verdict v ON v.agent_no = a.agent_no AND v.verdict_seq > $2"
-    " JOIN tram.stream s ON s.stream_no = v.report_no >> 40"
-    " LEFT JOIN tram.report r ON r.agent_no = v.agent_no AND r.report_no = v.report_no"
-    " LEFT JOIN tram.poison p ON p.agent_no = v.agent_no AND p.report_no = v.report_no"
-    " WHERE a.agent = $1 ORDER BY v.verdict_seq LIMIT $3",
+    "SELECT " VERDICT_COLUMNS(
+	"coalesce(r.digest, p.digest)") " FROM tram.agent a"
+					" JOIN tram.verdict v ON v.agent_no = a.agent_no AND v.verdict_seq > $2"
+					" JOIN tram.stream s ON s.stream_no = v.report_no >> 40"
+					" LEFT JOIN tram.report r ON r.agent_no = v.agent_no AND r.report_no = "
+					"v.report_no"
+					" LEFT JOIN tram.poison p ON p.agent_no = v.agent_no AND p.report_no = "
+					"v.report_no"
+					" WHERE a.agent = $1 ORDER BY v.verdict_seq LIMIT $3",
 };
 
 enum finding_column {
@@ -51,8 +58,10 @@ enum finding_column {
 static const struct statement findings_of = {
     "findings_of",
     "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected"
-    " FROM tram.agent a, unnest($2) WITH ORDINALITY q(report_no, i), tram.report_finding f"
-    " WHERE a.agent = $1 AND f.agent_no = a.agent_no AND f.report_no = q.report_no ORDER BY q.i, f.finding_no",
+    " FROM unnest($1) WITH ORDINALITY q(report_no, i)"
+    " JOIN tram.stream s ON s.stream_no = (q.report_no >> 40)::integer"
+    " JOIN tram.report_finding f ON f.agent_no = s.agent_no AND f.report_no = q.report_no"
+    " ORDER BY q.i, f.finding_no",
 };
 
 /* ---------------------------------------------------------------- findings */
@@ -110,15 +119,14 @@ static bool share_out(const PGresult *r, struct arena *a, struct reading *readin
 	return true;
 }
 
-static enum store_result read_findings(struct store *s, const char *agent, struct arena *a, struct reading *readings,
-				       size_t n, bool *ret_fits, struct err *err)
+static enum store_result read_findings(struct store *s, struct arena *a, struct reading *readings, size_t n,
+				       bool *ret_fits, struct err *err)
 {
 	struct params p;
 	PGresult *r;
 	enum store_result result;
 
 	params_init(&p);
-	params_text(&p, agent);
 	params_int64s(&p, &readings->report_no, sizeof *readings, n);
 	result = connection_ask_prepared(s, &findings_of, &p, &r, err);
 	params_done(&p);
@@ -160,7 +168,7 @@ static bool read_verdict(const PGresult *r, int row, struct arena *a, struct rea
 	ret->report_no = cell_int(r, row, VERDICT_REPORT_NO);
 	ret->head = (struct verdict_head){
 	    .verdict_seq = (uint64_t)cell_int(r, row, VERDICT_SEQ),
-	    .seq = (uint64_t)ret->report_no & ((UINT64_C(1) << 40) - 1),
+	    .seq = store_seq_of((uint64_t)ret->report_no),
 	    .known_at_us = cell_int(r, row, VERDICT_KNOWN_AT),
 	    .catalogue_version = (uint32_t)cell_int(r, row, VERDICT_CATALOGUE),
 	    .cause = arena_strdup(a, cell_text(r, row, VERDICT_CAUSE)),
@@ -223,7 +231,7 @@ static enum store_result try_verdicts(struct store *s, const char *agent, uint64
 	if (result != STORE_OK || read == 0) {
 		return result;
 	}
-	result = read_findings(s, agent, a, readings, read, &fits, err);
+	result = read_findings(s, a, readings, read, &fits, err);
 	if (result == STORE_OK && fits) {
 		make_all(a, readings, read, ret, ret_n);
 	}
@@ -243,5 +251,78 @@ enum store_result store_verdicts(struct store *s, const char *agent, uint64_t af
 		arena_rewind(a, mark);
 		result = try_verdicts(s, agent, after, max, a, ret, ret_n, &more, err);
 	}
+	return result;
+}
+
+/* ---------------------------------------------------------------- reports that are there from another epoch */
+
+/* The hand-in's time finds it, its digest makes sure; one step down an index each. */
+static const struct statement repeats = {
+    "repeats",
+    "SELECT " VERDICT_COLUMNS(
+	"r.digest") ", q.i"
+		    " FROM unnest($1, $2, $3, $4) WITH ORDINALITY q(agent_no, stream_no, handed_in_at, digest, i)"
+		    " CROSS JOIN LATERAL (SELECT o.report_no, o.digest FROM tram.report o"
+		    "   WHERE o.agent_no = q.agent_no AND o.digest = q.digest AND o.report_no >> 40 <> q.stream_no"
+		    "   AND o.handed_in_at = timestamptz 'epoch' + q.handed_in_at * interval '1 microsecond'"
+		    "   ORDER BY o.handed_in_at, o.digest, o.report_no LIMIT 1) r"
+		    " CROSS JOIN LATERAL (SELECT * FROM tram.verdict w"
+		    "   WHERE w.agent_no = q.agent_no AND w.report_no = r.report_no ORDER BY w.verdict_seq DESC LIMIT "
+		    "1) v"
+		    " JOIN tram.stream s ON s.stream_no = (r.report_no >> 40)::integer",
+};
+
+static enum store_result ask_repeats(struct store *s, const struct repeat_question *questions, size_t n, PGresult **ret,
+				     struct err *err)
+{
+	struct params p;
+	enum store_result result;
+
+	params_init(&p);
+	params_int32s(&p, &questions->agent_no, sizeof *questions, n);
+	params_int32s(&p, &questions->stream_no, sizeof *questions, n);
+	params_int64s(&p, &questions->handed_in_at_us, sizeof *questions, n);
+	params_bytes_each(&p, questions->digest.bytes, DIGEST_SIZE, sizeof *questions, n);
+	result = connection_ask_prepared(s, &repeats, &p, ret, err);
+	params_done(&p);
+	return result;
+}
+
+static void answer(const PGresult *r, const struct reading *readings, size_t n, struct repeat_question *questions)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct repeat_question *q = &questions[cell_int(r, (int)i, VERDICT_QUESTION) - 1];
+
+		q->report_no = (uint64_t)readings[i].report_no;
+		q->epoch = readings[i].epoch;
+		q->catalogue_version = readings[i].head.catalogue_version;
+		q->judgement = readings[i].judgement;
+	}
+}
+
+enum store_result store_repeats(struct store *s, struct repeat_question *questions, size_t n, struct arena *a,
+				struct err *err)
+{
+	PGresult *r;
+	enum store_result result = ask_repeats(s, questions, n, &r, err);
+	size_t found = result == STORE_OK ? (size_t)PQntuples(r) : 0, read = 0;
+	struct reading *readings = arena_calloc(a, found, sizeof *readings);
+	bool fits;
+
+	while (readings && read < found && read_verdict(r, (int)read, a, &readings[read])) {
+		read++;
+	}
+	fits = read == found;
+	if (fits && found > 0) {
+		result = read_findings(s, a, readings, found, &fits, err);
+	}
+	if (result == STORE_OK && !fits) {
+		err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
+		result = STORE_POISON;
+	}
+	if (result == STORE_OK) {
+		answer(r, readings, found, questions);
+	}
+	PQclear(r);
 	return result;
 }

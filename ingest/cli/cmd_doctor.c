@@ -100,11 +100,14 @@ static char *renew_command(const struct patient *p, const char *how)
 	return command;
 }
 
-/* With --renew goes what was never acknowledged. A centre that has less than it acknowledged has lost of that, too. */
+/*
+ * With --renew goes what was never acknowledged. A centre that has less than it acknowledged, or something else up to
+ * there, has lost of that, too.
+ */
 static char *command_forked(const struct patient *p)
 {
 	return renew_command(p,
-			     said_number(p, "centre_at") < said_number(p, "acknowledged") ? "--renew-all" : "--renew");
+			     said_number(p, "centre_at") <= said_number(p, "acknowledged") ? "--renew-all" : "--renew");
 }
 
 static char *command_trimmed(const struct patient *p)

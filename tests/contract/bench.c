@@ -131,15 +131,33 @@ void province_start(struct province *p)
 	chain_start(p->agent, &p->epoch, NULL, &p->chain[0]);
 }
 
-void append(struct province *p, uint8_t *bytes, size_t len)
+static void chain_on(struct province *p, uint64_t seq)
 {
 	struct digest digest;
 
+	digest_report(p->reports[seq], p->lens[seq], &digest);
+	chain_next(&p->chain[seq - 1], &digest, &p->chain[seq]);
+}
+
+void province_renew(struct province *p)
+{
+	uint64_t halves[2] = {contract_random(), contract_random()};
+
+	memset(p->acks, 0, sizeof p->acks);
+	memcpy(p->epoch.bytes, halves, EPOCH_SIZE);
+	chain_start(p->agent, &p->epoch, NULL, &p->chain[0]);
+	for (uint64_t seq = 1; seq <= p->last; seq++) {
+		chain_on(p, seq);
+	}
+}
+
+void append(struct province *p, uint8_t *bytes, size_t len)
+{
 	assert_true(++p->last <= REPORTS_MAX);
 	p->reports[p->last] = bytes;
 	p->lens[p->last] = len;
-	digest_report(bytes, len, &digest);
-	chain_next(&p->chain[p->last - 1], &digest, &p->chain[p->last]);
+	p->handed_in_at_us[p->last] = 0;
+	chain_on(p, p->last);
 }
 
 void append_report(struct province *p, const char *year, int64_t population, const char *comment)
@@ -269,6 +287,7 @@ struct job *new_publish(const struct province *p, uint64_t first, uint64_t last)
 
 		tram__v1__entry__init(e);
 		e->report = (ProtobufCBinaryData){p->lens[seq], p->reports[seq]};
+		e->handed_in_at_us = p->handed_in_at_us[seq];
 		put_first(p, seq, &refills[seq - first], e);
 		rows[seq - first] = e;
 	}

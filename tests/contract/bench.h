@@ -27,6 +27,7 @@ struct province {
 	uint8_t *reports[REPORTS_MAX + 1];
 	size_t lens[REPORTS_MAX + 1];
 	struct digest chain[REPORTS_MAX + 1];
+	int64_t handed_in_at_us[REPORTS_MAX + 1]; /* 0: it does not say */
 	uint64_t last;
 	bool has_keys;
 	struct first_ack acks[REPORTS_MAX + 1]; /* by what they go through to */
@@ -56,6 +57,9 @@ struct result *next_result(struct bench *b);
 
 /* A new outbox: another epoch, no reports. The first one makes keys too. */
 void province_start(struct province *p);
+
+/* An outbox made anew that carries all the reports of the one before: another epoch. */
+void province_renew(struct province *p);
 
 /* Makes keys and puts them on the roster. */
 void province_take_keys(struct province *p);

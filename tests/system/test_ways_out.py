@@ -349,6 +349,52 @@ def test_restored_on_both_sides(fleet):
     all_is_well(agent)
 
 
+def state(agent, value, *options):
+    """One figure, each time anew."""
+    row = POPULATION | {"value": str(value)}
+    agent.submit(csv_text(row, time_period="2023", reference_date="2023-12-31"), *options)
+    agent.wait_for_verdicts()
+
+
+def history(centre):
+    rows = centre.sql("SELECT value FROM tram.observation_history WHERE time_period = '2023' ORDER BY key")
+    return [int(row[0]) for row in rows]
+
+
+def test_a_new_epoch_joins_a_series_that_was_revised(fleet):
+    """Renewed after a restore on both sides: what was revised in the epoch before stands in the history once."""
+    centre = fleet.centre()
+    agent = fleet.agent(centre)
+    state(agent, 1100)
+    for value in 1101, 1102:
+        state(agent, value, "--revise", "đếm lại")
+    agent.daemon.stop()
+    copy = twin(fleet, agent, "copy")
+    before = centre.keep()
+    agent.start()
+    state(agent, 1103, "--revise", "đếm lại")
+    agent.daemon.stop()
+    centre.go_back(before)
+    copy.start()
+    hand_in(copy, 4)
+    copy.daemon.stop()
+    scores = centre.sql("SELECT area, reports FROM tram.scoreboard WHERE word = 'sach'")
+    agent.start()
+    sight = wait_for_code(agent, "link", "forked")
+    assert " --renew-all " in sight["command"]  # it has as many as it acknowledged, and others
+    follow(agent, sight)
+    agent.wait_for_verdicts(4)
+    assert history(centre) == [1100, 1101, 1102, 1103]
+    renewed = centre.sql("SELECT r.repeats IS NOT NULL FROM tram.report r JOIN tram.stream s ON s.stream_no = report_no >> 40"
+                         " WHERE s.previous_epoch <> '' ORDER BY report_no")
+    assert renewed == [(True,), (True,), (True,), (False,)]
+    assert centre.sql("SELECT area, reports - 1 FROM tram.scoreboard WHERE word = 'sach'") == scores
+    # Said on purpose once more, it is a statement again.
+    state(agent, 1101, "--revise", "đếm lại")
+    assert history(centre) == [1100, 1101, 1102, 1103, 1101]
+    all_is_well(agent)
+
+
 # ---------------------------------------------------------------- keys
 
 def test_the_agents_key_is_replaced(fleet):
