@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "intake.h"
+#include "lang.h"
 #include "mem.h"
 #include "pace.h"
 #include "publish.h"
@@ -277,10 +278,40 @@ static const struct {
     [STORE_FENCED] = {away, false, true, false},   [STORE_BROKEN] = {broken, true, false, true},
 };
 
+/* Reads where a stream stands; whether that is before where it was left. */
+static bool stands_earlier(struct lane *l, struct lane_stream *s)
+{
+	struct watermark now;
+	struct err err = {0};
+	if (s->in.before.seq == 0 ||
+	    store_watermark(l->store, s->agent, &s->epoch, &s->in.first_chain, 0, &now, &err) != STORE_OK)
+		return false; /* whoever asks next finds out what the matter is */
+	bool earlier = now.seq < s->in.before.seq || now.verdict_seq < s->in.before.verdict_seq;
+	s->in.before = now;
+	return earlier;
+}
+
+/*
+ * A store that was there again at once may be another server, or a copy of an earlier time. Agents that have something to
+ * send would find out; all others would keep what it lacks. As one that was away it has them say HELLO.
+ */
+static void tell_if_earlier(struct lane *l)
+{
+	bool earlier = false;
+	for (size_t i = 0; i < STREAM_BUCKETS; i++)
+		for (struct lane_stream *s = l->streams[i]; s; s = s->next)
+			earlier |= stands_earlier(l, s);
+	if (!earlier || l->store_state != up)
+		return;
+	tell_store(l, away, _("the database is at an earlier time than before; agents fill up what it lacks"));
+	tell_store(l, up, "");
+}
+
 /* False: the lane is to give up. */
 static bool have_store(struct lane *l)
 {
 	char name[32];
+	bool is_new = !l->store;
 	snprintf(name, sizeof(name), "tram lane %d", l->settings.number);
 	while (!l->store && !is_over(l)) {
 		struct err err = {0};
@@ -290,6 +321,8 @@ static bool have_store(struct lane *l)
 		tell_store(l, treatments[result].told_as, err.text);
 		pause_lane(l, retry_next_us(&l->retry));
 	}
+	if (is_new && l->store)
+		tell_if_earlier(l);
 	return l->store != NULL && !atomic_load(&l->abandoned);
 }
 

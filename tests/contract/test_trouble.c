@@ -331,6 +331,23 @@ static void an_idle_lane_connects_anew(void **state)
 	bench_close(&b);
 }
 
+/* Another server takes over within the blink of an eye, and lacks what was committed last: the agents are to hear of it. */
+static void a_store_of_an_earlier_time_is_told(void **state)
+{
+	struct bench b = open_with_session();
+	struct told t = {0};
+
+	(void)state;
+	contract_ask("UPDATE tram.stream SET seq = 0");
+	end_connections();
+	hear_state(&b, &t, "away up");
+	assert_string_equal(t.states, "away up");
+	end_connections(); /* and once only */
+	assert_null(hear(&b, &t, 3000));
+	assert_string_equal(t.states, "away up");
+	bench_close(&b);
+}
+
 /* ---------------------------------------------------------------- the end */
 
 static void ends_soon(struct bench *b)
@@ -419,6 +436,7 @@ int main(void)
 	    cmocka_unit_test(another_reason_is_said),
 	    cmocka_unit_test(an_idle_lane_notices_a_lost_store),
 	    cmocka_unit_test(an_idle_lane_connects_anew),
+	    cmocka_unit_test(a_store_of_an_earlier_time_is_told),
 	    cmocka_unit_test(an_abandoned_lane_ends_whatever_it_is_at),
 	    cmocka_unit_test(a_stop_is_heard_without_a_store),
 	    cmocka_unit_test(never_spins),

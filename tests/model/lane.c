@@ -174,14 +174,10 @@ static void forget_watermarks(struct lane *l)
 		l->streams[i].known = false;
 }
 
-/* The sessions are told: the store that comes next may be another one, or an older one. */
 static void lose_connection(struct lane *l)
 {
 	l->connected = false;
 	forget_watermarks(l);
-	if (l->told_up)
-		put_result(l, RESULT_STORE_DOWN, NULL);
-	l->told_up = false;
 }
 
 void lane_begin(struct world *w, size_t centre)
@@ -193,10 +189,34 @@ void lane_begin(struct world *w, size_t centre)
 		put_result(l, RESULT_STORE_DOWN, NULL);
 }
 
+/* Whether a stream stands before where it was left: another server took over, or the store was restored. */
+static bool stands_earlier(const struct world *w, struct lane *l)
+{
+	bool earlier = false;
+	for (uint8_t who = 0; who < WHO; who++) {
+		struct lane_stream *s = &l->streams[who];
+		const struct stream *at = s->is ? store_stream(&w->store, who, s->epoch) : NULL;
+		uint16_t seq = at ? at->seq : 0;
+		earlier |= s->is && (seq < s->before.seq || w->store.verdict_seq[who] < s->before.verdict_seq);
+		s->before.seq = seq;
+		s->before.verdict_seq = w->store.verdict_seq[who];
+	}
+	return earlier;
+}
+
+/* One that was not there, or is of an earlier time, is told to the sessions; one that is there again at once is not. */
 static void have_store(struct world *w, struct lane *l)
 {
-	assert(!w->store.away && !l->told_up);
-	put_result(l, RESULT_STORE_UP, NULL);
+	if (w->store.away) {
+		put_result(l, RESULT_STORE_DOWN, NULL);
+		l->told_up = false;
+		return;
+	}
+	bool earlier = stands_earlier(w, l);
+	if (earlier && l->told_up)
+		put_result(l, RESULT_STORE_DOWN, NULL);
+	if (earlier || !l->told_up)
+		put_result(l, RESULT_STORE_UP, NULL);
 	l->told_up = l->connected = true;
 	l->generation = w->store.generation;
 }
@@ -451,10 +471,10 @@ static bool is_dead(const struct world *w, const struct lane *l)
 bool lane_may_serve(const struct world *w, size_t centre)
 {
 	const struct lane *l = &w->centres[centre].lane;
-	if (!w->centres[centre].running || l->n_results + l->n_jobs + 1 > RESULTS)
+	if (!w->centres[centre].running || l->n_results + l->n_jobs + 2 > RESULTS)
 		return false;
 	if (!l->connected)
-		return !w->store.away;
+		return l->told_up || !w->store.away;
 	if (is_dead(w, l))
 		return true;
 	for (size_t i = 0; i < l->n_jobs; i++)

@@ -15,7 +15,7 @@
 #define QUEUE   8 /* messages of a connection, one way */
 #define STRAYS  2 /* messages that left their connection */
 #define JOBS    5
-#define RESULTS 6
+#define RESULTS 7
 #define JUDGED  4 /* verdicts in one result */
 #else
 #define WHO     4

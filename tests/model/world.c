@@ -503,10 +503,10 @@ static bool box_is_settled(const struct world *w, const struct box *b)
 	const struct shelf *s = &b->now;
 	const struct stream *at = store_stream(&w->store, b->who, s->epoch);
 	uint16_t stored = at ? at->seq : 0;
-	bool fine = s->acknowledged == s->n && oracle_holds_verdicts(w, b);
 	if (has_running_copy(w, b))
-		return fine && stored >= s->n && s->cursor >= own_verdicts(w, b);
-	return fine && stored == s->n && s->cursor == w->store.verdict_seq[b->who];
+		return s->acknowledged == s->n && stored >= s->n && s->cursor >= own_verdicts(w, b);
+	return s->acknowledged == s->n && stored == s->n && s->cursor == w->store.verdict_seq[b->who] &&
+	       oracle_holds_verdicts(w, b);
 }
 
 bool world_is_settled(const struct world *w)
