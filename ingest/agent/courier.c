@@ -411,6 +411,7 @@ static void rewind_and_greet(struct courier *c, struct turn *t)
 	int64_t known_at_us = c->source.known_at(c->source.context, cursor);
 	rewind_verdicts(c, known_at_us ? cursor : 0, t);
 	c->verdict_known_at_us = known_at_us;
+	c->committed = t->envelope->subscribe->resume_after->seq; /* what it lacks is not to be forgotten meanwhile */
 	greet(c, t);
 }
 

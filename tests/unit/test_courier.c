@@ -65,8 +65,9 @@ enum step_kind {
 	ASK_CHECK,    /* a */
 	CHECK_ANSWER, /* check a; b: 1 with a verdict, 0 without; c: the cause */
 	NEW_SOCKET,
-	STATE, /* a: state, b: cause */
-	QUIET, /* nothing else came of it */
+	STATE,      /* a: state, b: cause */
+	MAY_FORGET, /* reports through a may go once their retention is over; the centre has them */
+	QUIET,      /* nothing else came of it */
 };
 
 struct step {
@@ -630,6 +631,7 @@ static void play_outcome(struct world *w, const struct step *s)
 		break;
 	case NEW_SOCKET: expect(w, COURIER_NEW_SOCKET); break;
 	case STATE: expect_state(w, s->a, s->b); break;
+	case MAY_FORGET: assert_int_equal(courier_committed_now(&w->c), s->a); break;
 	case QUIET: expect_quiet(w); break;
 	default: fail_msg("no outcome");
 	}
@@ -879,6 +881,12 @@ CONVERSATION(a_full_disk_takes_nothing_in, {APPEND, 3, 10}, UP, {HELLO, 3, 0}, {
 	     {VERDICTS, 7, 3, 3}, {QUIET}, {WAIT, 73 * SECOND}, {HELLO, 3, 0}, {SUBSCRIBE, 8, 3}, {VERDICTS, 8, 1, 2},
 	     {KEEP_VERDICTS, 1, 2})
 
+/* What it lacks is not to be forgotten, though it was committed once and room is wanted. */
+CONVERSATION(a_full_disk_and_a_restored_centre, {APPEND, 3, 10}, UP, {HELLO, 3, 0}, {SUBSCRIBE, 7, 0}, {PUBLISH, 1, 3},
+	     {ACK, 7, 3}, {KEEP_ACK, 3}, {VERDICTS, 7, 1, 3}, {KEEP_VERDICTS, 1, 3}, {MAY_FORGET, 3}, {JUDGED, 1}, DOWN,
+	     {MAY_FORGET, 0}, UP, {HELLO, 3, 3}, {SUBSCRIBE, 8, 1}, {REWIND, 1}, {HELLO, 3, 1}, {NOT_KEPT, 3, 3},
+	     IS(RESTING, OUTBOX_FULL), {MAY_FORGET, 1})
+
 /* Every code ends the session, is named, and is not answered at once. */
 static void every_refusal(void **state)
 {
@@ -1069,6 +1077,7 @@ int main(void)
 	    cmocka_unit_test(the_codebook_is_fetched_once),
 	    cmocka_unit_test(what_the_socket_did_not_take),
 	    cmocka_unit_test(a_full_disk_takes_nothing_in),
+	    cmocka_unit_test(a_full_disk_and_a_restored_centre),
 	    cmocka_unit_test(every_refusal),
 	    cmocka_unit_test(refusals_back_off),
 	    cmocka_unit_test(same_seed_same_bytes),
