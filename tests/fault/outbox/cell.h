@@ -55,7 +55,7 @@ typedef void cells_fn(struct cells *c);
 cells_fn cells_kill, cells_torn_write, cells_power_none, cells_power_some, cells_double;        /* crash.c */
 cells_fn cells_eio, cells_eio_lasting, cells_full_once, cells_full_lasting, cells_full_growing; /* refuse.c */
 cells_fn cells_memory;                                                                          /* memory.c */
-cells_fn cells_flip, cells_cut, cells_copy;                                                     /* damage.c */
+cells_fn cells_flip, cells_flip_bare, cells_cut, cells_copy;                                    /* damage.c */
 
 /* Before SQLite is used: its memory comes from there. */
 void memory_install(void);

@@ -108,20 +108,23 @@ static void flip(struct cells *c, const struct disk *d, const struct expected *e
 	examine(c, copy, e);
 }
 
-static size_t find_bytes(const struct disk_file *f, const void *bytes, size_t len)
+static size_t find_bytes(const struct disk_file *f, size_t from, const void *bytes, size_t len)
 {
-	const uint8_t *at = memmem(f->seen, f->seen_size, bytes, len);
+	const uint8_t *at = memmem(f->seen + from, f->seen_size - from, bytes, len);
 	return at ? (size_t)(at - f->seen) : f->seen_size;
 }
 
-/* Digest, chain and bytes of a report lie behind one another, from its digest on. */
+/* Digest, chain and bytes of a report lie behind one another; a copy that SQLite left in a free place does no harm. */
 static void flip_records(struct cells *c, const struct disk *d, struct disk_file *f, const struct expected *e)
 {
 	for (uint64_t seq = e->o->trimmed + 1; seq <= e->o->trimmed + WHOLE_RECORDS; seq++) {
 		const struct oracle_report *r = &e->o->reports[seq];
-		size_t at = find_bytes(f, &r->chain, sizeof r->chain) - DIGEST_SIZE;
-		for (size_t i = 0; i < DIGEST_SIZE * 2 + 40 + r->len && at + i < f->seen_size; i++)
-			flip(c, d, e, at + i, (unsigned)(i % 8));
+		uint8_t both[2 * DIGEST_SIZE];
+		memcpy(both, &r->digest, DIGEST_SIZE);
+		memcpy(both + DIGEST_SIZE, &r->chain, DIGEST_SIZE);
+		for (size_t at = 0; (at = find_bytes(f, at, both, sizeof both)) < f->seen_size; at += sizeof both)
+			for (size_t i = 0; i < sizeof both + 40 + r->len && at + i < f->seen_size; i++)
+				flip(c, d, e, at + i, (unsigned)(i % 8));
 	}
 }
 
@@ -144,12 +147,32 @@ void cells_flip(struct cells *c)
 		}
 	}
 	/* What the agent acts upon: every bit of the row that says who it is and where it stands. */
-	size_t row = find_bytes(f, is->epoch.bytes, sizeof is->epoch);
+	size_t row = find_bytes(f, 0, is->epoch.bytes, sizeof is->epoch);
 	for (size_t i = row - 40; i < row + 100; i++)
 		for (unsigned bit = 0; bit < 8; bit++)
 			flip(c, d, &e, i, bit);
 	printf("  the file: %zu pages; reports %" PRIu64 " to %" PRIu64 "\n", f->seen_size / PAGE, is->trimmed + 1,
 	       is->last);
+	disk_free(&d);
+	free(is);
+}
+
+/* As sqlite3 leaves a file that it copies: no page has a checksum, and digests and chain alone guard the reports. */
+static void take_checksums_away(struct disk_file *f)
+{
+	static const uint8_t none[8];
+	for (size_t end = PAGE; end <= f->seen_size; end += PAGE)
+		disk_write(f, end - sizeof none, none, sizeof none);
+}
+
+void cells_flip_bare(struct cells *c)
+{
+	struct oracle *is = xcalloc(1, sizeof *is);
+	struct disk *d = prepare(c, c->seed, FLIP_STEPS, is);
+	struct disk_file *f = disk_find(d, OUTBOX_FILE);
+	const struct expected e = {.o = is};
+	take_checksums_away(f);
+	flip_records(c, d, f, &e);
 	disk_free(&d);
 	free(is);
 }

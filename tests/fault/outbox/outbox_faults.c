@@ -51,6 +51,7 @@ static const struct class classes[] = {
     {"large-eio", cells_eio, 60, 5, true, "the same, a call fails once"},
     {"large-full", cells_full_lasting, 80, 5, true, "the same, the disk is full for every write, for some steps"},
     {"flip", cells_flip, 1, 20, false, "a bit of the closed file is another"},
+    {"flip-bare", cells_flip_bare, 1, 20, false, "a bit of a report is another in a file without checksums"},
     {"cut", cells_cut, 1, 5, false, "the closed file is shorter"},
     {"copy", cells_copy, 1, 20, false, "file and log are an older copy, of different times, or gone"},
 };

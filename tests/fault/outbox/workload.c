@@ -146,7 +146,9 @@ static bool do_codebook(struct workload *w, struct step *s)
 static bool do_trim(struct workload *w, struct step *s)
 {
 	bool more;
-	uint64_t behind = pick(s, 4), committed = w->told.acknowledged > behind ? w->told.acknowledged - behind : 0;
+	/* What the centre has now; after a restore it may be far behind what it acknowledged. */
+	uint64_t behind = pick(s, 3) ? pick(s, 4) : pick(s, w->told.acknowledged + 1),
+		 committed = w->told.acknowledged > behind ? w->told.acknowledged - behind : 0;
 	w->next[0].lived_kept = w->told.lived;
 	oracle_trim_reports(&w->next[0], committed, RETENTION);
 	w->next[1] = w->next[0];
@@ -229,6 +231,15 @@ static const struct kind *kind_of(uint64_t seed, unsigned step, unsigned steps)
 	return &kinds[i];
 }
 
+/* Nothing else folds the log, until it has become so long that it is folded behind a commit. */
+static const struct kind *large_kind_of(const struct workload *w)
+{
+	const struct kind *kind = kind_of(w->seed, w->step, w->steps);
+	if (w->step % 5 == 2)
+		return &large;
+	return w->step < w->steps - 5 && (kind->run == do_rest || kind->run == do_reopen) ? &kinds[0] : kind;
+}
+
 void workload_init(struct workload *w, uint64_t seed, unsigned steps, bool is_large, const char *dir)
 {
 	*w = (struct workload){.seed = seed, .steps = steps, .is_large = is_large, .dir = dir};
@@ -253,7 +264,7 @@ static void live(struct workload *w)
 
 bool workload_do(struct workload *w)
 {
-	const struct kind *kind = w->is_large && w->step % 5 == 2 ? &large : kind_of(w->seed, w->step, w->steps);
+	const struct kind *kind = w->is_large ? large_kind_of(w) : kind_of(w->seed, w->step, w->steps);
 	struct step s = {.random = w->seed * 31 + w->step,
 			 .issue = (w->seed << 32) + (uint64_t)w->step * 16,
 			 .at = START + w->step * HOUR};
