@@ -5,6 +5,7 @@
 #include "decimal.h"
 #include "lang.h"
 #include "mem.h"
+#include "period.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -296,6 +297,49 @@ static bool is_same_figure(const struct audit_figure *f, const Tram__V1__Observa
 	       is_same_number(o->denominator, o->unit_mult, f->denominator) && is_same_number(o->weight, 0, f->weight);
 }
 
+/* What a figure is beside its numbers, as it would be stored. */
+static int stated_status(const Tram__V1__Observation *o)
+{
+	return o->obs_status ? (int)o->obs_status : o->missing_reason ? 'M' : 'A';
+}
+
+static int32_t stated_period(const Tram__V1__Report *r)
+{
+	struct period period;
+
+	return period_parse(r->time_period, &period) ? period_pack(&period) : -1;
+}
+
+/* The first column in which the figure is another kind of figure than the one stated is told. */
+static void check_kind(struct verify *v, uint64_t seq, const struct audit_figure *f, const Tram__V1__Report *r)
+{
+	const Tram__V1__Observation *o = r->observations[f->line - 1];
+	const struct {
+		const char *column;
+		int64_t found, expected;
+	} columns[] = {
+	    {"key (period)", f->period, stated_period(r)},
+	    {"flags (withdrawn)", f->withdrawn, o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW},
+	    {"flags (demonstration)", f->demonstration, r->demonstration != 0},
+	    {"missing_reason", f->missing_reason, (int)o->missing_reason},
+	    {"qualifier", f->qualifier, (int)o->qualifier},
+	    {"obs_status", f->obs_status, stated_status(o)},
+	    {"rank_out_of", f->rank_out_of, (int32_t)o->rank_out_of},
+	};
+	char found[80], expected[80];
+
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+		if (columns[i].found != columns[i].expected) {
+			snprintf(found, sizeof found, _("line %" PRIu32 ": %s %" PRId64), f->line, columns[i].column,
+				 columns[i].found);
+			snprintf(expected, sizeof expected, _("line %" PRIu32 ": %s %" PRId64), f->line,
+				 columns[i].column, columns[i].expected);
+			tell(v, BREAK_FIGURE, seq, found, expected);
+			return;
+		}
+	}
+}
+
 static bool is_stored(int outcome)
 {
 	return outcome == TRAM__V1__OUTCOME__OUTCOME_ACCEPTED ||
@@ -328,6 +372,8 @@ static void check_figure(struct verify *v, uint64_t seq, const struct audit_figu
 		tell(v, BREAK_FIGURE_STRAY, seq, line, there ? outcome : _("nothing"));
 	} else if (!is_same_figure(f, r->observations[f->line - 1])) {
 		tell_figure(v, seq, f, r->observations[f->line - 1]);
+	} else {
+		check_kind(v, seq, f, r);
 	}
 }
 

@@ -91,7 +91,9 @@ static const char strays_sql[] =
 static const char figures_cursor[] =
     "DECLARE audit_figures NO SCROLL CURSOR WITH HOLD FOR"
     " SELECT o.report_no, o.line, o.outcome, s.indicator, s.dimensions, n.area, o.value, o.numerator, o.denominator,"
-    "        o.weight"
+    "        o.weight, o.key >> 14 & 1073741823, o.rank_out_of, o.qualifier, o.missing_reason, "
+    "ascii(o.obs_status::text),"
+    "        o.flags & 1 <> 0, o.flags & 2 <> 0"
     " FROM tram.observation o LEFT JOIN tram.series s ON s.series_no = o.key >> 44"
     " LEFT JOIN tram.area_number n ON n.area_no = o.area_no"
     " WHERE $1::text[] IS NULL OR o.report_no >> 40 IN (SELECT t.stream_no FROM tram.stream t WHERE t.agent = "
@@ -492,6 +494,13 @@ static struct audit_figure take_figure(const PGresult *r, int row, struct arena 
 	    .numerator = take_text(r, row, 7, a),
 	    .denominator = take_text(r, row, 8, a),
 	    .weight = take_text(r, row, 9, a),
+	    .period = (int32_t)cell_int(r, row, 10),
+	    .rank_out_of = (int)cell_int(r, row, 11),
+	    .qualifier = (int)cell_int(r, row, 12),
+	    .missing_reason = (int)cell_int(r, row, 13),
+	    .obs_status = (int)cell_int(r, row, 14),
+	    .withdrawn = cell_bool(r, row, 15),
+	    .demonstration = cell_bool(r, row, 16),
 	};
 }
 

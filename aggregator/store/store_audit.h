@@ -103,6 +103,9 @@ struct audit_figure {
 	int outcome;
 	const char *indicator, *dimensions, *area;
 	const char *value, *numerator, *denominator, *weight; /* NULL: none */
+	int32_t period;                                       /* period_pack() */
+	int rank_out_of, qualifier, missing_reason, obs_status;
+	bool withdrawn, demonstration;
 };
 enum store_result store_audit_figures(struct store *s, struct arena *a, struct audit_figure **ret, size_t *ret_n,
 				      struct err *err) MUST_CHECK;
