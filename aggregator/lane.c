@@ -25,6 +25,7 @@
 #define JOBS_AT_ONCE     256                /* PUBLISHes in one group */
 #define NOTE_ARENA       ((size_t)64 << 10) /* of a result that only says something */
 #define VERDICTS_AT_ONCE 200
+#define FAILURES_TOLD    3 /* in a row, before one that may be a passing one is told of */
 #define QUESTION_TRIES   5 /* of a HELLO or question that fails for reasons of its own; others wait behind it */
 #define STREAM_BUCKETS   256
 #define KIB              1024
@@ -265,7 +266,6 @@ static enum store_result open_settled(struct lane *l, const char *name, struct e
  * A failure that the store's word for it does not blame on anything here is told of when it goes on: one lost connection
  * does not take the sessions of all agents, and one that is lost at every try is no secret.
  */
-#define FAILURES_TOLD 3
 static const struct {
 	const char *told_as;
 	bool at_once; /* told at the first failure */

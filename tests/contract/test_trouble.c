@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OFTEN 4 /* so many failures in a row are told of, whatever they are */
 
@@ -189,6 +190,10 @@ static void a_demoted_primary_is_left(void **state)
 	(void)state;
 	contract_ask("ALTER SYSTEM SET default_transaction_read_only = on");
 	contract_ask("SELECT pg_reload_conf()");
+	while (strcmp(contract_ask("SHOW default_transaction_read_only"), "on") != 0) {
+		usleep(10000);
+	}
+	usleep(200000); /* the lane's server process has been told together with ours */
 	publish(&b, &hue, 2, 2);
 	hear_state(&b, &t, "away");
 	assert_non_null(strstr(t.text, "read-only"));
@@ -197,6 +202,7 @@ static void a_demoted_primary_is_left(void **state)
 	contract_ask("SELECT pg_reload_conf()");
 	commits_the_second(&b, &t);
 	hear_state(&b, &t, "up");
+	assert_string_equal(t.states, "away up");
 	assert_stored(&hue, "2", "0", "0");
 	bench_close(&b);
 }
