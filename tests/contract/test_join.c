@@ -138,7 +138,8 @@ static void the_same_bytes_at_another_time_are_judged(void **state)
 	hand_in("2021", 1101111, true);
 	hue.handed_in_at_us[4] = hue.handed_in_at_us[2]; /* within one epoch the time says nothing */
 	begin(&b);
-	send(&b, 1, 4, "1111");
+	send(&b, 1, 3, "111");
+	send(&b, 4, 4, "1");
 	assert_string_equal(history("2021"), "1100000 1101111 1102222 1101111");
 
 	province_renew(&hue);
@@ -147,6 +148,11 @@ static void the_same_bytes_at_another_time_are_judged(void **state)
 	begin(&b);
 	send(&b, 1, 4, "5511");
 	assert_string_equal(history("2021"), "1100000 1101111 1102222 1101111 1102222 1101111");
+
+	province_renew(&hue);
+	hue.handed_in_at_us[3] += 5;
+	begin(&b);
+	send(&b, 1, 4, "5511");
 	bench_close(&b);
 }
 

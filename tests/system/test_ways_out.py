@@ -389,6 +389,7 @@ def test_a_new_epoch_joins_a_series_that_was_revised(fleet):
                          " WHERE s.previous_epoch <> '' ORDER BY report_no")
     assert renewed == [(True,), (True,), (True,), (False,)]
     assert centre.sql("SELECT area, reports - 1 FROM tram.scoreboard WHERE word = 'sach'") == scores
+    assert json.loads(centre.tram("verify", "--format", "json").stdout)["sound"]
     # Said on purpose once more, it is a statement again.
     state(agent, 1101, "--revise", "đếm lại")
     assert history(centre) == [1100, 1101, 1102, 1103, 1101]
