@@ -8,8 +8,8 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "fault")]
 
-from proxy import Proxy  # noqa: E402
-from tramtest import ROOT, Agent, Centre, Postgres  # noqa: E402
+from fleet import Fleet  # noqa: E402
+from tramtest import ROOT, Centre, Postgres  # noqa: E402
 
 
 def pytest_configure(config):
@@ -70,34 +70,6 @@ def fleet(folder, postgres, template):
     """Makes centres, agents and roads, and ends whatever of them is still running after the test."""
     with Fleet(folder, postgres, template) as made:
         yield made
-
-
-class Fleet:
-    def __init__(self, folder, postgres, template):
-        self.folder, self.postgres, self.template = folder, postgres, template
-        self.members = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for member in reversed(self.members):
-            member.close() if isinstance(member, Proxy) else member.daemon.discard()
-
-    def centre(self, name="centre", start=True, **settings):
-        centre = Centre(self.folder / name, self.postgres, self.postgres.make_database(self.template), **settings)
-        self.members.append(centre)
-        return centre.start() if start else centre
-
-    def agent(self, centre, name="agent-63-46", start=True, folder=None, **settings):
-        agent = Agent(self.folder / (folder or name), centre, name, **settings)
-        self.members.append(agent)
-        return agent.start() if start else agent
-
-    def road(self, centre):
-        road = Proxy(centre.port)
-        self.members.append(road)
-        return road
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def agent(session_folder, postgres, template):
-    from conftest import Fleet
+    from fleet import Fleet
     folder = session_folder / "bad-files"
     folder.mkdir()
     with Fleet(folder, postgres, template) as fleet:

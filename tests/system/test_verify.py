@@ -14,7 +14,7 @@ import tempfile
 
 import pytest
 
-from conftest import Fleet
+from fleet import Fleet
 from foreign import ForeignAgent, Keys, a_report, batch_bytes, chain_next, pb
 from tramtest import BIN, POPULATION, csv_text, wait_until
 
