@@ -90,29 +90,15 @@ static char *as_owner(const char *directory)
 	return owner && owner->pw_uid != 0 ? xasprintf("runuser -u %s -- ", owner->pw_name) : xstrdup("");
 }
 
-static char *renew_command(const struct patient *p, const char *how)
+/* All that is kept, and not only what was never acknowledged: the centre may have lost of that, and skips what it has. */
+static char *command_renew(const struct patient *p)
 {
 	char *owner = as_owner(said(p, "directory"));
-	char *command = xasprintf("systemctl stop tram-agent && %s%s %s -c %s && systemctl start tram-agent", owner,
-				  p->program ? p->program : "tram-agent", how, p->options->settings);
+	char *command = xasprintf("systemctl stop tram-agent && %s%s --renew-all -c %s && systemctl start tram-agent",
+				  owner, p->program ? p->program : "tram-agent", p->options->settings);
 
 	free(owner);
 	return command;
-}
-
-/*
- * With --renew goes what was never acknowledged. A centre that has less than it acknowledged, or something else up to
- * there, has lost of that, too.
- */
-static char *command_forked(const struct patient *p)
-{
-	return renew_command(p,
-			     said_number(p, "centre_at") <= said_number(p, "acknowledged") ? "--renew-all" : "--renew");
-}
-
-static char *command_trimmed(const struct patient *p)
-{
-	return renew_command(p, "--renew-all");
 }
 
 static char *command_stop_copy(const struct patient *p)
@@ -346,8 +332,8 @@ static const struct {
 	const char *cause;
 	char *(*command)(const struct patient *p);
 } causes[] = {
-    {"forked", command_forked},
-    {"trimmed", command_trimmed},
+    {"forked", command_renew},
+    {"trimmed", command_renew},
     {"superseded", command_stop_copy},
     {"not_accepted", command_show_own_key},
     {"unknown_agent", command_show_own_key},
@@ -427,7 +413,7 @@ static void look_at_outbox(const struct patient *p, struct sight *s)
 		    _("hand in their files again, after the outbox was renewed; what the centre has comes out as "
 		      "duplicate"),
 		    _("the centre lost the reports %s, and they are not kept here any more"), said(p, "missing"));
-		s->command = command_trimmed(p);
+		s->command = command_renew(p);
 	} else if (earlier > 0 && !*said(p, "previous_epoch") && said_number(p, "outbox_age_s") < NEW_S) {
 		see(s, HEALTH_DOUBTFUL, 0, "new_outbox",
 		    _("what has no verdict there was never sent: hand it in again"),

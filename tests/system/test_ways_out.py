@@ -154,7 +154,7 @@ def test_restored_from_an_older_copy(fleet):
     put_back(agent, fleet.folder / "backup")
     agent.start()
     sight = wait_for_code(agent, "link", "forked")
-    assert " --renew " in sight["command"]
+    assert " --renew-all " in sight["command"]
     told = agent.submit(monthly(3))
     assert "not yet at the centre" in told.stderr and "disagree" in told.stderr
     assert "outbox-" in follow(agent, sight)  # where the old one is
