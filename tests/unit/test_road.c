@@ -188,6 +188,31 @@ static void test_held(void **state)
 	free(data);
 }
 
+/* Who is not read from waits with its messages: few are here, a few MiB are in TCP, and none is lost. */
+static void test_receives_few_ahead(void **state)
+{
+	enum { LARGE = 1 << 20, MOST = 40, PAUSE_MS = 500 };
+	struct stage *s = *state;
+	struct road_message m = {0};
+	uint8_t *data = calloc(1, LARGE);
+	int sent = 0;
+	s->settings.receive_high_water = 2;
+	s->settings.high_water = 2; /* the agent's */
+	open_centre(s);
+	open_agent(s, &s->centre_keys);
+	assert_true(wait_event(s, ROAD_EVENT_READY, 3000));
+	for (int64_t end = now_ms() + PAUSE_MS; now_ms() < end && sent <= MOST; turn(s))
+		if (road_send(s->agent, data, LARGE) == ROAD_OK) {
+			sent++;
+			end = now_ms() + PAUSE_MS;
+		}
+	assert_in_range(sent, 4, MOST);
+	for (int i = 0; i < sent; i++)
+		assert_int_equal(wait_message(s, s->centre, &m, 3000), ROAD_OK);
+	road_message_clear(&m);
+	free(data);
+}
+
 /* The first message goes out as soon as the handshake is told, or the other side waits for it in vain. */
 static void test_sent_at_once(void **state)
 {
@@ -372,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_held, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_receives_few_ahead, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sent_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_connection_is_not_sent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_why_not_connected, setup, teardown),
