@@ -450,7 +450,9 @@ def show_what_next(demo):
   tram rollup psp_registered_accounts --period 2024-S1 --level region
   tram claims check                               # {text("the table above", "bảng ở trên")}
   tram quarantine list                            # {text("the one that is held, and why", "số đang được giữ, và vì sao")}
+  tram verify                                     # {text("all that is stored is what was signed", "mọi thứ đã lưu đúng là điều đã ký")}
   tram status; tram verdicts                      # {text("as the first province sees it", "như tỉnh đầu tiên nhìn thấy")}
+  tram trace TICKET; tram receipt TICKET          # {text("of a ticket in tram verdicts", "với một phiếu nộp trong tram verdicts")}
 """)
     if STARTED_BY_ROOT:
         say("  (as root: sockets and database are open to root and to the user tram)",

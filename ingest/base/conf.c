@@ -369,7 +369,11 @@ static void demand_missing(struct loading *l)
 
 		l->line = l->seen_at[i];
 		if (!s->initial && (!l->seen_at[i] || is_empty_text(s, l->settings))) {
-			mistake(l, _("%s must be given: %s"), s->name, _(s->help));
+			/* The fields of a key file have no help, and gettext("") is the catalogue's own header. */
+			if (*s->help)
+				mistake(l, _("%s must be given: %s"), s->name, _(s->help));
+			else
+				mistake(l, _("%s must be given"), s->name);
 		}
 	}
 }

@@ -74,6 +74,16 @@ static const char *said(const struct patient *p, const char *field)
 	return status_value(p->status, field);
 }
 
+static const char *words(const struct patient *p, const char *field)
+{
+	return status_words(p->status, field);
+}
+
+static bool is_linked(const struct patient *p)
+{
+	return strcmp(said(p, "state"), "streaming") == 0;
+}
+
 static int64_t said_number(const struct patient *p, const char *field)
 {
 	return strtoll(said(p, field), NULL, 10);
@@ -361,21 +371,21 @@ static void look_at_link(const struct patient *p, struct sight *s)
 {
 	const char *centre_says = said(p, "centre_says"), *cause = said(p, "cause");
 
-	if (strcmp(said(p, "state"), "streaming") == 0 && *cause) {
-		see(s, HEALTH_DOUBTFUL, 0, cause, said(p, "remedy"), _("linked to %s: %s"), said(p, "centre"),
-		    said(p, "why"));
+	if (is_linked(p) && *cause) {
+		see(s, HEALTH_DOUBTFUL, 0, cause, words(p, "remedy"), _("linked to %s: %s"), said(p, "centre"),
+		    words(p, "why"));
 		return;
 	}
-	if (strcmp(said(p, "state"), "streaming") == 0) {
+	if (is_linked(p)) {
 		see(s, HEALTH_FINE, 0, "fine", "", _("linked to %s"), said(p, "centre"));
 		return;
 	}
 	if (*centre_says)
-		see(s, HEALTH_ILL, EX_UNAVAILABLE, *cause ? cause : "not_linked", said(p, "remedy"),
-		    _("not linked to %s: %s (the centre says: %s)"), said(p, "centre"), said(p, "why"), centre_says);
+		see(s, HEALTH_ILL, EX_UNAVAILABLE, *cause ? cause : "not_linked", words(p, "remedy"),
+		    _("not linked to %s: %s (the centre says: %s)"), said(p, "centre"), words(p, "why"), centre_says);
 	else
-		see(s, HEALTH_ILL, EX_UNAVAILABLE, *cause ? cause : "not_linked", said(p, "remedy"),
-		    _("not linked to %s: %s"), said(p, "centre"), said(p, "why"));
+		see(s, HEALTH_ILL, EX_UNAVAILABLE, *cause ? cause : "not_linked", words(p, "remedy"),
+		    _("not linked to %s: %s"), said(p, "centre"), words(p, "why"));
 	s->command = command_for(p, cause);
 }
 
@@ -406,7 +416,7 @@ static void look_at_outbox(const struct patient *p, struct sight *s)
 		    said_number(p, "pending")
 			? _("do not stop the agent before nothing waits: tram status. Then start it anew")
 			: _("start the agent anew: a new outbox begins"),
-		    "%s", said(p, "door_refuses"));
+		    "%s", words(p, "door_refuses"));
 		s->command = xstrdup(said_number(p, "pending") ? "tram status" : "systemctl restart tram-agent");
 	} else if (*said(p, "missing")) {
 		see(s, HEALTH_ILL, EX_DATAERR, "missing",
@@ -442,7 +452,7 @@ static void look_at_door(const struct patient *p, struct sight *s)
 		return;
 	}
 	see(s, HEALTH_ILL, EX_CANTCREAT, *code ? code : "refused",
-	    _("make room under the outbox; nothing that is in it is lost"), "%s", said(p, "door_refuses"));
+	    _("make room under the outbox; nothing that is in it is lost"), "%s", words(p, "door_refuses"));
 	s->command = command_room(p);
 }
 
@@ -451,7 +461,7 @@ static void look_at_waiting(const struct patient *p, struct sight *s)
 	if (said_number(p, "pending") == 0)
 		see(s, HEALTH_FINE, 0, "fine", "", _("nothing waits: the centre has all %s reports"),
 		    said(p, "handed_in"));
-	else if (said_number(p, "oldest_pending_age_s") < WAITING_S_MAX)
+	else if (is_linked(p) && said_number(p, "oldest_pending_age_s") < WAITING_S_MAX)
 		see(s, HEALTH_FINE, 0, "on_their_way", "", _("%s reports are on their way"), said(p, "pending"));
 	else
 		see(s, HEALTH_DOUBTFUL, 0, "waiting",

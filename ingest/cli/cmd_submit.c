@@ -201,7 +201,7 @@ static char *tell_why_not_sent(const struct handin *h)
 		fprintf(stderr,
 			_("safe on this machine, not yet at the centre: %s. Do not hand it in again; tram doctor "
 			  "says what to do\n"),
-			status_value(status, "why"));
+			status_words(status, "why"));
 	}
 	if (status)
 		tram__control__v1__status__free_unpacked(status, NULL);

@@ -52,6 +52,13 @@ const char *status_value(const Tram__Control__V1__Status *status, const char *na
 	return "";
 }
 
+const char *status_words(const Tram__Control__V1__Status *status, const char *name)
+{
+	const char *said = status_value(status, name);
+
+	return *said ? gettext(said) : said;
+}
+
 /* ---------------------------------------------------------------- tram status */
 
 struct status_options {

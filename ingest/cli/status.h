@@ -14,4 +14,7 @@ Tram__Control__V1__Status *status_fetch(const char *socket, struct err *err) MUS
 /* The value of a field, or "" when the agent does not say it. */
 const char *status_value(const Tram__Control__V1__Status *status, const char *name);
 
+/* The same of a text for people, in the language of who asks where the agent says it in English (gettext's own). */
+const char *status_words(const Tram__Control__V1__Status *status, const char *name);
+
 #endif

@@ -95,7 +95,7 @@ static void say_link(const facts *s, char buf[static LINE_MAX_LEN])
 
 static void say_why(const facts *s, char buf[static LINE_MAX_LEN])
 {
-	SAY("%s", status_value(s, "why"));
+	SAY("%s", status_words(s, "why"));
 }
 
 static void say_centre_says(const facts *s, char buf[static LINE_MAX_LEN])
@@ -105,7 +105,7 @@ static void say_centre_says(const facts *s, char buf[static LINE_MAX_LEN])
 
 static void say_remedy(const facts *s, char buf[static LINE_MAX_LEN])
 {
-	SAY("%s", status_value(s, "remedy"));
+	SAY("%s", status_words(s, "remedy"));
 }
 
 static void say_waiting(const facts *s, char buf[static LINE_MAX_LEN])
@@ -173,7 +173,7 @@ static void say_catalogue(const facts *s, char buf[static LINE_MAX_LEN])
 
 static void say_door(const facts *s, char buf[static LINE_MAX_LEN])
 {
-	SAY("%s", status_value(s, "door_refuses"));
+	SAY("%s", status_words(s, "door_refuses"));
 }
 
 static const struct {

@@ -45,6 +45,9 @@ def wait_for_code(agent, look, code, patience_s=30):
     for language, remedy in (("en", "remedy:"), ("vi", "cách sửa:")):
         text = agent.tram("doctor", "--settings", agent.conf, check=False, language=language).stdout
         assert remedy in text or code == "fine", text
+    # The agent speaks English here; its remedy reaches a Vietnamese clerk in Vietnamese all the same.
+    english, vietnamese = (doctor(agent, language)[look]["remedy"] for language in ("en", "vi"))
+    assert english != vietnamese or code == "fine", english
     return doctor(agent)[look]
 
 
