@@ -115,14 +115,19 @@ void province_take_keys(struct province *p)
 	p->has_keys = true;
 }
 
-void province_start(struct province *p)
+void province_clear(struct province *p)
 {
-	uint64_t halves[2] = {contract_random(), contract_random()};
-
 	for (uint64_t i = 1; i <= p->last; i++) {
 		free(p->reports[i]);
 	}
 	p->last = 0;
+}
+
+void province_start(struct province *p)
+{
+	uint64_t halves[2] = {contract_random(), contract_random()};
+
+	province_clear(p);
 	memset(p->acks, 0, sizeof p->acks);
 	memcpy(p->epoch.bytes, halves, EPOCH_SIZE);
 	if (!p->has_keys) {

@@ -58,6 +58,9 @@ struct result *next_result(struct bench *b);
 /* A new outbox: another epoch, no reports. The first one makes keys too. */
 void province_start(struct province *p);
 
+/* Frees its reports; keys and epoch stay. For a province that does not live as long as the program. */
+void province_clear(struct province *p);
+
 /* An outbox made anew that carries all the reports of the one before: another epoch. */
 void province_renew(struct province *p);
 

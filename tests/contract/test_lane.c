@@ -268,6 +268,7 @@ static void waits_for_the_number_of_an_area(void **state)
 	committed_through(&b, &ha_noi, 1, "1");
 	assert_stored(&ha_noi, "1", "1", "0");
 	bench_close(&b);
+	province_clear(&ha_noi);
 }
 
 /* A figure that is there though its provider never reported the period: the key collides, and the past is asked for. */
@@ -289,6 +290,7 @@ static void asks_for_the_past_on_a_conflict(void **state)
 	publish(&b, &ha_noi, 1, 2);
 	committed_through(&b, &ha_noi, 2, "45"); /* it does not say that it revises; it is there already */
 	bench_close(&b);
+	province_clear(&ha_noi);
 }
 
 static void survives_a_lost_connection(void **state)
