@@ -65,11 +65,11 @@ def too_large_a_frame(w, centre):
 
 
 def many_parts(w, centre):
-    """Forty megabytes in parts that are each allowed: one message that is dropped, and its memory given back."""
+    """Each is allowed, and together they are less than what cuts a connection: one message that is dropped."""
     s = Stranger(w)
     s.open()
     before = w.ask(centre)
-    s.client.socket.send_multipart([bytes(100 << 10)] * 400)
+    s.client.socket.send_multipart([bytes(1 << 10)] * 400)
     said = await_counted(w, centre, ODD, before)
     s.hand_in()
     return said
