@@ -123,10 +123,12 @@ def commit_gives_up_waiting(w):
     with pair.first.connect() as db:
         waiting = f"SELECT pid FROM pg_stat_activity WHERE {LANES} AND wait_event = 'SyncRep'"
         pids = wait_until(lambda: db.execute(waiting).fetchall(), "a COMMIT to wait for the standby")
+        before = acknowledged(w)
         for (pid,) in pids:
             assert db.execute("SELECT pg_cancel_backend(%s)", (pid,)).fetchone()[0]
     w.fired(f"{len(pids)} COMMITs cancelled while they waited for the standby")
     time.sleep(0.3)
+    assert acknowledged(w) == before, "acknowledged without the standby"
     kill(w, pair.first, "power")
     w.declare_restored()
     pair.second.start()

@@ -566,8 +566,8 @@ def i7_trim(facts):
         not_yet = [at for at, seq in before[place] if seq < trimmed]
         if trimmed and not_yet and when - not_yet[-1] < facts.retention_s:
             yield f"{name} forgot report {trimmed} {when - not_yet[-1]:.2f} s after it was not acknowledged; retention is {facts.retention_s} s"
-        if trimmed and not before[place] and not facts.retention_s:
-            yield f"{name} has forgotten {trimmed} reports ({when:.3f})"
+        if trimmed and not facts.retention_s:
+            yield f"{name} has forgotten {trimmed} reports, and nothing is old enough here ({when:.3f})"
         before[place].append((when, acknowledged))
 
 

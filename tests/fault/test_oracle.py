@@ -400,6 +400,11 @@ def forgotten_before_anybody_looked(f):
     f.seen[0] = (0.1, "agent", "agent-63-45", status_of(EPOCHS["agent-63-45"], 2, first_kept="2"))
 
 
+@false("I7")
+def forgotten_where_nothing_is_old_enough(f):
+    f.seen.append((9.0, "agent", "agent-63-45", status_of(EPOCHS["agent-63-45"], 4, first_kept="2")))
+
+
 @false("I12")
 def too_many_descriptors(f):
     f.seen.append((3.0, "use", "aggregator0", 50_000, 1000, 8))

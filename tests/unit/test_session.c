@@ -605,6 +605,23 @@ static const struct conversation conversations[] = {
       {.input = PUBLISH, .peer = 2, .n = 100, .last = 3, .expect = "job publish"},
       {.input = PUBLISH, .peer = 2, .n = 100, .last = 4, .expect = "2<OVER_CREDIT; agent.refused; cause over_credit"}}},
 
+    {"what becomes of a former session's batch is no word about the epoch that is open now",
+     {OPEN,
+      {.input = PUBLISH, .n = 100, .expect = "job publish"},
+      {.input = HELLO, .epoch = 1, .nonce = 2, .expect = SAID_HELLO},
+      {.input = SUBSCRIBED, .epoch = 1, .expect = "1<subscribe after 0 credit 500/2; agent.connected"},
+      {.input = COMMITTED, .session = BEFORE_LAST, .n = 9, .bytes = 100, .batches = 1, .expect = ""},
+      {.input = PUBLISH, .n = 100, .expect = "job publish"},
+      {.input = COMMITTED, .epoch = 1, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"}}},
+
+    {"and its refusal ends no session but its own",
+     {OPEN,
+      {.input = PUBLISH, .n = 100, .expect = "job publish"},
+      {.input = HELLO, .expect = SAID_HELLO},
+      {.input = SUBSCRIBED, .expect = "1<subscribe after 0 credit 500/2; agent.connected"},
+      {.input = REFUSED_PUBLISH, .session = BEFORE_LAST, .code = 6, .bytes = 100, .batches = 1, .expect = ""},
+      {.input = PUBLISH, .n = 100, .expect = "job publish"}}},
+
     {"a HELLO said again on the same connection is answered once",
      {{.input = HELLO, .expect = SAID_HELLO},
       {.input = HELLO, .expect = ""},
