@@ -218,6 +218,18 @@ def check_manuals():
                               check=False).stdout.splitlines()
 
 
+def check_mutants():
+    """Every mutant still fits the tree, and the table in README.md says of each what its patch says."""
+    table = subprocess.run(["tests/mutants/run", "--table"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    told = re.search(r"<!-- tests/mutants/run --table -->\n(.*)<!-- end -->", read("tests/mutants/README.md"), flags=re.S)
+    if not told or told[1] != table:
+        yield "tests/mutants/README.md: its table is not what tests/mutants/run --table prints"
+    for name in tracked("tests/mutants/*.patch"):
+        done = subprocess.run(["git", "apply", "--check", name], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            yield f"{name}: does not fit any more, tests/mutants/README.md says what to do: {done.stderr.strip()}"
+
+
 def check_shell():
     """The shell scripts parse."""
     for name in ("deploy/demo", "deploy/install-packages"):
