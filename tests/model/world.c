@@ -112,7 +112,7 @@ static void list_way(const struct world *w, struct list *l, size_t i, bool to_ce
 {
 	const struct conn *c = &w->conns[i];
 	const struct queue *q = to_centre ? &c->to_centre : &c->to_agent;
-	size_t way = to_centre ? 0 : 1;
+	unsigned way = to_centre ? 0 : 1; /* in step.def the agent stands behind the centre */
 	if (q->n == 0)
 		return;
 	add(l, STEP_TO_CENTRE + way, i, 0);
