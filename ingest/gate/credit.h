@@ -41,6 +41,7 @@ struct credit_flight {
 struct credit_account {
 	struct credit under_way; /* of the live session, as its agent counts */
 	struct credit stale;     /* in a lane, and not under way for the agent: of sessions that ended, or overtaken */
+	struct credit late;      /* of it, what was overtaken before it came: at most so much */
 	struct credit_flight flights[CREDIT_FLIGHTS]; /* what is under way, in order */
 	uint32_t n_flights;
 	struct credit told;        /* the newest credit told */
@@ -54,6 +55,12 @@ struct credit credit_tell(struct credit_account *a, const struct credit_settings
 
 /* Takes one batch of that many bytes under way; false, and nothing taken, when it is over what the agent was told. */
 bool credit_take(struct credit_account *a, uint64_t bytes, uint64_t last_seq, int64_t now_us);
+
+/*
+ * The same for one that a commit overtook on its way: its agent may have sent it before it heard, and something else since.
+ * So there may be once more as much of these as is in force, and not more.
+ */
+bool credit_take_late(struct credit_account *a, uint64_t bytes, int64_t now_us);
 
 /* The agent hears that so much is committed: what ends there or before is not under way for it, though a lane has it yet. */
 void credit_overtake(struct credit_account *a, uint64_t committed);

@@ -16,6 +16,15 @@ static uint64_t beyond(uint64_t a, uint64_t b)
 
 /* ---------------------------------------------------------------- what an agent sends */
 
+/* What a former session's batch committed while this one was under way is none of it any more. */
+static bool take_credit(struct agent *a, const Tram__V1__Publish *p, int64_t now_us)
+{
+	uint64_t last_seq = p->first_seq + p->count - 1;
+	if (last_seq <= a->committed)
+		return credit_take_late(&a->credit, p->payload.len, now_us);
+	return credit_take(&a->credit, p->payload.len, last_seq, now_us);
+}
+
 void take_publish(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now)
 {
 	const Tram__V1__Publish *p = m->envelope->publish;
@@ -29,12 +38,10 @@ void take_publish(struct session_core *c, struct agent *a, const struct session_
 		end_refused(c, a, REFUSAL_TOO_LARGE, &of, now);
 		return;
 	}
-	if (!credit_take(&a->credit, p->payload.len, p->first_seq + p->count - 1, now.monotonic_us)) {
+	if (!take_credit(a, p, now.monotonic_us)) {
 		end_refused(c, a, REFUSAL_OVER_CREDIT, &of, now);
 		return;
 	}
-	credit_overtake(&a->credit,
-			a->committed); /* what a former session's batch committed while this one was under way */
 	struct session_action *job = add_job(c, a, SESSION_JOB_PUBLISH, m->data, m->len);
 	job->payload_bytes = p->payload.len;
 	job->received_at_us = now.wall_us;

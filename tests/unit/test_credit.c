@@ -131,6 +131,26 @@ static void what_a_commit_overtakes_is_not_under_way(void **state)
 	assert_int_equal(a.stale.batches + a.under_way.batches + a.n_flights, 0);
 }
 
+/* What a commit overtook on its way has room of its own, and is not without bounds. */
+static void late_batches_are_bounded(void **state)
+{
+	(void)state;
+	struct credit_account a = {0};
+	tell(&a, 100, 3, 0);
+	assert_true(credit_take(&a, 60, 9, 0));
+	assert_true(credit_take_late(&a, 50, 0));
+	assert_false(credit_take_late(&a, 51, 0));
+	assert_true(credit_take_late(&a, 50, 0));
+	assert_false(credit_take_late(&a, 0, 0) && credit_take_late(&a, 0, 0));
+	assert_true(credit_take(&a, 40, 10, 0));
+	credit_settle(&a, (struct credit){50, 1});
+	assert_int_equal(a.late.bytes, 50);
+	assert_true(credit_take_late(&a, 20, 0));
+	credit_settle(&a, a.stale);
+	credit_settle(&a, (struct credit){100, 2});
+	assert_int_equal(a.stale.batches + a.late.batches + a.under_way.batches, 0);
+}
+
 /* More batches than are told apart: the ones at the end are overtaken together. */
 static void batches_beyond_those_told_apart_are_one(void **state)
 {
@@ -172,6 +192,7 @@ int main(void)
 	    cmocka_unit_test(a_larger_credit_told_before_counts_for_a_while),
 	    cmocka_unit_test(a_new_session_pays_for_the_old_one),
 	    cmocka_unit_test(what_a_commit_overtakes_is_not_under_way),
+	    cmocka_unit_test(late_batches_are_bounded),
 	    cmocka_unit_test(batches_beyond_those_told_apart_are_one),
 	    cmocka_unit_test(stale_beyond_the_share_is_no_credit),
 	};

@@ -622,6 +622,15 @@ static const struct conversation conversations[] = {
       {.input = REFUSED_PUBLISH, .session = BEFORE_LAST, .code = 6, .bytes = 100, .batches = 1, .expect = ""},
       {.input = PUBLISH, .n = 100, .expect = "job publish"}}},
 
+    {"what is committed already is not taken without end",
+     {OPEN,
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = COMMITTED, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "1<OVER_CREDIT; agent.refused; cause over_credit"}}},
+
     {"a HELLO said again on the same connection is answered once",
      {{.input = HELLO, .expect = SAID_HELLO},
       {.input = HELLO, .expect = ""},
