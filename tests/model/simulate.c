@@ -322,10 +322,13 @@ static void come_to_rest(struct world *w)
 		oracle_find("I9", "after %d steps without a fault it has not come to rest", STEPS_REST);
 }
 
-/* I9: a report that is handed in now arrives. */
+/*
+ * I9: a report that is handed in now arrives. And of two copies that do not know yet that they have parted, as the store
+ * was brought back and filled up by one of them, the other then finds out.
+ */
 static void hand_in_one_more(struct world *w)
 {
-	for (size_t i = 0; i < WHO; i++)
+	for (size_t i = 0; i < BOXES; i++)
 		if (w->boxes[i].is && w->boxes[i].running)
 			box_append(w, i, false);
 	come_to_rest(w);
