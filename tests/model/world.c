@@ -132,7 +132,8 @@ static bool stray_may_come(const struct world *w, const struct stray *s)
 	for (size_t i = 0; i < CONNS; i++)
 		if (w->conns[i].is && w->conns[i].up && w->conns[i].peer == s->peer)
 			return false;
-	return s->to_centre ? w->centres[s->centre].running : w->boxes[s->box].running;
+	return s->to_centre ? w->centres[s->centre].running
+			    : w->boxes[s->box].running && w->boxes[s->box].boot == s->boot;
 }
 
 static void list_network(const struct world *w, struct list *l)
@@ -314,7 +315,13 @@ static void put_stray(struct world *w, const struct conn *c, bool to_centre, uin
 {
 	for (size_t i = 0; i < STRAYS; i++)
 		if (!w->strays[i].is) {
-			w->strays[i] = (struct stray){true, to_centre, c->box, c->centre, c->peer, message};
+			w->strays[i] = (struct stray){.is = true,
+						      .to_centre = to_centre,
+						      .box = c->box,
+						      .boot = w->boxes[c->box].boot,
+						      .centre = c->centre,
+						      .peer = c->peer,
+						      .message = message};
 			return;
 		}
 	assert(0);

@@ -71,10 +71,10 @@ struct conn {
 	struct queue to_centre, to_agent;
 };
 
-/* A message that left its connection: it comes after the connection has ended, or never. */
+/* A message that left its connection: it comes after the connection has ended, to the same process, or never. */
 struct stray {
 	bool is, to_centre;
-	uint8_t box, centre;
+	uint8_t box, boot, centre; /* boot: of the process whose connection it was */
 	uint16_t peer, message;
 };
 
