@@ -190,13 +190,19 @@ class World:
         self.database = database
         self.watch.conninfo = self.postgres.conninfo(database)
 
-    def small_disk(self, size):
-        """The cell's database lies on a file system of so many bytes; the path of a file on it that may fill it."""
-        disk = self.folder / "disk"
+    def mount(self, name, size):
+        """A folder that is a file system of so many bytes; it ends with the cell."""
+        disk = self.folder / name
         disk.mkdir()
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], stderr=subprocess.PIPE, check=False)
         if mounted.returncode:
             raise Skipped("file systems cannot be mounted here")
+        self.undo.append(lambda: subprocess.run(["umount", disk], check=True))
+        return disk
+
+    def small_disk(self, size):
+        """The cell's database lies on a file system of so many bytes; the path of a file on it that may fill it."""
+        disk = self.mount("disk", size)
         self.undo.append(self.drop_small_disk)
         shutil.chown(disk, self.postgres.owner)
         with self.postgres.connect() as db:
@@ -209,7 +215,6 @@ class World:
         self.bench.drop(self.database)
         with self.postgres.connect() as db:
             db.execute("DROP TABLESPACE IF EXISTS small")
-        subprocess.run(["umount", self.folder / "disk"], check=True)
 
     def take_in(self, member, name, fault):
         member.label = name
