@@ -449,7 +449,8 @@ static bool judge_report(struct intake *in, struct intake_report *r)
 	if (!in->settings->judge)
 		return accept_all(in, r->past, &r->judgement);
 	struct report_context ctx = context_of(in, r, r->stream->agent);
-	return rules_judge(&ctx, r->past, in->arena, &r->judgement);
+	struct knowledge known = {.past = r->past};
+	return rules_judge(&ctx, &known, in->arena, &r->judgement);
 }
 
 /* Before a report is judged: what earlier reports of this group stated is its past. */

@@ -124,11 +124,6 @@ const struct figure *twin_of(const struct walk *w, const struct figure *f, const
 	return place ? &w->j->figures[place - 1] : NULL;
 }
 
-static struct look look_at(const struct walk *w, uint32_t i)
-{
-	return (struct look){i, w->report->observations[i], &w->j->figures[i], &w->past[i]};
-}
-
 static void add_twin(struct walk *w, uint32_t i)
 {
 	const struct figure *f = &w->j->figures[i];

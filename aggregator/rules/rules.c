@@ -257,10 +257,22 @@ static void walk_report(struct walk *w)
 	}
 }
 
+struct look look_at(const struct walk *w, size_t i)
+{
+	const struct knowledge *k = w->known;
+
+	return (struct look){.i = i,
+			     .o = w->report->observations[i],
+			     .f = &w->j->figures[i],
+			     .past = &k->past[i],
+			     .history = k->history ? &k->history[i] : NULL,
+			     .peers = k->peers ? k->peers[i] : NULL};
+}
+
 static void walk_figures(struct walk *w)
 {
 	for (size_t i = 0; i < w->j->n; i++) {
-		struct look x = {i, w->report->observations[i], &w->j->figures[i], &w->past[i]};
+		struct look x = look_at(w, i);
 
 		w->line = (uint32_t)i + 1;
 		for (size_t k = 0; k < N_RULES; k++) {
@@ -291,12 +303,12 @@ static bool make_room(struct walk *w)
 	return true;
 }
 
-bool rules_judge(const struct report_context *ctx, const struct past *past, struct arena *a, struct judgement *j)
+bool rules_judge(const struct report_context *ctx, const struct knowledge *known, struct arena *a, struct judgement *j)
 {
 	struct walk w = {.ctx = ctx,
 			 .report = ctx->report,
 			 .catalogue = ctx->catalogue,
-			 .past = past,
+			 .known = known,
 			 .arena = a,
 			 .j = j,
 			 .received_day = date_in_vietnam(ctx->received_at_us),

@@ -3,8 +3,8 @@
  * rules - the four words: đúng (correct), đủ (sufficient), sạch (clean), sống (live). Every figure is judged by every
  * rule, and every finding is gathered.
  *
- * Judging has two steps, so that what the past must tell is asked in one query a group: rules_resolve() finds what each
- * observation is about (its key); the lane fetches what is stored for those keys; rules_judge() walks the rule table.
+ * Judging has two steps, so that what the past must tell is asked in a few queries a group: rules_resolve() finds what
+ * each observation is about (its key); the lane fetches what is known of those keys; rules_judge() walks the rule table.
  * Pure: no clock, no database, no log. Results live in the arena given. One file a word (dung.c, du.c, sach.c, song.c).
  */
 #ifndef TRAM_RULES_H
@@ -13,6 +13,9 @@
 #include "arena.h"
 #include "catalogue.h"
 #include "tram.pb-c.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 #include <stdint.h>
 
@@ -65,18 +68,76 @@ struct figure {
 /* The last revision a figure may have; the store's keys have room for no more. */
 #define RULES_REVISION_MAX 16383
 
+/* What the latest decision made of a stored figure. */
+enum decided { DECIDED_NONE, DECIDED_RELEASED, DECIDED_REFUSED, DECIDED_HELD, DECIDED_WITHDRAWN };
+
 /* What is stored already for a figure's key: the latest revision, whatever became of it. */
 struct past {
 	bool exists;
 	uint32_t revision;
 	bool withdrawn;
-	bool current; /* accepted now (by outcome and latest decision) */
+	bool current;         /* accepted now (by outcome and latest decision) */
+	enum outcome outcome; /* as first judged; 0: not known */
+	enum decided decided; /* what became of it since */
+	int64_t known_at_us;  /* when its province was first told of it; 0: not known */
+	const char *asked; /* the rules that asked for a reason and got one, or were overruled by a release: codes with
+				    spaces between; NULL: none */
 	bool has_value, has_numerator, has_denominator, has_weight;
 	struct decimal value, numerator, denominator,
 	    weight; /* numeric that does not fit 18 digits cannot have been stored by us */
 	int missing_reason, qualifier;
 	char obs_status;
 	int32_t rank_out_of;
+};
+
+/* How many periods of a series a judgement looks back on. */
+#define HISTORY_POINTS 24
+
+/* What stands of a series for one period: the latest revision that is accepted, unless it was taken back. */
+struct point {
+	int32_t period; /* packed, as period_pack() */
+	bool has_value, has_numerator, has_denominator;
+	bool breaks; /* justified, released, or of status B: what was before says nothing of what came after */
+	struct decimal value, numerator,
+	    denominator; /* in the catalogue's unit; a value that follows from parts is absent */
+};
+
+/* A series of one area: its points of one frequency, ascending. A missing value has no point. */
+struct history {
+	const struct point *points;
+	size_t n;
+};
+
+/* How the provinces' figures of one series and period lie, at the peer cut that the judgement knows. */
+struct peer_figures {
+	uint32_t n;                 /* provinces whose figure stands */
+	struct decimal median, mad; /* of the values; of counted things per head: see peers.h */
+	struct decimal mode;        /* the value that most of them state */
+	uint32_t mode_n;            /* how many state it */
+};
+
+/* A report of another province, for the same dataflow and period, that states the very same figures. */
+struct look_alike {
+	const char *provider, *time_period;
+	uint32_t figures; /* compared and equal */
+};
+
+/*
+ * What is known when a report is judged: everything of its agent with a smaller verdict_seq, and of others what the peer
+ * cut says. Arrays have one element an observation; a pointer that is NULL says that nothing of the kind is known.
+ */
+struct knowledge {
+	const struct past *past;                 /* ignored where the figure is not storable */
+	const struct history *history;           /* before the figure's own period, at most HISTORY_POINTS */
+	const struct peer_figures *const *peers; /* an element may be NULL */
+	const struct look_alike *look_alike;
+	const bool
+	    *reported; /* by indicator position: the provider has stated it already for this dataflow and period */
+	/* What stands of an indicator in a period up to the figure's own, for the figure's area and dimensions; NULL: nothing.
+	   Other figures of the same report are not in it. */
+	const struct point *(*point_of)(const struct knowledge *k, const struct figure *f,
+					const struct indicator *indicator, int32_t period);
+	const void *context; /* of point_of */
 };
 
 struct finding {
@@ -116,10 +177,10 @@ struct judgement {
 bool rules_resolve(const struct report_context *ctx, struct arena *a, struct judgement *j) MUST_CHECK;
 
 /*
- * Second step. past: one per observation (ignored where the figure is not storable); earlier observations of the same
- * report count too, which rules_judge() sees by itself. False only when the arena is exhausted.
+ * Second step. Earlier observations of the same report count too, which rules_judge() sees by itself. False only when the
+ * arena is exhausted.
  */
-bool rules_judge(const struct report_context *ctx, const struct past *past, struct arena *a,
+bool rules_judge(const struct report_context *ctx, const struct knowledge *known, struct arena *a,
 		 struct judgement *j) MUST_CHECK;
 
 /* A finding as a person reads it, from the rule's texts; into the arena. */

@@ -25,7 +25,7 @@ struct walk {
 	const struct report_context *ctx;
 	const Tram__V1__Report *report;
 	const struct catalogue *catalogue;
-	const struct past *past;
+	const struct knowledge *known;
 	struct arena *arena;
 	struct judgement *j;
 	struct twins twins;
@@ -44,7 +44,12 @@ struct look {
 	const Tram__V1__Observation *o;
 	const struct figure *f;
 	const struct past *past;
+	const struct history *history;    /* NULL: not known */
+	const struct peer_figures *peers; /* NULL: not known */
 };
+
+/* The i-th observation and what is known of it. */
+struct look look_at(const struct walk *w, size_t i);
 
 /* Adds a finding of the rule being checked. severity 0: the rule's own. Texts live as long as the arena. */
 void find(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected);

@@ -112,7 +112,7 @@ static void measure(const struct catalogue *c, const struct mix *mix, double sec
 	for (; now < end; now = clock_monotonic_us()) {
 		struct judgement j;
 
-		if (!rules_resolve(&ctx, work, &j) || !rules_judge(&ctx, past, work, &j)) {
+		if (!rules_resolve(&ctx, work, &j) || !rules_judge(&ctx, &(struct knowledge){.past = past}, work, &j)) {
 			fprintf(stderr, "the arena is too small\n");
 			exit(EXIT_FAILURE);
 		}

@@ -1184,7 +1184,8 @@ static void test_an_arena_that_is_too_small(void **state)
 		struct arena *small = arena_new(room);
 		struct judgement j;
 
-		done = rules_resolve(&ctx, small, &j) && rules_judge(&ctx, g.past + 1, small, &j);
+		done = rules_resolve(&ctx, small, &j) &&
+		       rules_judge(&ctx, &(struct knowledge){.past = g.past + 1}, small, &j);
 		arena_free(&small);
 		assert_true(room < 1u << 20);
 	}
