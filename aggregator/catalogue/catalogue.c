@@ -61,6 +61,11 @@ int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter)
 	return c->parameters[parameter];
 }
 
+const char *catalogue_parameter_name(enum parameter parameter)
+{
+	return parameter_names[parameter];
+}
+
 /* ---------------------------------------------------------------- areas */
 
 /* The dated rows of an identity or bare code: *ret places of areas, sorted by date. Returns how many. */

@@ -221,6 +221,7 @@ size_t catalogue_area_history(const struct catalogue *c, const char *code, const
 bool catalogue_has_dimension_code(const struct catalogue *c, const char *id_and_code);
 
 int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter);
+const char *catalogue_parameter_name(enum parameter parameter); /* SONG-04.clock_tolerance_seconds */
 
 /* May the provider report the dataflow for the area on that day? (provinces: their own area and dataflows of provinces; centre: VN and its dataflows) */
 bool catalogue_agreement(const struct catalogue *c, const struct provider *p, const struct dataflow *d,

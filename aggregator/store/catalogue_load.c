@@ -175,6 +175,29 @@ static void put_words(struct store *s, const struct load *l)
 	}
 }
 
+/* What a rule is held against where the catalogue does not say it; the rest: every figure. */
+static const char *applies_to(const char *rule)
+{
+	static const struct {
+		const char *rule, *applies_to;
+	} rows[] = {
+	    {"DUNG-01", "report"},   {"DUNG-05", "parts"},    {"DUNG-06", "parts"},  {"DUNG-07", "related"},
+	    {"DUNG-08", "related"},  {"DUNG-09", "value"},    {"DUNG-10", "value"},  {"DUNG-11", "related"},
+	    {"DUNG-12", "value"},    {"DUNG-13", "value"},    {"DU-01", "report"},   {"DU-02", "measured"},
+	    {"DU-06", "measured"},   {"DU-07", "measured"},   {"SACH-01", "report"}, {"SACH-03", "revision"},
+	    {"SACH-06", "value"},    {"SACH-08", "value"},    {"SACH-09", "report"}, {"SACH-10", "value"},
+	    {"SONG-01", "measured"}, {"SONG-03", "measured"}, {"SONG-04", "report"}, {"SONG-05", "measured"},
+	    {"SONG-07", "revision"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (strcmp(rows[i].rule, rule) == 0) {
+			return rows[i].applies_to;
+		}
+	}
+	return "figure";
+}
+
 static void put_rules(struct store *s, const struct load *l)
 {
 	(void)l;
@@ -189,6 +212,16 @@ static void put_rules(struct store *s, const struct load *l)
 		copy_text(s->copy, r->message_en);
 		copy_text(s->copy, r->remedy_vi);
 		copy_text(s->copy, r->remedy_en);
+		copy_text(s->copy, applies_to(r->code));
+	}
+}
+
+static void put_parameters(struct store *s, const struct load *l)
+{
+	for (int i = 0; i < N_PARAMETERS; i++) {
+		copy_row(s->copy);
+		copy_text(s->copy, catalogue_parameter_name((enum parameter)i));
+		copy_int64(s->copy, catalogue_parameter(l->catalogue, (enum parameter)i));
 	}
 }
 
@@ -236,6 +269,55 @@ static void put_successions(struct store *s, const struct load *l)
 		copy_text(s->copy, rows[i].predecessor);
 		copy_text(s->copy, rows[i].successor);
 		copy_day_text(s->copy, rows[i].effective_date);
+	}
+}
+
+/* Dataflows share calendars: the first that names one puts its rules. */
+static bool is_first(const struct dataflow *rows, const struct dataflow *d, bool of_due)
+{
+	for (const struct dataflow *before = rows; before < d; before++) {
+		if (of_due ? before->due == d->due : before->calendar == d->calendar) {
+			return false;
+		}
+	}
+	return of_due ? d->due != NULL : d->calendar != NULL;
+}
+
+static void put_calendars(struct store *s, const struct load *l)
+{
+	const struct dataflow *rows;
+	size_t n = catalogue_dataflows(l->catalogue, &rows);
+
+	for (const struct dataflow *d = rows; d < rows + n; d++) {
+		for (size_t i = 0; is_first(rows, d, false) && i < d->calendar->n_rules; i++) {
+			const struct calendar_rule *rule = &d->calendar->rules[i];
+
+			copy_row(s->copy);
+			copy_text(s->copy, d->calendar->code);
+			copy_char(s->copy, rule->frequency);
+			copy_int32(s->copy, rule->from_month);
+			copy_int32(s->copy, rule->from_day);
+			copy_int32(s->copy, rule->to_month);
+			copy_int32(s->copy, rule->to_day);
+		}
+	}
+}
+
+static void put_dues(struct store *s, const struct load *l)
+{
+	const struct dataflow *rows;
+	size_t n = catalogue_dataflows(l->catalogue, &rows);
+
+	for (const struct dataflow *d = rows; d < rows + n; d++) {
+		for (size_t i = 0; is_first(rows, d, true) && i < d->due->n_rules; i++) {
+			const struct due_rule *rule = &d->due->rules[i];
+
+			copy_row(s->copy);
+			copy_text(s->copy, d->due->code);
+			copy_char(s->copy, rule->frequency);
+			copy_int32(s->copy, rule->month);
+			copy_int32(s->copy, rule->day);
+		}
 	}
 }
 
@@ -352,13 +434,16 @@ static const struct table {
 	void (*put)(struct store *s, const struct load *l);
 } tables[] = {
     {"tram.word", "word_no, word, name_vi, name_en", 4, put_words},
-    {"tram.rule", "rule, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en", 9,
-     put_rules},
+    {"tram.rule", "rule, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, applies_to",
+     10, put_rules},
     {"tram.area",
      "area, area_no, level, vintage, code, parent, valid_from, valid_to, name_vi, short_name_vi, name_en, kind, "
      "iso_3166_2, coastal, population",
      15, put_areas},
     {"tram.area_succession", "predecessor, successor, effective_date", 3, put_successions},
+    {"tram.calendar_rule", "calendar, frequency, from_month, from_day, to_month, to_day", 6, put_calendars},
+    {"tram.parameter", "parameter, value", 2, put_parameters},
+    {"tram.due_rule", "due, frequency, month, day", 4, put_dues},
     {"tram.dataflow", "dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from, valid_to", 9,
      put_dataflows},
     {"tram.indicator",
