@@ -335,6 +335,17 @@ bool period_shift_years(const struct period *p, int years, struct period *ret)
 	return make(p->kind, month_start(first + years * 12), ret);
 }
 
+bool period_back(const struct period *p, unsigned n, struct period *ret)
+{
+	int32_t first, count;
+
+	if (p->kind == PERIOD_NONE || p->kind == PERIOD_RANGE || n > PACK_DAYS)
+		return false;
+	if (!period_months(p, &first, &count))
+		return make(p->kind, p->start - (int32_t)n * (p->kind == PERIOD_WEEK ? 7 : 1), ret);
+	return (int32_t)n * count <= first && make(p->kind, month_start(first - (int32_t)n * count), ret);
+}
+
 int32_t date_in_vietnam(int64_t wall_us)
 {
 	const int64_t day = 86400 * CLOCK_SECOND;

@@ -50,6 +50,9 @@ bool period_months(const struct period *p, int32_t *ret_first, int32_t *ret_coun
 /* The same period `years` earlier (or later): 2023-S1 -> 2022-S1. False for weeks, days and ranges. */
 bool period_shift_years(const struct period *p, int years, struct period *ret);
 
+/* The period of the same kind n before: 2024-S1, 1 -> 2023-S2. False for ranges, and before the year 1900. */
+bool period_back(const struct period *p, unsigned n, struct period *ret);
+
 /* YYYY-MM-DD, nothing looser. */
 bool date_parse(const char *text, int32_t *ret_days);
 char *date_text(int32_t days, char buf[static 16]);

@@ -32,10 +32,17 @@ static void check_validity(struct loading *l, enum file file, int line, int32_t 
 
 /* ---------------------------------------------------------------- parameters, calendars, due dates */
 
+static const int64_t parameter_defaults[N_PARAMETERS] = {
+#define PARAMETER(identifier, name, fallback, text) [PARAMETER_##identifier] = fallback,
+#include "parameters.def"
+#undef PARAMETER
+};
+
 static void build_parameters(struct loading *l)
 {
 	bool there[N_PARAMETERS] = {false};
 
+	memcpy(l->c->parameters, parameter_defaults, sizeof parameter_defaults);
 	for (size_t i = 0; i < l->rows[FILE_PARAMETERS].n; i++) {
 		const struct parameter_row *row = ROW(l, FILE_PARAMETERS, parameter_row, i);
 
@@ -45,12 +52,6 @@ static void build_parameters(struct loading *l)
 		}
 		there[row->parameter] = true;
 		l->c->parameters[row->parameter] = row->value;
-	}
-	for (size_t i = 0; i < N_PARAMETERS; i++) {
-		if (!there[i]) {
-			MISTAKE(l, FILE_PARAMETERS, 1, _("parameter '%s' is missing; add a line for it"),
-				parameter_names[i]);
-		}
 	}
 }
 

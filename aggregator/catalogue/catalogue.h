@@ -48,10 +48,11 @@ enum over_time { OVER_TIME_LAST, OVER_TIME_SUM, OVER_TIME_MEAN, OVER_TIME_MIN, O
 enum area_level { AREA_NATION, AREA_REGION, AREA_PROVINCE, AREA_COMMUNE };
 enum provider_kind { PROVIDER_PROVINCE, PROVIDER_CENTRE };
 
-/* What the rules take from data (parameters.csv), so that changing it needs no rebuild. */
+/* What the rules take from data (parameters.csv, parameters.def), so that changing it needs no rebuild. */
 enum parameter {
-	PARAMETER_CLOCK_TOLERANCE, /* SONG-04: seconds by which a later step may seem to come before an earlier one */
-	PARAMETER_NINES,           /* SACH-06: a value of at least so many nines only is a placeholder */
+#define PARAMETER(identifier, name, fallback, text) PARAMETER_##identifier,
+#include "parameters.def"
+#undef PARAMETER
 	N_PARAMETERS
 };
 

@@ -21,7 +21,11 @@ const char *const cross_rule_names[] = {"DUNG-07", "DUNG-11", NULL};
 const char *const severity_letters[] = {"B", "J", "W", "I", NULL};
 const char *const qualifier_names[] = {"exact", "at_least", "more_than", "at_most", "nearly", "approx", NULL};
 const char *const obs_status_letters[] = {"A", "B", "E", "F", "I", "P", NULL};
-const char *const parameter_names[] = {"SONG-04.clock_tolerance_seconds", "SACH-06.nines", NULL};
+const char *const parameter_names[] = {
+#define PARAMETER(identifier, name, fallback, text) name,
+#include "parameters.def"
+#undef PARAMETER
+	NULL};
 
 #define MAY_BE_EMPTY  COLUMN_MAY_BE_EMPTY
 #define MAY_BE_ABSENT COLUMN_MAY_BE_ABSENT

@@ -133,11 +133,16 @@ def commands(section):
             yield item(f"Cm {name}", f"{text[:1].upper()}{text[1:]}.")
 
 
+def parameters():
+    for identifier, name, fallback, text in rows("aggregator/catalogue/parameters.def", "PARAMETER"):
+        yield item(f"Va {name}", f"{text[:1].upper()}{text[1:]}.", f"Default: {fallback}.")
+
+
 TABLES = {"commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
           "commands-centre": lambda: commands("CENTRE"),
           "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
           "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns,
-          "problems": problems}
+          "problems": problems, "parameters": parameters}
 
 
 def filled(page):

@@ -322,7 +322,6 @@ static const struct change changes[] = {
     {"parameters.csv", "SACH-06.nines", "SACH-06.nines", "SACH-06.ten", "'SACH-06.ten' is unknown", NULL},
     {"parameters.csv", "SACH-06.nines", "SACH-06.nines", "SONG-04.clock_tolerance_seconds", "stands on an earlier line",
      NULL},
-    {"parameters.csv", "SACH-06.nines", NULL, "", "parameter 'SACH-06.nines' is missing", "parameters.csv"},
     {"calendars.csv", "decree_09_2019,M", ",M,", ",W,", "one of A, S, Q, M a line", NULL},
     {"calendars.csv", "decree_09_2019,Q", ",Q,", ",M,", "has frequency M on an earlier line already", NULL},
     {"calendars.csv", "decree_09_2019,M", ",15,", ",29,", "'29' is no whole number from 0 to 28", NULL},
@@ -753,6 +752,43 @@ static void test_a_diamond_is_no_circle(void **state)
 	catalogue_unref(&c);
 }
 
+/* A parameter that is not there, as in a catalogue of an earlier release, has its default. */
+static void test_parameters_may_be_absent(void **state)
+{
+	static const char content[] = "parameter,value,note_vi,note_en\nDUNG-10.points,7,x,x\n";
+	struct catalogue_mistake *mistakes;
+	struct catalogue *c;
+	size_t n;
+
+	(void)state;
+	c = with_content("parameters.csv", content, &mistakes, &n);
+	print_mistakes(mistakes, n);
+	assert_non_null(c);
+	assert_int_equal(catalogue_parameter(c, PARAMETER_CLOCK_TOLERANCE), 300);
+	assert_int_equal(catalogue_parameter(c, PARAMETER_OUTLIER_POINTS), 7);
+	assert_int_equal(catalogue_parameter(c, PARAMETER_OUTLIER_Z), 350);
+	catalogue_mistakes_free(mistakes, n);
+	catalogue_unref(&c);
+}
+
+/* The shipped file states every parameter. */
+static void test_shipped_parameters(void **state)
+{
+	struct catalogue_mistake *mistakes;
+	struct catalogue *c;
+	size_t n;
+
+	(void)state;
+	c = with_content("parameters.csv", "parameter,value,note_vi,note_en\nSACH-06.nines,3,x,x\n", &mistakes, &n);
+	assert_non_null(c);
+	for (int i = 0; i < N_PARAMETERS; i++) {
+		assert_int_equal(catalogue_parameter(c, (enum parameter)i),
+				 catalogue_parameter(shipped, (enum parameter)i));
+	}
+	catalogue_mistakes_free(mistakes, n);
+	catalogue_unref(&c);
+}
+
 /* What a spreadsheet or an editor does to a file without harm: BOM, CRLF, columns in another order, no last newline. */
 static void test_forms_that_are_fine(void **state)
 {
@@ -785,6 +821,8 @@ int main(void)
 	    cmocka_unit_test(test_agreement),
 	    cmocka_unit_test(test_period_dates),
 	    cmocka_unit_test(test_parameters),
+	    cmocka_unit_test(test_parameters_may_be_absent),
+	    cmocka_unit_test(test_shipped_parameters),
 	    cmocka_unit_test(test_references),
 	    cmocka_unit_test(test_folder_that_is_not_there),
 	    cmocka_unit_test(test_missing_file),

@@ -342,6 +342,51 @@ static void test_shift_years(void **state)
 	}
 }
 
+static void test_back(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned n;
+		const char *want; /* NULL: there is none */
+	} cases[] = {
+	    {"2024", 1, "2023"},
+	    {"2024-S1", 1, "2023-S2"},
+	    {"2024-S2", 1, "2024-S1"},
+	    {"2024-S1", 4, "2022-S1"},
+	    {"2024-Q1", 1, "2023-Q4"},
+	    {"2024-Q3", 2, "2024-Q1"},
+	    {"2024-01", 1, "2023-12"},
+	    {"2024-03", 13, "2023-02"},
+	    {"2024-W01", 1, "2023-W52"},
+	    {"2021-W01", 1, "2020-W53"},
+	    {"2024-03-01", 1, "2024-02-29"},
+	    {"2024-01-01", 366, "2022-12-31"},
+	    {"2024-S1", 0, "2024-S1"},
+	    {"1901", 1, "1900"},
+	    {"1900", 1, NULL},
+	    {"1900-01-01", 1, NULL},
+	    {"2024", 100000, NULL},
+	    {"2024", UINT32_MAX, NULL},
+	    {"2018-01-01/P7Y", 1, NULL},
+	    {"2018-01-01/P7Y", 0, NULL},
+	    {"2024-06-14", UINT32_MAX, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		struct period p, q;
+		char text[PERIOD_TEXT];
+		bool has;
+
+		assert_true(period_parse(cases[i].text, &p));
+		has = period_back(&p, cases[i].n, &q);
+		if (has != (cases[i].want != NULL))
+			fail_msg("%u before %s", cases[i].n, cases[i].text);
+		if (has)
+			assert_string_equal(period_text(&q, text), cases[i].want);
+	}
+}
+
 static void test_vietnam(void **state)
 {
 	static const struct {
@@ -371,7 +416,7 @@ int main(void)
 	    cmocka_unit_test(test_forms),       cmocka_unit_test(test_no_periods),     cmocka_unit_test(test_every_day),
 	    cmocka_unit_test(test_order),       cmocka_unit_test(test_unpack_refuses), cmocka_unit_test(test_calendar),
 	    cmocka_unit_test(test_weeks),       cmocka_unit_test(test_no_dates),       cmocka_unit_test(test_months),
-	    cmocka_unit_test(test_shift_years), cmocka_unit_test(test_vietnam),
+	    cmocka_unit_test(test_shift_years), cmocka_unit_test(test_back),           cmocka_unit_test(test_vietnam),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
