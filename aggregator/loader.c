@@ -6,6 +6,7 @@
 #include "mem.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,10 @@ struct loader {
 	struct handoff *answers;
 	bool busy; /* main thread's: asked and not answered */
 	pthread_t thread;
+	/* the thread's */
+	struct store *store;        /* NULL: not connected */
+	unsigned told;              /* LOAD_... that was heard and told since the last question */
+	uint32_t catalogue_version; /* as read last; 0: none yet */
 };
 
 static const unsigned stop = 0; /* a question that asks for nothing ends the thread */
@@ -31,6 +36,7 @@ void loaded_free(struct loaded **lp)
 		return;
 	roster_free(&l->roster);
 	catalogue_unref(&l->catalogue);
+	free(l->verdicts);
 	free(l);
 	*lp = NULL;
 }
@@ -48,6 +54,16 @@ static struct roster_row row_of(const struct roster_entry *e)
 	return row;
 }
 
+static void note_verdicts(const struct roster_entry *entries, size_t n, struct loaded *ret)
+{
+	ret->verdicts = xcalloc(n + 1, sizeof(*ret->verdicts));
+	ret->n_verdicts = n;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(ret->verdicts[i].agent, sizeof(ret->verdicts[i].agent), "%s", entries[i].agent);
+		ret->verdicts[i].verdict_seq = entries[i].verdict_seq;
+	}
+}
+
 static enum store_result load_roster(struct store *s, struct arena *a, struct loaded *ret)
 {
 	struct roster_entry *entries;
@@ -60,6 +76,7 @@ static enum store_result load_roster(struct store *s, struct arena *a, struct lo
 		rows[i] = row_of(&entries[i]);
 	ret->roster = roster_new(rows, n, &ret->err);
 	free(rows);
+	note_verdicts(entries, n, ret);
 	return ret->roster ? STORE_OK : STORE_BROKEN;
 }
 
@@ -74,51 +91,109 @@ static enum store_result explain_mistakes(const struct catalogue_mistake *mistak
 	return STORE_BROKEN;
 }
 
-static enum store_result load_catalogue(struct store *s, struct arena *a, struct loaded *ret)
+static enum store_result parse_catalogue(struct loader *l, const struct catalogue_file *files, size_t n,
+					 uint32_t version, struct loaded *ret)
 {
-	struct catalogue_file *files;
 	struct catalogue_mistake *mistakes = NULL;
-	size_t n, n_mistakes = 0;
-	uint32_t version;
-	enum store_result result = store_catalogue(s, 0, a, &files, &n, &version, &ret->err);
-	if (result != STORE_OK)
-		return result;
-	if (version == 0) {
-		err_set(&ret->err, ERR_TEMPFAIL, _("no catalogue is loaded yet: load one with tram catalogue load"));
-		return STORE_RETRY;
-	}
+	size_t n_mistakes = 0;
+	enum store_result result = STORE_OK;
 	ret->catalogue = catalogue_new(files, n, version, &mistakes, &n_mistakes);
-	if (!ret->catalogue)
+	if (ret->catalogue)
+		l->catalogue_version = version;
+	else
 		result = explain_mistakes(mistakes, n_mistakes, version, &ret->err);
 	catalogue_mistakes_free(mistakes, n_mistakes);
 	return result;
 }
 
-static void load(struct loader *l, struct store **store, struct loaded *ret)
+static enum store_result load_catalogue(struct loader *l, struct arena *a, struct loaded *ret)
+{
+	struct catalogue_file *files;
+	size_t n;
+	uint32_t version;
+	enum store_result result = store_catalogue_version(l->store, &version, &ret->err);
+	if (result != STORE_OK || (version != 0 && version == l->catalogue_version))
+		return result;
+	if (version == 0) {
+		err_set(&ret->err, ERR_TEMPFAIL, _("no catalogue is loaded yet: load one with tram catalogue load"));
+		return STORE_RETRY;
+	}
+	result = store_catalogue(l->store, version, a, &files, &n, &version, &ret->err);
+	return result == STORE_OK ? parse_catalogue(l, files, n, version, ret) : result;
+}
+
+/* Listens before it reads, so that nothing falls between the two. */
+static enum store_result have_store(struct loader *l, struct err *err)
+{
+	if (l->store)
+		return STORE_OK;
+	enum store_result result = store_open(l->database, "tram roster", &l->store, err);
+	if (result == STORE_OK)
+		result = store_listen(l->store, err);
+	return result;
+}
+
+static void load(struct loader *l, struct loaded *ret)
 {
 	struct arena *arena = arena_new(LOAD_ARENA);
-	ret->result = *store ? STORE_OK : store_open(l->database, "tram roster", store, &ret->err);
+	ret->result = have_store(l, &ret->err);
 	if (ret->result == STORE_OK && (ret->asked & LOAD_ROSTER))
-		ret->result = load_roster(*store, arena, ret);
+		ret->result = load_roster(l->store, arena, ret);
 	if (ret->result == STORE_OK && (ret->asked & LOAD_CATALOGUE))
-		ret->result = load_catalogue(*store, arena, ret);
+		ret->result = load_catalogue(l, arena, ret);
 	if (ret->result != STORE_OK)
-		store_close(store);
+		store_close(&l->store);
 	arena_free(&arena);
+}
+
+/* What is to be read after a notice; how far verdicts go stands beside the roster. */
+static unsigned to_load(unsigned notices)
+{
+	return (notices & (NOTICE_ROSTER | NOTICE_VERDICTS) ? LOAD_ROSTER : 0) |
+	       (notices & NOTICE_CATALOGUE ? LOAD_CATALOGUE : 0);
+}
+
+/* A connection that has ended is made anew for the next question, which reads what was missed. */
+static void hear(struct loader *l)
+{
+	unsigned notices;
+	if (!l->store)
+		return;
+	if (!store_hear(l->store, &notices))
+		store_close(&l->store);
+	unsigned news = to_load(notices) & ~l->told;
+	if (!news)
+		return;
+	struct loaded *notice = xcalloc(1, sizeof(*notice));
+	notice->asked = LOAD_HEARD;
+	notice->heard = news;
+	l->told |= news;
+	handoff_put(l->answers, notice);
+}
+
+static struct loaded *next_question(struct loader *l)
+{
+	struct loaded *question;
+	for (hear(l); !(question = handoff_try_take(l->questions)); hear(l)) {
+		struct pollfd fds[] = {{.fd = handoff_fd(l->questions), .events = POLLIN},
+				       {.fd = l->store ? store_fd(l->store) : -1, .events = POLLIN}};
+		poll(fds, 2, -1);
+	}
+	l->told = 0;
+	return question;
 }
 
 static void *run(void *context)
 {
 	struct loader *l = context;
-	struct store *store = NULL;
 	for (bool more = true; more;) {
-		struct loaded *question = handoff_take(l->questions, -1);
+		struct loaded *question = next_question(l);
 		more = question->asked != stop;
 		if (more)
-			load(l, &store, question);
+			load(l, question);
 		handoff_put(l->answers, question);
 	}
-	store_close(&store);
+	store_close(&l->store);
 	return NULL;
 }
 
@@ -129,7 +204,7 @@ struct loader *loader_start(const char *database)
 	struct loader *l = xcalloc(1, sizeof(*l));
 	l->database = xstrdup(database);
 	l->questions = handoff_new(2);
-	l->answers = handoff_new(2);
+	l->answers = handoff_new(4);
 	int failed = pthread_create(&l->thread, NULL, run, l);
 	assert(!failed);
 	(void)failed;
@@ -161,7 +236,7 @@ int loader_fd(const struct loader *l)
 struct loaded *loader_take(struct loader *l)
 {
 	struct loaded *answer = handoff_try_take(l->answers);
-	if (answer)
+	if (answer && answer->asked != LOAD_HEARD)
 		l->busy = false;
 	return answer;
 }

@@ -100,6 +100,14 @@ static void take_catalogue(struct aggregator *a, struct catalogue **catalogue)
 	carry_out(a);
 }
 
+/* What a decision at the centre made, beside what lanes commit. */
+static void take_verdicts(struct aggregator *a, const struct loaded *l)
+{
+	for (size_t i = 0; i < l->n_verdicts; i++)
+		session_set_verdicts(a->sessions, l->verdicts[i].agent, l->verdicts[i].verdict_seq);
+	carry_out(a);
+}
+
 /* Before serving: a store that cannot be used ends the program; one that is not there yet is waited for. */
 static void keep_waiting(struct aggregator *a, const struct loaded *l)
 {
@@ -141,6 +149,7 @@ static void take_up(struct aggregator *a, struct loaded *l)
 		count(&a->counters, COUNTER_RELOADS);
 	take_roster(a, &l->roster);
 	take_catalogue(a, &l->catalogue);
+	take_verdicts(a, l);
 	if (a->reloading && (l->asked & LOAD_CATALOGUE)) {
 		a->reloading = false;
 		daemon_ready(_("takes reports"));
@@ -150,6 +159,10 @@ static void take_up(struct aggregator *a, struct loaded *l)
 void serve_loader(struct aggregator *a)
 {
 	for (struct loaded *l; (l = loader_take(a->loader)); loaded_free(&l)) {
+		if (l->asked == LOAD_HEARD) {
+			a->load_next |= l->heard;
+			continue;
+		}
 		a->read_from_us = a->asked_us;
 		if (a->phase == WAITING && l->result != STORE_OK)
 			keep_waiting(a, l);

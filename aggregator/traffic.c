@@ -284,7 +284,7 @@ static void watch_drain(struct aggregator *a, int64_t now_us)
 static void watch_loader(struct aggregator *a, int64_t now_us)
 {
 	if (a->phase == SERVING && a->settings.refresh && now_us >= a->refresh_at_us)
-		a->load_next |= LOAD_ROSTER;
+		a->load_next |= LOAD_ROSTER | LOAD_CATALOGUE;
 	if (!a->load_next || now_us < a->load_at_us || !loader_ask(a->loader, a->load_next))
 		return;
 	a->load_next = 0;

@@ -92,6 +92,12 @@ static enum store_result run(struct store *s, const char *sql, struct params *p,
 	return result;
 }
 
+/* Whoever listens hears it once it is committed. */
+static enum store_result tell_roster(struct store *s, struct err *err)
+{
+	return connection_run(s, "NOTIFY tram, 'roster'", err);
+}
+
 static enum store_result ask_latest(struct store *s, const struct change *c, PGresult **ret, struct err *err)
 {
 	struct params p;
@@ -128,7 +134,8 @@ static enum store_result add_key(struct store *s, const struct change *c, struct
 	params_bytes(&p, c->signing_public, SIGN_PUBLIC_SIZE);
 	params_text(&p, c->state);
 	params_text(&p, c->reason);
-	return run(s, add_key_sql, &p, err);
+	result = run(s, add_key_sql, &p, err);
+	return result == STORE_OK ? tell_roster(s, err) : result;
 }
 
 /* Who holds a key is who it stands for, so two agents never share one, whatever became of it. */
@@ -218,7 +225,8 @@ static enum store_result set_state(struct store *s, void *context, struct err *e
 	params_text(&p, c->agent);
 	params_text(&p, c->state);
 	params_text(&p, c->reason);
-	return run(s, add_state_sql, &p, err);
+	result = run(s, add_state_sql, &p, err);
+	return result == STORE_OK ? tell_roster(s, err) : result;
 }
 
 enum store_result store_agent_set_state(struct store *s, const char *agent, const char *state, const char *reason,

@@ -7,7 +7,7 @@
 static const char newest_sql[] = "SELECT coalesce(max(version), 0) FROM tram.catalogue";
 static const char files_sql[] = "SELECT name, content FROM tram.catalogue_file WHERE version = $1 ORDER BY name";
 
-static enum store_result newest_version(struct store *s, uint32_t *ret, struct err *err)
+enum store_result store_catalogue_version(struct store *s, uint32_t *ret, struct err *err)
 {
 	PGresult *r;
 	enum store_result result = connection_ask(s, newest_sql, NULL, &r, err);
@@ -54,7 +54,7 @@ enum store_result store_catalogue(struct store *s, uint32_t version, struct aren
 	*ret_n = 0;
 	*ret_version = version;
 	if (version == 0) {
-		result = newest_version(s, ret_version, err);
+		result = store_catalogue_version(s, ret_version, err);
 	}
 	if (result != STORE_OK || *ret_version == 0) {
 		return result;

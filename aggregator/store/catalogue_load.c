@@ -505,7 +505,10 @@ static enum store_result load(struct store *s, void *context, struct err *err)
 	if (result == STORE_OK) {
 		result = empty_tables(s, err);
 	}
-	return result == STORE_OK ? fill_tables(s, l, err) : result;
+	if (result == STORE_OK) {
+		result = fill_tables(s, l, err);
+	}
+	return result == STORE_OK ? connection_run(s, "NOTIFY tram, 'catalogue'", err) : result;
 }
 
 enum store_result store_catalogue_load(struct store *s, const struct catalogue *c, const struct catalogue_file *files,

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char roster_sql[] = "SELECT a.agent, a.agent_no, a.curve_public, a.signing_public, a.state"
+static const char roster_sql[] = "SELECT a.agent, a.agent_no, a.curve_public, a.signing_public, a.state, a.verdict_seq"
 				 " FROM tram.agent a WHERE a.curve_public IS NOT NULL ORDER BY a.agent_no";
 
 static bool read_entry(const PGresult *r, int row, struct arena *a, struct roster_entry *ret)
@@ -14,6 +14,7 @@ static bool read_entry(const PGresult *r, int row, struct arena *a, struct roste
 	ret->agent_no = (int32_t)cell_int(r, row, 1);
 	snprintf(ret->curve_public, sizeof ret->curve_public, "%s", cell_text(r, row, 2));
 	ret->state = cell_agent_state(r, row, 4);
+	ret->verdict_seq = (uint64_t)cell_int(r, row, 5);
 	return ret->agent && cell_bytes(r, row, 3, ret->signing_public, sizeof ret->signing_public);
 }
 

@@ -66,6 +66,7 @@ struct roster_entry {
 	char curve_public[41];
 	uint8_t signing_public[SIGN_PUBLIC_SIZE];
 	enum agent_state state;
+	uint64_t verdict_seq; /* the last verdict given */
 };
 /* Every agent that has keys, as it is now; array lives in the arena. */
 enum store_result store_roster(struct store *s, struct arena *a, struct roster_entry **ret, size_t *ret_n,
@@ -74,6 +75,20 @@ enum store_result store_roster(struct store *s, struct arena *a, struct roster_e
 /* The files of the newest catalogue (or of a stated version, > 0), in the arena; version 0 when none is loaded yet. */
 enum store_result store_catalogue(struct store *s, uint32_t version, struct arena *a, struct catalogue_file **ret,
 				  size_t *ret_n, uint32_t *ret_version, struct err *err) MUST_CHECK;
+
+/* The newest catalogue's version; 0 when none is loaded yet. */
+enum store_result store_catalogue_version(struct store *s, uint32_t *ret, struct err *err) MUST_CHECK;
+
+/*
+ * What others tell of their doings, on the channel "tram": "roster", "catalogue", "verdicts AGENT". A hint to look at
+ * once: notices are lost with the connection, and nobody may depend on one.
+ */
+enum store_notice { NOTICE_ROSTER = 1, NOTICE_CATALOGUE = 2, NOTICE_VERDICTS = 4 };
+enum store_result store_listen(struct store *s, struct err *err) MUST_CHECK;
+/* Readable when there may be something to hear; of this connection only. */
+int store_fd(const struct store *s);
+/* What came since, NOTICE_... added up; does not wait. False: the connection has ended. */
+bool store_hear(struct store *s, unsigned *ret) MUST_CHECK;
 
 /* ---------------------------------------------------------------- numbers (lane) */
 

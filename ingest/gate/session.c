@@ -409,6 +409,16 @@ void session_set_catalogue(struct session_core *c, uint32_t version, struct sess
 			say_heartbeat(c, c->agents[i], now);
 }
 
+/* While reports of the agent are under way its lane's next word says how far its verdicts go, and brings them. */
+void session_set_verdicts(struct session_core *c, const char *agent, uint64_t verdict_seq)
+{
+	struct agent *a = agent_find(c, agent);
+	if (!a || !a->session || a->credit.under_way.batches > 0 || verdict_seq <= a->verdict_seq)
+		return;
+	a->verdict_seq = verdict_seq;
+	fetch_verdicts(c, a);
+}
+
 void session_set_settings(struct session_core *c, const struct session_settings *settings)
 {
 	unsigned lanes = c->settings.lanes;

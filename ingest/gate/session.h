@@ -135,6 +135,8 @@ void session_tick(struct session_core *c, struct session_time now);
 /* A new roster is in force; sessions of agents that are not active any more end. The old one may go afterwards. */
 void session_set_roster(struct session_core *c, const struct roster *roster, struct session_time now);
 void session_set_catalogue(struct session_core *c, uint32_t version, struct session_time now);
+/* So far go the verdicts of an agent in the store: what is beyond those that lanes told of is fetched and said. */
+void session_set_verdicts(struct session_core *c, const char *agent, uint64_t verdict_seq);
 /* Limits, credit and timers from now on; lanes, centre and random stay. */
 void session_set_settings(struct session_core *c, const struct session_settings *settings);
 

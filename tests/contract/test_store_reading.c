@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "verdict.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -477,6 +478,65 @@ static void test_the_catalogue_comes_back_as_it_went_in(void **state)
 	assert_int_equal(n, 0);
 }
 
+/* ---------------------------------------------------------------- notices */
+
+static unsigned heard(struct store *s)
+{
+	struct pollfd fd = {.fd = store_fd(s), .events = POLLIN};
+	unsigned notices = 0;
+
+	for (int tries = 0; tries < 20 && notices == 0; tries++) {
+		(void)poll(&fd, 1, 100);
+		assert_true(store_hear(s, &notices));
+	}
+	return notices;
+}
+
+static void test_notices_are_heard(void **state)
+{
+	static const struct {
+		const char *payload;
+		unsigned notice;
+	} cases[] = {{"roster", NOTICE_ROSTER},
+		     {"catalogue", NOTICE_CATALOGUE},
+		     {"verdicts " AGENT_ONE, NOTICE_VERDICTS},
+		     {"verdicts", NOTICE_VERDICTS}};
+	struct store *s = contract_writer();
+	unsigned nothing;
+
+	(void)state;
+	assert_result(STORE_OK, store_listen(s, &contract_err));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		contract_ask("SELECT pg_notify('tram', '%s')", cases[i].payload);
+		assert_int_equal(heard(s), cases[i].notice);
+	}
+	contract_ask("SELECT pg_notify('tram', 'catalogues'), pg_notify('tram', ''), pg_notify('other', 'roster')");
+	contract_ask("SELECT pg_notify('tram', 'roster')");
+	assert_int_equal(heard(s), NOTICE_ROSTER);
+	contract_ask("SELECT pg_terminate_backend(%d, 5000)", PQbackendPID(s->pg));
+	assert_false(store_hear(s, &nothing) && store_hear(s, &nothing));
+	store_close(&s);
+}
+
+/* Who changes the roster or loads a catalogue tells whoever listens. */
+static void test_changes_are_told(void **state)
+{
+	struct store *s = contract_writer(), *admin;
+	const uint8_t signing[SIGN_PUBLIC_SIZE] = {42};
+	bool changed;
+
+	(void)state;
+	assert_result(STORE_OK, store_listen(s, &contract_err));
+	assert_result(STORE_OK, store_open_admin(contract_conninfo("tram_admin"), &admin, &contract_err));
+	assert_result(STORE_OK, store_agent_accept(admin, "agent-told", "told:01234567890123456789012345678901234",
+						   signing, "", &changed, &contract_err));
+	assert_int_equal(heard(s), NOTICE_ROSTER);
+	assert_result(STORE_OK, store_agent_set_state(admin, "agent-told", "revoked", "", &changed, &contract_err));
+	assert_int_equal(heard(s), NOTICE_ROSTER);
+	store_close(&admin);
+	store_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +546,8 @@ int main(void)
 	    TEST(test_a_series_is_made_once),
 	    TEST(test_the_past_is_the_latest_revision),
 	    TEST(test_the_past_heeds_decisions),
+	    TEST(test_notices_are_heard),
+	    TEST(test_changes_are_told),
 	    TEST(test_the_past_of_many_is_each_ones_own),
 	    TEST(test_the_past_is_of_this_period_only),
 	    TEST(test_reports_of_a_period_are_known),

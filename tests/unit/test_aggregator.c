@@ -20,6 +20,7 @@ int aggregator_main(int argc, char **argv);
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -34,6 +35,8 @@ static struct {
 	size_t n_files;
 	struct roster_entry entry; /* the one agent */
 	bool has_entry;
+	unsigned notices; /* that wait to be heard */
+	int noticed;      /* readable when there are some */
 	pthread_mutex_t lock;
 } store = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -70,6 +73,49 @@ enum store_result store_roster(struct store *s, struct arena *a, struct roster_e
 	return STORE_OK;
 }
 
+enum store_result store_listen(struct store *s, struct err *err)
+{
+	(void)s;
+	(void)err;
+	return STORE_OK;
+}
+
+int store_fd(const struct store *s)
+{
+	(void)s;
+	return store.noticed;
+}
+
+bool store_hear(struct store *s, unsigned *ret)
+{
+	(void)s;
+	eventfd_t n;
+	pthread_mutex_lock(&store.lock);
+	(void)eventfd_read(store.noticed, &n);
+	*ret = store.notices;
+	store.notices = 0;
+	pthread_mutex_unlock(&store.lock);
+	return true;
+}
+
+static void notify(enum store_notice notice)
+{
+	pthread_mutex_lock(&store.lock);
+	store.notices |= (unsigned)notice;
+	pthread_mutex_unlock(&store.lock);
+	assert_int_equal(eventfd_write(store.noticed, 1), 0);
+}
+
+enum store_result store_catalogue_version(struct store *s, uint32_t *ret, struct err *err)
+{
+	(void)s;
+	(void)err;
+	pthread_mutex_lock(&store.lock);
+	*ret = store.catalogue_version;
+	pthread_mutex_unlock(&store.lock);
+	return STORE_OK;
+}
+
 enum store_result store_catalogue(struct store *s, uint32_t version, struct arena *a, struct catalogue_file **ret,
 				  size_t *ret_n, uint32_t *ret_version, struct err *err)
 {
@@ -96,6 +142,13 @@ static void set_catalogue_version(uint32_t version)
 {
 	pthread_mutex_lock(&store.lock);
 	store.catalogue_version = version;
+	pthread_mutex_unlock(&store.lock);
+}
+
+static void set_verdict_seq(uint64_t seq)
+{
+	pthread_mutex_lock(&store.lock);
+	store.entry.verdict_seq = seq;
 	pthread_mutex_unlock(&store.lock);
 }
 
@@ -215,7 +268,10 @@ static struct result *serve_job(struct lane *l, struct job *job)
 		r->check_id = 7;
 		break;
 	case JOB_CATALOGUE: atomic_store(&lanes_told.catalogue_version, catalogue_version(job->catalogue)); break;
-	case JOB_VERDICTS: r = result_for(job, RESULT_VERDICTS); break;
+	case JOB_VERDICTS:
+		r = result_for(job, RESULT_VERDICTS);
+		put_verdict(r, job->verdict_after + 1);
+		break;
 	case JOB_STOP: break;
 	}
 	return r;
@@ -316,6 +372,8 @@ static int setup(void **state)
 	w->arena = arena_new(16 << 20);
 	store.result = STORE_OK;
 	store.catalogue_version = 1;
+	store.notices = 0;
+	store.entry.verdict_seq = 0;
 	set_entry(&w->keys, AGENT_ACTIVE);
 	atomic_store(&lanes_told.holds_commits, false);
 	atomic_store(&lanes_told.events, 1);
@@ -680,6 +738,51 @@ static void revoking_needs_no_reload(void **state)
 	WAIT_FOR(w->refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED);
 }
 
+/* One test a kind of notice: an agent that says nothing keeps its session for three heartbeats only. */
+static void open_session_without_refresh(struct world *w)
+{
+	open_session(w);
+	w->a.settings.refresh = 0;
+	w->a.refresh_at_us = INT64_MAX;
+}
+
+static void a_catalogue_that_is_loaded_is_read_at_once(void **state)
+{
+	struct world *w = *state;
+	open_session_without_refresh(w);
+	set_catalogue_version(2);
+	notify(NOTICE_CATALOGUE);
+	WAIT_FOR(w->catalogue_version == 2);
+}
+
+static void verdicts_of_a_decision_are_said_at_once(void **state)
+{
+	struct world *w = *state;
+	open_session_without_refresh(w);
+	set_verdict_seq(1);
+	notify(NOTICE_VERDICTS);
+	WAIT_FOR(w->verdicts == 1);
+}
+
+static void a_revocation_is_heard_at_once(void **state)
+{
+	struct world *w = *state;
+	open_session_without_refresh(w);
+	set_entry(&w->keys, AGENT_REVOKED);
+	notify(NOTICE_ROSTER);
+	WAIT_FOR(w->refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_REVOKED);
+}
+
+static void a_notice_that_was_lost_is_made_good(void **state)
+{
+	struct world *w = *state;
+	open_session(w);
+	set_catalogue_version(2);
+	set_verdict_seq(1);
+	w->a.refresh_at_us = 0;
+	WAIT_FOR(w->catalogue_version == 2 && w->verdicts == 1);
+}
+
 static void a_reload_takes_up_settings_and_catalogue(void **state)
 {
 	struct world *w = *state;
@@ -804,6 +907,7 @@ int main(void)
 		return 1;
 	}
 	log_start("test", LOG_LEVEL_ERROR);
+	store.noticed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	const struct CMUnitTest tests[] = {
 	    TEST(it_waits_for_a_store_that_is_not_there),
 	    TEST(it_waits_for_the_first_catalogue),
@@ -814,6 +918,10 @@ int main(void)
 	    TEST(listeners_hear_it_in_order),
 	    TEST(an_agent_accepted_a_moment_ago_comes_in_at_its_first_knock),
 	    TEST(revoking_needs_no_reload),
+	    TEST(a_catalogue_that_is_loaded_is_read_at_once),
+	    TEST(verdicts_of_a_decision_are_said_at_once),
+	    TEST(a_revocation_is_heard_at_once),
+	    TEST(a_notice_that_was_lost_is_made_good),
 	    TEST(a_reload_takes_up_settings_and_catalogue),
 	    TEST(a_reload_that_fails_changes_nothing),
 	    TEST(without_a_store_there_is_no_credit),

@@ -118,6 +118,7 @@ enum input {
 	STORE_UP,
 	REVOKE_A,
 	CATALOGUE,
+	NEWS, /* verdicts in the store go to n */
 	GONE,
 	STOP,
 	JOB_FULL, /* the last job was not taken */
@@ -349,6 +350,7 @@ static void put_in(struct world *w, const struct step *s)
 	case STORE_UP: session_set_store(w->core, 0, true, w->now); break;
 	case REVOKE_A: revoke_a(w); break;
 	case CATALOGUE: session_set_catalogue(w->core, 8, w->now); break;
+	case NEWS: session_set_verdicts(w->core, agent_of(s), s->n); break;
 	case GONE: session_peer_gone(w->core, agent_of(s), peer_of(s), w->now); break;
 	case STOP: session_stop(w->core); break;
 	case JOB_FULL: refuse_last_job(w, s); break;
@@ -805,6 +807,25 @@ static const struct conversation conversations[] = {
        .verdict_last = 3,
        .expect = "1<ack 3 credit 600/3; job verdicts; after 0"},
       {.input = VERDICTS, .verdict_first = 1, .verdict_last = 3, .expect = "1<verdicts 1-3"}}},
+
+    {"verdicts that a decision made are fetched as soon as they are known of",
+     {{.input = HELLO, .n = 3, .expect = SAID_HELLO},
+      {.input = SUBSCRIBED, .n = 8, .verdict_seq = 3, .expect = "1<subscribe after 8 credit 600/3; agent.connected"},
+      {.input = NEWS, .n = 3, .expect = ""},
+      {.input = NEWS, .n = 4, .expect = "job verdicts; after 3"},
+      {.input = NEWS, .n = 4, .expect = ""},
+      {.input = VERDICTS, .verdict_first = 4, .verdict_last = 4, .expect = "1<verdicts 4-4"},
+      {.input = PUBLISH, .n = 10, .last = 9, .expect = "job publish"},
+      {.input = NEWS, .n = 5, .expect = ""}, /* the commit will say so */
+      {.input = COMMITTED,
+       .n = 9,
+       .bytes = 10,
+       .batches = 1,
+       .verdict_first = 5,
+       .verdict_last = 5,
+       .expect = "1<ack 9 credit 600/3; 1<verdicts 5-5"},
+      {.input = GONE, .expect = "agent.disconnected"},
+      {.input = NEWS, .n = 6, .expect = ""}}},
 
     {"silence ends a session",
      {OPEN,
