@@ -325,6 +325,8 @@ static void check_kind(struct verify *v, uint64_t seq, const struct audit_figure
 	    {"qualifier", f->qualifier, (int)o->qualifier},
 	    {"obs_status", f->obs_status, stated_status(o)},
 	    {"rank_out_of", f->rank_out_of, (int32_t)o->rank_out_of},
+	    {"units_reporting", f->units_reporting, o->units_reporting},
+	    {"units_expected", f->units_expected, o->units_expected},
 	};
 	char found[80], expected[80];
 
@@ -338,6 +340,36 @@ static void check_kind(struct verify *v, uint64_t seq, const struct audit_figure
 			return;
 		}
 	}
+}
+
+/* Cut between two characters where it is long. */
+static void justification_words(uint32_t line, const char *const said[2], char buf[static BREAK_TEXT_MAX])
+{
+	int n = snprintf(buf, BREAK_TEXT_MAX, _("line %" PRIu32 ": %s: %s"), line, said[0], said[1]);
+
+	for (int end = BREAK_TEXT_MAX - 1; n >= BREAK_TEXT_MAX && end > 0 && (uint8_t)buf[end - 1] >= 0x80; end--) {
+		buf[end - 1] = 0;
+	}
+}
+
+/* Code and text, as stored and as handed in. line 0: the report's own. */
+static void check_justification(struct verify *v, uint64_t seq, uint32_t line, const char *const stored[2],
+				const char *const stated[2])
+{
+	char found[BREAK_TEXT_MAX], expected[BREAK_TEXT_MAX];
+
+	if (stored[0] && stored[1] && (strcmp(stored[0], stated[0]) != 0 || strcmp(stored[1], stated[1]) != 0)) {
+		justification_words(line, stored, found);
+		justification_words(line, stated, expected);
+		tell(v, BREAK_JUSTIFICATION, seq, found, expected);
+	}
+}
+
+static void check_figures_justification(struct verify *v, uint64_t seq, const struct audit_figure *f,
+					const Tram__V1__Observation *o)
+{
+	check_justification(v, seq, f->line, (const char *const[]){f->justification_code, f->justification},
+			    (const char *const[]){o->justification_code, o->justification});
 }
 
 static bool is_stored(int outcome)
@@ -374,6 +406,7 @@ static void check_figure(struct verify *v, uint64_t seq, const struct audit_figu
 		tell_figure(v, seq, f, r->observations[f->line - 1]);
 	} else {
 		check_kind(v, seq, f, r);
+		check_figures_justification(v, seq, f, r->observations[f->line - 1]);
 	}
 }
 
@@ -482,6 +515,9 @@ static const Tram__V1__Report *decode(struct verify *v, uint64_t seq, const stru
 		tell(v, BREAK_OBSERVATIONS, seq, why.text, _("a report"));
 	} else if (r->n_observations != row->observations) {
 		tell_numbers(v, BREAK_OBSERVATIONS, seq, row->observations, r->n_observations);
+	} else {
+		check_justification(v, seq, 0, (const char *const[]){row->justification_code, row->justification},
+				    (const char *const[]){r->justification_code, r->justification});
 	}
 	return r;
 }

@@ -93,9 +93,11 @@ static const char figures_cursor[] =
     " SELECT o.report_no, o.line, o.outcome, s.indicator, s.dimensions, n.area, o.value, o.numerator, o.denominator,"
     "        o.weight, o.key >> 14 & 1073741823, o.rank_out_of, o.qualifier, o.missing_reason, "
     "ascii(o.obs_status::text),"
-    "        o.flags & 1 <> 0, o.flags & 2 <> 0"
+    "        o.flags & 1 <> 0, o.flags & 2 <> 0, coalesce(t.justification_code, ''), coalesce(t.justification, ''),"
+    "        coalesce(t.units_reporting, 0), coalesce(t.units_expected, 0)"
     " FROM tram.observation o LEFT JOIN tram.series s ON s.series_no = o.key >> 44"
     " LEFT JOIN tram.area_number n ON n.area_no = o.area_no"
+    " LEFT JOIN tram.observation_note t ON t.area_no = o.area_no AND t.key = o.key"
     " WHERE $1::text[] IS NULL OR o.report_no >> 40 IN (SELECT t.stream_no FROM tram.stream t WHERE t.agent = "
     "ANY($1::text[]))"
     " ORDER BY o.report_no, o.line";
@@ -421,11 +423,12 @@ enum store_result store_audit_start(struct store *s, const struct audit_stream *
 
 static const struct statement reports_of = {
     "audit_reports",
-    "SELECT " SEQ_OF("report_no") ", false, digest, observations FROM tram.report WHERE agent_no = $1"
+    "SELECT " SEQ_OF("report_no") ", false, digest, observations, justification_code, justification FROM tram.report "
+				  "WHERE agent_no = $1"
 				  " AND report_no BETWEEN ($2::bigint << 40) + $3 AND ($2::bigint << 40) + $4"
 				  " UNION ALL"
 				  " SELECT " SEQ_OF(
-				      "report_no") ", true, digest, 0 FROM tram.poison WHERE agent_no = $1"
+				      "report_no") ", true, digest, 0, NULL, NULL FROM tram.poison WHERE agent_no = $1"
 						   " AND report_no BETWEEN ($2::bigint << 40) + $3 AND "
 						   "($2::bigint << 40) + $4"
 						   " ORDER BY 1, 2",
@@ -462,6 +465,8 @@ enum store_result store_audit_reports(struct store *s, const struct audit_stream
 		report->is_poison = cell_bool(r, (int)i, 1);
 		report->is_formed = cell_bytes(r, (int)i, 2, report->digest.bytes, DIGEST_SIZE);
 		report->observations = (uint32_t)cell_int(r, (int)i, 3);
+		report->justification_code = take_text(r, (int)i, 4, a);
+		report->justification = take_text(r, (int)i, 5, a);
 	}
 	PQclear(r);
 	if (result == STORE_OK && !*ret) {
@@ -501,6 +506,10 @@ static struct audit_figure take_figure(const PGresult *r, int row, struct arena 
 	    .obs_status = (int)cell_int(r, row, 14),
 	    .withdrawn = cell_bool(r, row, 15),
 	    .demonstration = cell_bool(r, row, 16),
+	    .justification_code = take_text(r, row, 17, a),
+	    .justification = take_text(r, row, 18, a),
+	    .units_reporting = cell_int(r, row, 19),
+	    .units_expected = cell_int(r, row, 20),
 	};
 }
 

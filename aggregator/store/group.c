@@ -88,6 +88,8 @@ static void put_report(struct copy *c, const struct report_row *row)
 	} else {
 		copy_null(c);
 	}
+	copy_text(c, r->justification_code);
+	copy_text(c, r->justification);
 }
 
 static void put_reports(struct copy *c, const struct group *g)
@@ -157,7 +159,8 @@ static void put_observations(struct copy *c, const struct group *g)
 
 static bool has_note(const Tram__V1__Observation *o)
 {
-	return *o->source_system || *o->justification_code || *o->justification || *o->comment;
+	return *o->source_system || *o->justification_code || *o->justification || *o->comment || o->units_reporting ||
+	       o->units_expected;
 }
 
 static void put_notes(struct copy *c, const struct group *g)
@@ -173,6 +176,8 @@ static void put_notes(struct copy *c, const struct group *g)
 			copy_text(c, o->justification_code);
 			copy_text(c, o->justification);
 			copy_text(c, o->comment);
+			copy_int64(c, o->units_reporting);
+			copy_int64(c, o->units_expected);
 		}
 	}
 }
@@ -286,15 +291,17 @@ static const struct part {
     {"tram.report",
      "report_no, handed_in_at, received_at, known_at, agent_no, catalogue_version, period, period_from, period_to, "
      "reference_date, observations, purpose, demonstration, digest, provider, dataflow, time_period, reason, "
-     "prepared_by, prepared_at, approved_by, approved_at, comment, software, repeats",
-     25, count_reports, put_reports},
+     "prepared_by, prepared_at, approved_by, approved_at, comment, software, repeats, justification_code, "
+     "justification",
+     27, count_reports, put_reports},
     {"tram.poison", "report_no, agent_no, received_at, known_at, digest, cause", 6, count_poisons, put_poisons},
     {"tram.observation",
      "key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier, missing_reason, flags, obs_status, "
      "value, numerator, denominator, weight",
      15, count_observations, put_observations},
-    {"tram.observation_note", "key, area_no, source_system, justification_code, justification, comment", 6, count_notes,
-     put_notes},
+    {"tram.observation_note",
+     "key, area_no, source_system, justification_code, justification, comment, units_reporting, units_expected", 8,
+     count_notes, put_notes},
     {"tram.report_finding",
      "report_no, agent_no, finding_no, line, severity, rule, indicator, ref_area, field, found, expected", 11,
      count_findings, put_findings},

@@ -91,6 +91,7 @@ struct audit_report {
 	bool is_poison, is_formed; /* formed: the digest has its length */
 	struct digest digest;
 	uint32_t observations;
+	const char *justification_code, *justification; /* of poison NULL */
 };
 enum store_result store_audit_reports(struct store *s, const struct audit_stream *stream, uint64_t first, uint64_t last,
 				      struct arena *a, struct audit_report **ret, size_t *ret_n,
@@ -106,6 +107,8 @@ struct audit_figure {
 	int32_t period;                                       /* period_pack() */
 	int rank_out_of, qualifier, missing_reason, obs_status;
 	bool withdrawn, demonstration;
+	const char *justification_code, *justification; /* its own, of tram.observation_note */
+	int64_t units_reporting, units_expected;
 };
 enum store_result store_audit_figures(struct store *s, struct arena *a, struct audit_figure **ret, size_t *ret_n,
 				      struct err *err) MUST_CHECK;

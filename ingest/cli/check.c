@@ -418,16 +418,12 @@ static bool read_dimensions(struct check *c, struct cell_reading *r)
 }
 
 /* One field of the observation; its absence is a problem only where it is required. */
-static bool read_observation_cell(struct check *c, struct cell_reading *r, enum field_id field, bool *altered)
+static bool read_observation_cell(struct check *c, struct cell_reading *r, enum field_id field)
 {
 	struct cell cell = cell_trim(r->record->cells[field]);
 
 	if (cell.is_wrong)
 		return false;
-	if (!cell.len && c->options.stated[field]) {
-		cell = option_cell(c, field);
-		*altered = true;
-	}
 	if (!cell.len)
 		return !fields[field].required || tell_missing(c, r->record, field);
 	return cell_read(r, field, &cell, &c->observation.base);
@@ -443,7 +439,7 @@ static bool check_observation(struct check *c, const struct record *record, bool
 	for (int field = 0; field < FIELD_COUNT; field++) {
 		if (fields[field].level != LEVEL_OBSERVATION || (withdraws && is_figure((enum field_id)field)))
 			continue;
-		if (!read_observation_cell(c, &r, (enum field_id)field, altered)) {
+		if (!read_observation_cell(c, &r, (enum field_id)field)) {
 			fine = false;
 			figures = figures && !is_figure((enum field_id)field);
 		}

@@ -47,8 +47,8 @@ struct submit_options {
 	{"purpose", "WORD", OPTION_TEXT, AT(purpose), N_("regular, backfill or correction")},                          \
 	    {"reason", "TEXT", OPTION_TEXT, AT(reason), N_("why it is a backfill or a correction")},                   \
 	    {"revise", "REASON", OPTION_TEXT, AT(revise), N_("state figures anew that were stated before, and why")},  \
-	    {"justify", "CODE:TEXT", OPTION_TEXT, AT(justify),                                                         \
-	     N_("the reason for figures that have none of their own")},                                                \
+	    {"justify", "CODE[:TEXT]", OPTION_TEXT, AT(justify),                                                       \
+	     N_("the reason for the report, and for figures that have none of their own")},                            \
 	    {"locale", "vi", OPTION_TEXT, AT(locale), N_("the file writes numbers as 1.234,56")},                      \
 	{                                                                                                              \
 		"demonstration", NULL, OPTION_FLAG, AT(demonstration), N_("the figures are not reported data")         \
@@ -114,11 +114,11 @@ static bool set_justification(struct handin *h, const char *justify, char **ret_
 {
 	const char *colon = strchr(justify, ':');
 
-	if (!colon || colon == justify || !colon[1])
-		return err_set(err, ERR_USAGE, _("--justify \"%s\": write CODE:TEXT"), justify);
-	*ret_code = xstrndup(justify, (size_t)(colon - justify));
-	h->check.stated[FIELD_JUSTIFICATION_CODE] = *ret_code;
-	h->check.stated[FIELD_JUSTIFICATION] = colon + 1;
+	if (!*justify || colon == justify || (colon && !colon[1]))
+		return err_set(err, ERR_USAGE, _("--justify \"%s\": write CODE or CODE:TEXT"), justify);
+	*ret_code = colon ? xstrndup(justify, (size_t)(colon - justify)) : xstrdup(justify);
+	h->check.stated[FIELD_REPORT_JUSTIFICATION_CODE] = *ret_code;
+	h->check.stated[FIELD_REPORT_JUSTIFICATION] = colon ? colon + 1 : NULL;
 	return true;
 }
 

@@ -332,6 +332,39 @@ static void test_what_is_committed_stands_there(void **state)
 	    "payload");
 }
 
+/* A figure's own justification, else its report's where it was justified by that; sub-units as stated. */
+static void test_a_justification_travels_with_its_value(void **state)
+{
+	struct watermark w = new_stream(AGENT_ONE);
+	struct fixture f;
+
+	(void)state;
+	for (int own = 0; own < 2; own++) {
+		char year[] = "1999";
+
+		year[3] = (char)('8' + own);
+		w = new_stream(AGENT_ONE);
+		lay_out(&f, &w, year);
+		f.report.justification_code = text("merged");
+		f.report.justification = text("hai đơn vị nhập một");
+		f.observation_rows[1].justified = true;
+		f.observations[1].justification_code = text(own ? "campaign" : "");
+		f.observations[1].units_reporting = own ? 131 : 0;
+		f.observations[1].units_expected = own ? 4000000000 : 0;
+		assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
+	}
+	assert_string_equal(
+	    contract_ask("SELECT string_agg(concat_ws(',', time_period, indicator, justification_code, justification,"
+			 " units_reporting, units_expected), '; ' ORDER BY time_period, indicator)"
+			 " FROM tram.observation_history WHERE time_period IN ('1998', '1999')"),
+	    "1998,land_area,merged,hai đơn vị nhập một; 1998,population; 1999,land_area,campaign,,131,4000000000; "
+	    "1999,population");
+	assert_string_equal(
+	    contract_ask("SELECT string_agg(concat_ws(',', r.time_period, r.justification_code, r.justification), '; '"
+			 " ORDER BY r.time_period) FROM tram.report r WHERE r.time_period IN ('1998', '1999')"),
+	    "1998,merged,hai đơn vị nhập một; 1999,merged,hai đơn vị nhập một");
+}
+
 static void test_a_large_payload_is_stored_whole(void **state)
 {
 	struct watermark w = new_stream(AGENT_TWO);
@@ -645,6 +678,7 @@ int main(void)
 	    TEST(test_a_new_stream_starts_at_its_first_chain),
 	    TEST(test_an_agent_off_the_roster_has_no_stream),
 	    TEST(test_what_is_committed_stands_there),
+	    TEST(test_a_justification_travels_with_its_value),
 	    TEST(test_a_large_payload_is_stored_whole),
 	    TEST(test_an_unreadable_report_has_a_row_without_dates),
 	    TEST(test_poison_keeps_its_place),

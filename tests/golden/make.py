@@ -99,6 +99,16 @@ def full_report():
     return report
 
 
+def justified_report():
+    """What a report may say since it can be justified as a whole, and figures say how many sub-units they come from."""
+    report = full_report()
+    report.justification_code = "verified_with_source"
+    report.justification = "đã đối chiếu với Ngân hàng Nhà nước chi nhánh tỉnh"
+    report.observations[1].units_reporting = 131
+    report.observations[1].units_expected = 141
+    return report
+
+
 def small_report():
     report = pb.Report(provider="P63-46", dataflow="province_statistics", time_period="2024",
                        reference_date="2024-12-31", purpose=pb.PURPOSE_REGULAR)
@@ -194,6 +204,7 @@ def messages():
     credit = pb.Credit(bytes=4194304, batches=16)
     position = pb.Position(epoch=EPOCH, seq=FIRST_SEQ - 1, chain=PREV_CHAIN)
     yield "report", full_report()
+    yield "report_2", justified_report()
     yield "batch", batch()
     yield "hello", envelope(hello=hello())
     yield "hello_2", envelope(hello=hello(verdict_known_at_us=COMMITTED))

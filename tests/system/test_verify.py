@@ -26,9 +26,11 @@ KINDS = [{}, {"dim:SEX": "F"}, {"dim:SEX": "M"}]
 def yearly(number):
     """Two figures of their own."""
     year = 2021 + number % 4
+    more = {"justification_code": "campaign", "justification": "đợt cao điểm", "units_reporting": "8", "units_expected": "9",
+            "report_justification_code": "merged", "report_justification": "sáp nhập đơn vị"} if number == 2 else {}
     land = {"indicator": "land_area", "unit": "km2"} if number < 4 else {"indicator": "grdp_per_capita", "unit": "million_VND"}
-    return csv_text(POPULATION | {"value": str(1000 + number)} | KINDS[number // 4],
-                    POPULATION | {"value": f"{number}.50"} | land, time_period=str(year), reference_date=f"{year}-12-31")
+    return csv_text(POPULATION | {"value": str(1000 + number)} | KINDS[number // 4] | more,
+                    POPULATION | {"value": f"{number}.50"} | land | more, time_period=str(year), reference_date=f"{year}-12-31")
 
 
 def verify(centre, *words, status=None):
@@ -212,6 +214,18 @@ CASES = {
                           "agent-63-46", 3, {"figure"}),
     "a figure's rank": (f"UPDATE tram.observation SET rank_out_of = 34 WHERE report_no = {number(3)} AND line = 1",
                         "agent-63-46", 3, {"figure"}),
+    "a figure's units": (
+        f"UPDATE tram.observation_note n SET units_reporting = 9 FROM tram.observation o WHERE o.report_no = {number(3)}"
+        f" AND o.line = 1 AND n.area_no = o.area_no AND n.key = o.key", "agent-63-46", 3, {"figure"}),
+    "a figure's justification": (
+        f"UPDATE tram.observation_note n SET justification = n.justification || repeat('ế', 99) FROM tram.observation o"
+        f" WHERE o.report_no = {number(3)} AND o.line = 1 AND n.area_no = o.area_no AND n.key = o.key",
+        "agent-63-46", 3, {"justification"}),
+    "a figure's notes": (
+        f"DELETE FROM tram.observation_note n USING tram.observation o WHERE o.report_no = {number(3)} AND o.line = 2"
+        f" AND n.area_no = o.area_no AND n.key = o.key", "agent-63-46", 3, {"figure"}),
+    "a report's justification": (f"UPDATE tram.report SET justification_code = 'verified' WHERE report_no = {number(3)}",
+                                 "agent-63-46", 3, {"justification"}),
     "a figure deleted": (f"DELETE FROM tram.observation WHERE report_no = {number(2)} AND line = 1", "agent-63-46", 2,
                          {"figure_missing"}),
     "a figure invented": (

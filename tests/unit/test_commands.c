@@ -476,9 +476,36 @@ static void options_become_part_of_the_report(void **state)
 	assert_string_equal(report->approved_by, "Minh");
 	assert_string_equal(report->software, "tram " TRAM_VERSION);
 	assert_int_equal(report->catalogue_version, 7);
-	assert_string_equal(report->observations[0]->justification_code, "merged");
-	assert_string_equal(report->observations[0]->justification, "two systems: one now");
+	assert_string_equal(report->justification_code, "merged");
+	assert_string_equal(report->justification, "two systems: one now");
+	assert_string_equal(report->observations[0]->justification_code, ""); /* it inherits the report's */
+	assert_string_equal(report->observations[0]->justification, "");
 	assert_int_equal(report->observations[0]->value->mantissa, 16400000);
+	arena_free(&arena);
+	fake_agent_stop(&a);
+}
+
+/* A code may be all there is to say; figures' own reasons and sub-units come from columns. */
+static void justifying_by_code_and_by_column(void **state)
+{
+	struct fake_agent *a = agent(&(struct fake_manner){.has_codebook = true});
+	struct arena *arena = arena_new(1 << 20);
+	const Tram__V1__Report *report;
+
+	(void)state;
+	expect(run("submit",
+		   file("a.csv", "justification_code,justification,units_reporting,units_expected," HEAD
+				 "campaign,đợt cao điểm,131,141," ROW "5\n"),
+		   "--justify", "merged", NULL),
+	       0, FAKE_TICKET, "");
+	report = handed_in(a, 0, arena);
+	assert_string_equal(report->justification_code, "merged");
+	assert_string_equal(report->justification, "");
+	assert_string_equal(report->observations[0]->justification_code, "campaign");
+	assert_string_equal(report->observations[0]->justification, "đợt cao điểm");
+	assert_int_equal(report->observations[0]->units_reporting, 131);
+	assert_int_equal(report->observations[0]->units_expected, 141);
+	expect(run("submit", file("a.csv", "units_reporting," HEAD "-1," ROW "5\n"), NULL), 65, "", "units_reporting");
 	arena_free(&arena);
 	fake_agent_stop(&a);
 }
@@ -708,7 +735,9 @@ static void mistakes_on_the_command_line(void **state)
 	expect(run("submit", "a.csv", "--from", "xml", NULL), 64, "", "use sdmx-csv, csv, json, protobuf");
 	expect(run("submit", "a.csv", "--locale", "fr", NULL), 64, "", "only vi is known");
 	expect(run("submit", "a.csv", "--format", "xml", NULL), 64, "", "use table, json");
-	expect(run("submit", "a.csv", "--justify", "text", NULL), 64, "", "CODE:TEXT");
+	expect(run("submit", "a.csv", "--justify", ":text", NULL), 64, "", "CODE:TEXT");
+	expect(run("submit", "a.csv", "--justify", "merged:", NULL), 64, "", "CODE:TEXT");
+	expect(run("submit", "a.csv", "--justify", "", NULL), 64, "", "CODE:TEXT");
 	expect(run("submit", "a.csv", "--revise", "r", "--reason", "s", NULL), 64, "", "--revise says why already");
 	expect(run("submit", "a.csv", "--revise", "r", "--purpose", "backfill", NULL), 64, "",
 	       "--revise is a correction");
@@ -832,6 +861,7 @@ int main(void)
 	    cmocka_unit_test(a_withdrawals_reference_date_is_the_periods_last_day),
 	    cmocka_unit_test(an_area_is_told_with_all_its_days),
 	    cmocka_unit_test(options_become_part_of_the_report),
+	    cmocka_unit_test(justifying_by_code_and_by_column),
 	    cmocka_unit_test(revising_overrules_what_the_file_says),
 	    cmocka_unit_test(the_outbox_is_listed_and_shown),
 	    cmocka_unit_test(status_is_told_in_words_or_in_full),

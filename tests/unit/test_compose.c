@@ -732,8 +732,8 @@ static void options_fill_what_a_file_leaves_open(void **state)
 {
 	const struct check_options options = {.stated = {[FIELD_TIME_PERIOD] = "2024-S1",
 							 [FIELD_REFERENCE_DATE] = "2024-07-19",
-							 [FIELD_JUSTIFICATION_CODE] = "counted_anew",
-							 [FIELD_JUSTIFICATION] = "two systems joined"}};
+							 [FIELD_REPORT_JUSTIFICATION_CODE] = "counted_anew",
+							 [FIELD_REPORT_JUSTIFICATION] = "two systems joined"}};
 	const struct check_options wrong = {
 	    .stated = {[FIELD_TIME_PERIOD] = "2024-S9", [FIELD_REFERENCE_DATE] = "2024-07-19"}};
 	static const struct file_case filled[] = {
