@@ -106,7 +106,7 @@ static Tram__V1__Event *announce_finding(struct arena *a, const struct intake_re
 	bool of_line = f->line >= 1 && f->line <= r->report->n_observations;
 	const Tram__V1__Observation *o = of_line ? r->report->observations[f->line - 1] : NULL;
 	e->severity = (Tram__V1__Severity)f->severity;
-	e->word = arena_strdup(a, words[f->rule->word].code);
+	e->word = arena_strdup(a, r->judgement.word_table[f->rule->word].code);
 	add(a, e, "rule", f->rule->code);
 	add_number(a, e, "seq", r->entry->seq);
 	add(a, e, "dataflow", r->report->dataflow);

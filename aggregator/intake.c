@@ -403,20 +403,26 @@ static bool is_stored(const struct intake_report *r, size_t i)
 
 /* ---------------------------------------------------------------- judging */
 
+static bool fill_words(struct intake *in, struct judgement *j, enum word_state state)
+{
+	j->n_words = catalogue_words(in->catalogue, &j->word_table);
+	j->words = arena_calloc(in->arena, j->n_words, sizeof(*j->words));
+	for (size_t i = 0; j->words && i < j->n_words; i++)
+		j->words[i] = state;
+	return j->words;
+}
+
 /* Bench only: everything that has a key passes. */
 static bool accept_all(struct intake *in, const struct past *past, struct judgement *j)
 {
 	j->outcomes = arena_calloc(in->arena, j->n, sizeof(*j->outcomes));
-	j->words = arena_calloc(in->arena, n_words, sizeof(*j->words));
 	j->justified = arena_calloc(in->arena, j->n, sizeof(*j->justified));
-	if (!j->outcomes || !j->words || !j->justified)
+	if (!j->outcomes || !j->justified || !fill_words(in, j, WORD_PASS))
 		return false;
 	for (size_t i = 0; i < j->n; i++) {
 		bool fits = j->figures[i].storable && past[i].revision < KEY_REVISION_MAX;
 		j->outcomes[i] = fits ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
 	}
-	for (size_t i = 0; i < n_words; i++)
-		j->words[i] = WORD_PASS;
 	return true;
 }
 
@@ -425,16 +431,13 @@ static bool judge_poison(struct intake *in, struct intake_report *r)
 {
 	struct judgement *j = &r->judgement;
 	struct finding *f = arena_alloc(in->arena, sizeof(*f));
-	j->words = arena_calloc(in->arena, n_words, sizeof(*j->words));
-	if (!f || !j->words)
+	if (!f || !fill_words(in, j, WORD_FAIL))
 		return false;
 	*f = (struct finding){.rule = rule_by_code("DU-01"),
 			      .severity = SEVERITY_BLOCK,
 			      .field = "report",
 			      .found = r->poison,
 			      .expected = "tram.v1.Report"};
-	for (size_t i = 0; i < n_words; i++)
-		j->words[i] = WORD_FAIL;
 	j->findings = f;
 	j->n_findings = 1;
 	return true;
@@ -607,6 +610,7 @@ static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 							    .report_no = report_no(r),
 							    .catalogue_version = intake_catalogue_version(in, r),
 							    .words = r->judgement.words,
+							    .n_words = r->judgement.n_words,
 							    .outcomes = r->judgement.outcomes,
 							    .n_outcomes = r->report ? r->judgement.n : 0,
 							    .cause = "received"};

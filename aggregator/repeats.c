@@ -78,6 +78,8 @@ bool repeats_judge(struct arena *a, struct intake_report *r)
 	if (first->n_findings > 0)
 		memcpy(findings + 1, first->findings, first->n_findings * sizeof(*findings));
 	j->words = first->words;
+	j->n_words = first->n_words;
+	j->word_table = first->word_table;
 	j->findings = findings;
 	j->n_findings = first->n_findings + 1;
 	return true;

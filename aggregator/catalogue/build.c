@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for n items and a lookup of their codes. */
-static bool make_room(struct catalogue *c, size_t n, size_t size, void *ret_items, struct lookup *lookup)
+bool build_room(struct catalogue *c, size_t n, size_t size, void *ret_items, struct lookup *lookup)
 {
 	void *items = arena_calloc(c->arena, n, size);
 
@@ -14,16 +13,14 @@ static bool make_room(struct catalogue *c, size_t n, size_t size, void *ret_item
 	return items && (!lookup || lookup_init(lookup, c->arena, n));
 }
 
-/* Notes code as standing on a line; says so when it stood earlier. */
-static void note_code(struct loading *l, enum file file, int line, struct lookup *lookup, const char *code,
-		      size_t place)
+void build_code(struct loading *l, enum file file, int line, struct lookup *lookup, const char *code, size_t place)
 {
 	if (lookup_put(lookup, code, (uint32_t)place) != LOOKUP_NONE) {
 		MISTAKE(l, file, line, _("'%s' stands on an earlier line already; keep one"), code);
 	}
 }
 
-static void check_validity(struct loading *l, enum file file, int line, int32_t from, int32_t to)
+void build_validity(struct loading *l, enum file file, int line, int32_t from, int32_t to)
 {
 	if (from > to) {
 		MISTAKE(l, file, line, _("valid_from is later than valid_to; mend one of them"));
@@ -32,26 +29,60 @@ static void check_validity(struct loading *l, enum file file, int line, int32_t 
 
 /* ---------------------------------------------------------------- parameters, calendars, due dates */
 
-static const int64_t parameter_defaults[N_PARAMETERS] = {
-#define PARAMETER(identifier, name, fallback, text) [PARAMETER_##identifier] = fallback,
+static const struct {
+	const char *name;
+	int value, least, most;
+} parameters[] = {
+#define PARAMETER(identifier, name, value, least, most, text) {name, value, least, most},
 #include "parameters.def"
 #undef PARAMETER
 };
+
+const char *catalogue_parameter_name(enum parameter parameter)
+{
+	return parameters[parameter].name;
+}
+
+static size_t parameter_named(const char *name)
+{
+	size_t i = 0;
+
+	while (i < N_PARAMETERS && strcmp(parameters[i].name, name) != 0) {
+		i++;
+	}
+	return i;
+}
+
+static void build_parameter(struct loading *l, const struct parameter_row *row, bool *there)
+{
+	size_t i = parameter_named(row->parameter);
+
+	if (i == N_PARAMETERS) {
+		MISTAKE(l, FILE_PARAMETERS, row->line,
+			_("parameter '%s' is unknown; tram rules list names those that rules take"), row->parameter);
+		return;
+	}
+	if (there[i]) {
+		MISTAKE(l, FILE_PARAMETERS, row->line, _("'%s' stands on an earlier line already; keep one"),
+			row->parameter);
+	}
+	if (row->value < parameters[i].least || row->value > parameters[i].most) {
+		MISTAKE(l, FILE_PARAMETERS, row->line, _("%s: '%d' is no whole number from %d to %d"), row->parameter,
+			row->value, parameters[i].least, parameters[i].most);
+	}
+	there[i] = true;
+	l->c->parameters[i] = row->value;
+}
 
 static void build_parameters(struct loading *l)
 {
 	bool there[N_PARAMETERS] = {false};
 
-	memcpy(l->c->parameters, parameter_defaults, sizeof parameter_defaults);
+	for (size_t i = 0; i < N_PARAMETERS; i++) {
+		l->c->parameters[i] = parameters[i].value;
+	}
 	for (size_t i = 0; i < l->rows[FILE_PARAMETERS].n; i++) {
-		const struct parameter_row *row = ROW(l, FILE_PARAMETERS, parameter_row, i);
-
-		if (there[row->parameter]) {
-			MISTAKE(l, FILE_PARAMETERS, row->line, _("'%s' stands on an earlier line already; keep one"),
-				parameter_names[row->parameter]);
-		}
-		there[row->parameter] = true;
-		l->c->parameters[row->parameter] = row->value;
+		build_parameter(l, ROW(l, FILE_PARAMETERS, parameter_row, i), there);
 	}
 }
 
@@ -87,7 +118,7 @@ static bool build_calendars(struct loading *l)
 	const struct records *rows = &l->rows[FILE_CALENDARS];
 	uint32_t n = 0;
 
-	if (!make_room(l->c, rows->n, sizeof *l->c->calendars, &l->c->calendars, &l->c->calendar_of)) {
+	if (!build_room(l->c, rows->n, sizeof *l->c->calendars, &l->c->calendars, &l->c->calendar_of)) {
 		return false;
 	}
 	for (size_t i = 0; i < rows->n; i++) {
@@ -135,7 +166,7 @@ static bool build_dues(struct loading *l)
 	const struct records *rows = &l->rows[FILE_DUE_DATES];
 	uint32_t n = 0;
 
-	if (!make_room(l->c, rows->n, sizeof *l->c->dues, &l->c->dues, &l->c->due_of)) {
+	if (!build_room(l->c, rows->n, sizeof *l->c->dues, &l->c->dues, &l->c->due_of)) {
 		return false;
 	}
 	for (size_t i = 0; i < rows->n; i++) {
@@ -185,7 +216,7 @@ static void build_area(struct loading *l, const struct area_row *row, struct are
 	if (row->population.has && !read_population(&row->population, &area->population)) {
 		MISTAKE(l, FILE_AREAS, row->line, _("population must be a whole number of persons, not below 0"));
 	}
-	check_validity(l, FILE_AREAS, row->line, row->valid_from, row->valid_to);
+	build_validity(l, FILE_AREAS, row->line, row->valid_from, row->valid_to);
 }
 
 static int compare_areas(const struct area *a, const struct area *b, int by_text)
@@ -252,7 +283,7 @@ static bool build_areas(struct loading *l)
 {
 	const struct records *rows = &l->rows[FILE_AREAS];
 
-	if (!make_room(l->c, rows->n, sizeof *l->c->areas, &l->c->areas, NULL)) {
+	if (!build_room(l->c, rows->n, sizeof *l->c->areas, &l->c->areas, NULL)) {
 		return false;
 	}
 	l->c->n_areas = rows->n;
@@ -266,7 +297,7 @@ static bool build_successions(struct loading *l)
 {
 	const struct records *rows = &l->rows[FILE_SUCCESSION];
 
-	if (!make_room(l->c, rows->n, sizeof *l->c->successions, &l->c->successions, NULL)) {
+	if (!build_room(l->c, rows->n, sizeof *l->c->successions, &l->c->successions, NULL)) {
 		return false;
 	}
 	l->c->n_successions = rows->n;
@@ -285,7 +316,7 @@ static bool build_providers(struct loading *l)
 	const struct records *rows = &l->rows[FILE_PROVIDERS];
 	struct catalogue *c = l->c;
 
-	if (!make_room(c, rows->n, sizeof *c->providers, &c->providers, &c->provider_of)) {
+	if (!build_room(c, rows->n, sizeof *c->providers, &c->providers, &c->provider_of)) {
 		return false;
 	}
 	c->n_providers = rows->n;
@@ -298,7 +329,7 @@ static bool build_providers(struct loading *l)
 						    .name_vi = row->name_vi,
 						    .name_en = row->name_en,
 						    .agent = row->agent};
-		note_code(l, FILE_PROVIDERS, row->line, &c->provider_of, row->provider, i);
+		build_code(l, FILE_PROVIDERS, row->line, &c->provider_of, row->provider, i);
 	}
 	return true;
 }
@@ -314,12 +345,12 @@ static bool build_sources(struct loading *l)
 	for (size_t i = 0; i < systems->n; i++) {
 		const struct source_system_row *row = ROW(l, FILE_SOURCE_SYSTEMS, source_system_row, i);
 
-		note_code(l, FILE_SOURCE_SYSTEMS, row->line, &l->c->source_system_of, row->code, i);
+		build_code(l, FILE_SOURCE_SYSTEMS, row->line, &l->c->source_system_of, row->code, i);
 	}
 	for (size_t i = 0; i < sources->n; i++) {
 		const struct source_row *row = ROW(l, FILE_SOURCES, source_row, i);
 
-		note_code(l, FILE_SOURCES, row->line, &l->c->source_of, row->source, i);
+		build_code(l, FILE_SOURCES, row->line, &l->c->source_of, row->source, i);
 	}
 	return true;
 }
@@ -340,7 +371,7 @@ static bool build_dimensions(struct loading *l)
 			return false;
 		}
 		lookup_put(&l->c->dimension_of, row->dimension, (uint32_t)i);
-		note_code(l, FILE_DIMENSIONS, row->line, &l->c->dimension_code_of, id_and_code, i);
+		build_code(l, FILE_DIMENSIONS, row->line, &l->c->dimension_code_of, id_and_code, i);
 	}
 	return true;
 }
@@ -368,7 +399,7 @@ static void build_dataflow(struct loading *l, const struct dataflow_row *row, st
 		MISTAKE(l, FILE_DATAFLOWS, row->line, _("due '%s' is not in due_dates.csv; add it or mend the name"),
 			row->due);
 	}
-	check_validity(l, FILE_DATAFLOWS, row->line, row->valid_from, row->valid_to);
+	build_validity(l, FILE_DATAFLOWS, row->line, row->valid_from, row->valid_to);
 }
 
 static bool build_dataflows(struct loading *l)
@@ -376,7 +407,7 @@ static bool build_dataflows(struct loading *l)
 	const struct records *rows = &l->rows[FILE_DATAFLOWS];
 	struct catalogue *c = l->c;
 
-	if (!make_room(c, rows->n, sizeof *c->dataflows, &c->dataflows, &c->dataflow_of)) {
+	if (!build_room(c, rows->n, sizeof *c->dataflows, &c->dataflows, &c->dataflow_of)) {
 		return false;
 	}
 	c->n_dataflows = rows->n;
@@ -384,7 +415,7 @@ static bool build_dataflows(struct loading *l)
 		const struct dataflow_row *row = ROW(l, FILE_DATAFLOWS, dataflow_row, i);
 
 		build_dataflow(l, row, &c->dataflows[i]);
-		note_code(l, FILE_DATAFLOWS, row->line, &c->dataflow_of, row->code, i);
+		build_code(l, FILE_DATAFLOWS, row->line, &c->dataflow_of, row->code, i);
 	}
 	return true;
 }
@@ -431,7 +462,7 @@ static void build_indicator(struct loading *l, const struct indicator_row *row, 
 		MISTAKE(l, FILE_INDICATORS, row->line,
 			_("dataflow '%s' is not in dataflows.csv; add it or mend the name"), row->dataflow);
 	}
-	check_validity(l, FILE_INDICATORS, row->line, row->valid_from, row->valid_to);
+	build_validity(l, FILE_INDICATORS, row->line, row->valid_from, row->valid_to);
 }
 
 static bool build_indicators(struct loading *l)
@@ -439,7 +470,7 @@ static bool build_indicators(struct loading *l)
 	const struct records *rows = &l->rows[FILE_INDICATORS];
 	struct catalogue *c = l->c;
 
-	if (!make_room(c, rows->n, sizeof *c->indicators, &c->indicators, &c->indicator_of)) {
+	if (!build_room(c, rows->n, sizeof *c->indicators, &c->indicators, &c->indicator_of)) {
 		return false;
 	}
 	c->n_indicators = rows->n;
@@ -448,7 +479,7 @@ static bool build_indicators(struct loading *l)
 
 		build_indicator(l, row, &c->indicators[i]);
 		c->indicators[i].position = (uint32_t)i;
-		note_code(l, FILE_INDICATORS, row->line, &c->indicator_of, row->code, i);
+		build_code(l, FILE_INDICATORS, row->line, &c->indicator_of, row->code, i);
 	}
 	return true;
 }
@@ -458,22 +489,34 @@ static bool build_indicators(struct loading *l)
 static bool build_cross_rule(struct loading *l, const struct cross_rule_row *row, struct cross_rule *rule)
 {
 	*rule = (struct cross_rule){.code = row->code,
-				    .rule = cross_rule_names[row->rule],
+				    .rule = catalogue_rule(l->c, row->rule),
 				    .left = catalogue_indicator(l->c, row->left),
 				    .right_text = row->right,
 				    .operator=(enum cross_operator) row->operator,
 				    .tolerance = row->tolerance.d,
+				    .tolerance_percent = row->tolerance_percent.d,
 				    .missing = (enum missing_policy)row->missing,
-				    .severity = *severity_letters[row->severity],
+				    .severity = (enum severity)(SEVERITY_BLOCK - row->severity),
+				    .valid_from = row->valid_from == DATE_OPEN ? DATE_ALWAYS : row->valid_from,
+				    .valid_to = row->valid_to,
 				    .note_vi = row->note_vi,
 				    .note_en = row->note_en};
 	if (!rule->left) {
 		MISTAKE(l, FILE_CROSS_RULES, row->line,
 			_("left: indicator '%s' is not in indicators.csv; add it or mend the name"), row->left);
 	}
+	if (!rule->rule) {
+		MISTAKE(l, FILE_CROSS_RULES, row->line,
+			_("rule '%s' is neither the program's nor in rules.csv; add it there or mend the name"),
+			row->rule);
+	}
 	if (rule->tolerance.mantissa < 0) {
 		MISTAKE(l, FILE_CROSS_RULES, row->line, _("tolerance must not be below 0"));
 	}
+	if (rule->tolerance_percent.mantissa < 0) {
+		MISTAKE(l, FILE_CROSS_RULES, row->line, _("tolerance_percent must not be below 0"));
+	}
+	build_validity(l, FILE_CROSS_RULES, row->line, rule->valid_from, rule->valid_to);
 	return build_cross_terms(l, row, rule);
 }
 
@@ -510,8 +553,8 @@ static bool build_cross_rules(struct loading *l)
 	struct catalogue *c = l->c;
 	struct lookup codes;
 
-	if (!make_room(c, rows->n, sizeof *c->cross_rules, &c->cross_rules, &codes) ||
-	    !make_room(c, rows->n, sizeof(void *), &c->cross_rules_by_left, NULL)) {
+	if (!build_room(c, rows->n, sizeof *c->cross_rules, &c->cross_rules, &codes) ||
+	    !build_room(c, rows->n, sizeof(void *), &c->cross_rules_by_left, NULL)) {
 		return false;
 	}
 	c->n_cross_rules = rows->n;
@@ -521,7 +564,7 @@ static bool build_cross_rules(struct loading *l)
 		if (!build_cross_rule(l, row, &c->cross_rules[i])) {
 			return false;
 		}
-		note_code(l, FILE_CROSS_RULES, row->line, &codes, row->code, i);
+		build_code(l, FILE_CROSS_RULES, row->line, &codes, row->code, i);
 	}
 	hang_cross_rules(c);
 	return true;
@@ -559,7 +602,7 @@ static bool build_published(struct loading *l)
 {
 	const struct records *rows = &l->rows[FILE_PUBLISHED_FIGURES];
 
-	if (!make_room(l->c, rows->n, sizeof *l->c->published, &l->c->published, NULL)) {
+	if (!build_room(l->c, rows->n, sizeof *l->c->published, &l->c->published, NULL)) {
 		return false;
 	}
 	l->c->n_published = rows->n;
@@ -572,7 +615,8 @@ static bool build_published(struct loading *l)
 bool build(struct loading *l)
 {
 	build_parameters(l);
-	return build_calendars(l) && build_dues(l) && build_areas(l) && build_successions(l) && build_providers(l) &&
-	       build_sources(l) && build_dimensions(l) && build_dataflows(l) && build_indicators(l) &&
-	       build_cross_rules(l) && build_published(l);
+	return build_words(l) && build_justifications(l) && build_calendars(l) && build_dues(l) && build_areas(l) &&
+	       build_successions(l) && build_providers(l) && build_sources(l) && build_dimensions(l) &&
+	       build_dataflows(l) && build_rules(l) && build_indicators(l) && build_cross_rules(l) &&
+	       build_references(l) && build_published(l);
 }

@@ -7,7 +7,7 @@
 
 struct catalogue *catalogue_ref(struct catalogue *c)
 {
-	__atomic_add_fetch(&c->references, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&c->holders, 1, __ATOMIC_RELAXED);
 	return c;
 }
 
@@ -16,7 +16,7 @@ void catalogue_unref(struct catalogue **cp)
 	struct catalogue *c = *cp;
 
 	*cp = NULL;
-	if (c && __atomic_sub_fetch(&c->references, 1, __ATOMIC_ACQ_REL) == 0) {
+	if (c && __atomic_sub_fetch(&c->holders, 1, __ATOMIC_ACQ_REL) == 0) {
 		arena_free(&c->arena);
 		free(c);
 	}
@@ -61,9 +61,23 @@ int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter)
 	return c->parameters[parameter];
 }
 
-const char *catalogue_parameter_name(enum parameter parameter)
+const struct rule *catalogue_rule(const struct catalogue *c, const char *code)
 {
-	return parameter_names[parameter];
+	uint32_t place = lookup_get(&c->rule_of, code);
+
+	return place == LOOKUP_NONE ? NULL : &c->rules[place];
+}
+
+bool rule_in_force(const struct rule *rule, int32_t day)
+{
+	return rule->valid_from <= day && day <= rule->valid_to;
+}
+
+const struct justification *catalogue_justification(const struct catalogue *c, const char *code)
+{
+	uint32_t place = lookup_get(&c->justification_of, code);
+
+	return place == LOOKUP_NONE ? NULL : &c->justifications[place];
 }
 
 /* ---------------------------------------------------------------- areas */
@@ -213,6 +227,36 @@ size_t catalogue_providers(const struct catalogue *c, const struct provider **re
 {
 	*ret = c->providers;
 	return c->n_providers;
+}
+
+size_t catalogue_words(const struct catalogue *c, const struct word **ret)
+{
+	*ret = c->words;
+	return c->n_words;
+}
+
+size_t catalogue_rules(const struct catalogue *c, const struct rule **ret)
+{
+	*ret = c->rules;
+	return c->n_rules;
+}
+
+size_t catalogue_justifications(const struct catalogue *c, const struct justification **ret)
+{
+	*ret = c->justifications;
+	return c->n_justifications;
+}
+
+size_t catalogue_references(const struct catalogue *c, const struct reference **ret)
+{
+	*ret = c->references;
+	return c->n_references;
+}
+
+size_t catalogue_reference_rules(const struct catalogue *c, const struct reference_rule **ret)
+{
+	*ret = c->reference_rules;
+	return c->n_reference_rules;
 }
 
 size_t catalogue_cross_rules(const struct catalogue *c, const struct cross_rule **ret)

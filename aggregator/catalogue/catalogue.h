@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * catalogue - what may be reported, by whom, for where and by when: indicators, dataflows, calendars, due dates,
- * providers, areas, cross-indicator rules and published figures, read from reviewed CSV files and checked.
+ * providers, areas, words, rules and what they take from data, and published figures, read from reviewed CSV files and
+ * checked.
  *
  * A catalogue is made whole and never changes; lanes and main share one by reference count and swap it for the next
  * version between groups. Look-ups are by hash, O(1), and safe from any thread. Texts are NFC. Everything handed out is
@@ -18,7 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DATE_OPEN INT32_MAX /* valid_to of what is still valid */
+#define DATE_OPEN   INT32_MAX /* valid_to of what is still valid */
+#define DATE_ALWAYS INT32_MIN /* valid_from of what was never new */
+
+#define WORDS_MAX 16
 
 enum value_type {
 	VALUE_COUNT,
@@ -48,12 +52,63 @@ enum over_time { OVER_TIME_LAST, OVER_TIME_SUM, OVER_TIME_MEAN, OVER_TIME_MIN, O
 enum area_level { AREA_NATION, AREA_REGION, AREA_PROVINCE, AREA_COMMUNE };
 enum provider_kind { PROVIDER_PROVINCE, PROVIDER_CENTRE };
 
-/* What the rules take from data (parameters.csv, parameters.def), so that changing it needs no rebuild. */
+/* What the rules take from data (parameters.csv), so that changing it needs no rebuild: a row of parameters.def each. */
 enum parameter {
-#define PARAMETER(identifier, name, fallback, text) PARAMETER_##identifier,
+#define PARAMETER(identifier, ...) PARAMETER_##identifier,
 #include "parameters.def"
 #undef PARAMETER
 	N_PARAMETERS
+};
+
+/* The program's own rules, by their place in the catalogue's rules; those that data define come after them. */
+enum {
+#define RULE(identifier, ...) identifier,
+#define CASE(...)
+#include "../rules/rules.def"
+#undef RULE
+#undef CASE
+	N_BUILT_IN_RULES
+};
+
+enum severity {
+	SEVERITY_INFORM = 1,
+	SEVERITY_WARN = 2,
+	SEVERITY_JUSTIFY = 3,
+	SEVERITY_BLOCK = 4
+}; /* as tram.v1.Severity */
+
+/* words.csv; its place among the catalogue's words is its number - 1, and never changes. */
+struct word {
+	const char *code; /* dung */
+	const char *name_vi, *name_en;
+	int weight; /* in a score, beside the other words */
+};
+
+/* A rule: the program's texts and severity (rules.def), or what rules.csv makes of them. */
+struct rule {
+	const char *code; /* DUNG-07 */
+	unsigned word;    /* place among the words */
+	enum severity severity;
+	const char *title_vi, *title_en;     /* what the rule asks for */
+	const char *message_vi, *message_en; /* what is wrong when it is not so */
+	const char *remedy_vi, *remedy_en;
+	enum severity built_in; /* the program's own; 0: the rule is defined by data */
+	unsigned number;        /* place among the catalogue's rules */
+	int weight;             /* in a score, beside the other rules of the word */
+	int32_t valid_from, valid_to;
+	const char
+	    *applies_to; /* what it is held against in a score: figure, value, parts …; "": as the program has it */
+};
+
+/* What the program has of itself, for a catalogue without words.csv and rules.csv. */
+extern const struct word built_in_words[];
+extern const size_t n_built_in_words;
+extern const struct rule built_in_rules[]; /* N_BUILT_IN_RULES */
+
+/* justifications.csv: why a figure that looks wrong is right. */
+struct justification {
+	const char *code, *name_vi, *name_en;
+	bool needs_text;
 };
 
 /* day 0 is the month's last; months are counted from the period's first (from) or last (to, due) month. */
@@ -87,6 +142,7 @@ struct dataflow {
 };
 
 struct cross_rule;
+struct reference_rule;
 
 struct indicator {
 	const char *code;
@@ -118,6 +174,8 @@ struct indicator {
 	uint32_t position;                           /* in the file, from 0: dense, for tables beside the catalogue */
 	const struct cross_rule *const *cross_rules; /* those of which it is the left side */
 	size_t n_cross_rules;
+	const struct reference_rule *const *reference_rules; /* those that compare it */
+	size_t n_reference_rules;
 };
 
 struct area {
@@ -139,25 +197,52 @@ struct provider {
 	const char *name_vi, *name_en, *agent;
 };
 
-/* left OP sum of coefficient * indicator; all of one dataflow and one unit, so that one report holds them. */
+/*
+ * left OP sum of coefficient * indicator, all of one dataflow and one unit, so that one report holds what has no lag; a lag
+ * of n is the value that stands n periods of the same frequency earlier.
+ */
 enum cross_operator { CROSS_EQUAL, CROSS_AT_MOST, CROSS_AT_LEAST };
 enum missing_policy { MISSING_SKIP_ANY, MISSING_SKIP_ALL, MISSING_NEVER_SKIP };
 struct cross_term {
 	const struct indicator *indicator;
 	int coefficient;
+	int lag; /* periods back; 0: the report's own */
 };
 struct cross_rule {
-	const char *code; /* of this comparison: etransaction_documents_total */
-	const char *rule; /* DUNG-07, DUNG-11 */
+	const char *code;        /* of this comparison: etransaction_documents_total */
+	const struct rule *rule; /* DUNG-07, DUNG-08, DUNG-11, or one that rules.csv defines */
 	const struct indicator *left;
 	const char *right_text; /* as written */
 	enum cross_operator operator;
 	const struct cross_term *right;
 	size_t n_right;
-	struct decimal tolerance;
+	struct decimal tolerance;         /* in the unit */
+	struct decimal tolerance_percent; /* of the right side; the larger of both counts */
 	enum missing_policy missing;
-	char severity; /* B J W I */
+	enum severity severity;
+	int32_t valid_from, valid_to;
 	const char *note_vi, *note_en;
+};
+
+/* references.csv: a figure that was published elsewhere, of an area and some days. */
+struct reference {
+	const char *code;
+	const struct area *area; /* any dated row of the identity */
+	int32_t valid_from, valid_to;
+	struct decimal value;
+	const char *unit, *source;
+};
+
+/* reference_rules.csv: a part of a figure beside a reference of its area (DUNG-12). */
+enum figure_part { PART_VALUE, PART_NUMERATOR, PART_DENOMINATOR };
+struct reference_rule {
+	const struct indicator *indicator;
+	enum figure_part part;
+	const char *reference;
+	enum cross_operator operator;
+	struct decimal tolerance_percent; /* of the reference */
+	enum severity severity;
+	const uint32_t *first; /* by an area's identity: place of the first of its references; UINT32_MAX: none */
 };
 
 struct published_figure {
@@ -181,7 +266,7 @@ struct catalogue_file {
 	const char *content;
 	size_t len;
 };
-extern const char *const catalogue_file_names[]; /* NULL-ended: every file a catalogue has */
+extern const char *const catalogue_file_names[]; /* NULL-ended: every file a catalogue may have */
 
 struct catalogue;
 
@@ -222,6 +307,15 @@ size_t catalogue_area_history(const struct catalogue *c, const char *code, const
 bool catalogue_has_dimension_code(const struct catalogue *c, const char *id_and_code);
 
 int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter);
+
+const struct rule *catalogue_rule(const struct catalogue *c, const char *code);
+bool rule_in_force(const struct rule *rule, int32_t day);
+
+const struct justification *catalogue_justification(const struct catalogue *c, const char *code);
+
+/* The reference that a rule compares with, for an area on a day; NULL: there is none. */
+const struct reference *catalogue_reference_on(const struct catalogue *c, const struct reference_rule *rule,
+					       const struct area *area, int32_t day);
 const char *catalogue_parameter_name(enum parameter parameter); /* SONG-04.clock_tolerance_seconds */
 
 /* May the provider report the dataflow for the area on that day? (provinces: their own area and dataflows of provinces; centre: VN and its dataflows) */
@@ -238,7 +332,12 @@ size_t catalogue_indicators(const struct catalogue *c, const struct indicator **
 size_t catalogue_dataflows(const struct catalogue *c, const struct dataflow **ret);
 size_t catalogue_areas(const struct catalogue *c, const struct area **ret);
 size_t catalogue_providers(const struct catalogue *c, const struct provider **ret);
+size_t catalogue_words(const struct catalogue *c, const struct word **ret);
+size_t catalogue_rules(const struct catalogue *c, const struct rule **ret); /* the program's own first */
+size_t catalogue_justifications(const struct catalogue *c, const struct justification **ret);
 size_t catalogue_cross_rules(const struct catalogue *c, const struct cross_rule **ret);
+size_t catalogue_references(const struct catalogue *c, const struct reference **ret);
+size_t catalogue_reference_rules(const struct catalogue *c, const struct reference_rule **ret);
 size_t catalogue_published(const struct catalogue *c, const struct published_figure **ret);
 struct area_succession {
 	const char *predecessor, *successor, *effective_date;
@@ -250,5 +349,8 @@ const char *over_area_name(enum over_area v);
 const char *over_time_name(enum over_time v);
 const char *value_type_name(enum value_type v);
 const char *area_level_name(enum area_level v);
+const char *cross_operator_name(enum cross_operator v);
+const char *missing_policy_name(enum missing_policy v);
+const char *figure_part_name(enum figure_part v);
 
 #endif

@@ -287,7 +287,7 @@ static bool leads_back(const struct indicator *from, unsigned char *visits)
 		const struct cross_rule *rule = from->cross_rules[i];
 
 		for (size_t k = 0; rule->operator== CROSS_EQUAL && k<rule->n_right && !back; k++) {
-			back = leads_back(rule->right[k].indicator, visits);
+			back = rule->right[k].lag == 0 && leads_back(rule->right[k].indicator, visits);
 		}
 	}
 	visits[from->position] = VISIT_DONE;
@@ -297,7 +297,7 @@ static bool leads_back(const struct indicator *from, unsigned char *visits)
 static bool stands_on_right(const struct cross_rule *rule)
 {
 	for (size_t i = 0; i < rule->n_right; i++) {
-		if (rule->right[i].indicator == rule->left) {
+		if (rule->right[i].indicator == rule->left && rule->right[i].lag == 0) {
 			return true;
 		}
 	}

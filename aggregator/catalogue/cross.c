@@ -8,6 +8,7 @@
 
 #define TERMS_MAX       64
 #define COEFFICIENT_MAX 1000000
+#define LAG_MAX         24 /* as many points as rules are told of a series */
 
 /* Where the reading of a right-hand side stands. */
 struct terms {
@@ -51,7 +52,7 @@ static int read_coefficient(struct terms *t)
 
 static char *read_name(struct terms *t, struct arena *a)
 {
-	size_t len = strcspn(t->at, " +-");
+	size_t len = strcspn(t->at, " +-[");
 	char *name = arena_strndup(a, t->at, len);
 
 	t->at += len;
@@ -59,16 +60,44 @@ static char *read_name(struct terms *t, struct arena *a)
 	return name;
 }
 
+/* "[-2]" behind an indicator; 0 when there is none, -1 when it cannot be read or is out of bounds. */
+static int read_lag(struct terms *t)
+{
+	char *end;
+	long n;
+
+	if (*t->at != '[') {
+		return 0;
+	}
+	if (t->at[1] != '-' || !isdigit((unsigned char)t->at[2])) {
+		return -1;
+	}
+	n = strtol(t->at + 2, &end, 10);
+	if (*end != ']' || n < 1 || n > LAG_MAX) {
+		return -1;
+	}
+	t->at = end + 1;
+	skip_spaces(t);
+	return (int)n;
+}
+
 /* One term. False when the text is none, which is then said. */
 static bool read_term(struct loading *l, const struct cross_rule_row *row, struct terms *t)
 {
 	int sign = read_sign(t), coefficient = sign ? read_coefficient(t) : 0;
 	const char *name = coefficient ? read_name(t, l->c->arena) : NULL;
+	int lag = name ? read_lag(t) : 0;
 	const struct indicator *indicator;
 
 	if (!name || !*name || t->n == TERMS_MAX) {
 		MISTAKE(l, FILE_CROSS_RULES, row->line,
 			_("right: '%s' cannot be read; write 'a + b - 2 c' with indicators' codes"), row->right);
+		return false;
+	}
+	if (lag < 0) {
+		MISTAKE(l, FILE_CROSS_RULES, row->line,
+			_("right: the lag of '%s' cannot be read; '%s[-1]' is one period back, and %d the most"), name,
+			name, LAG_MAX);
 		return false;
 	}
 	indicator = catalogue_indicator(l->c, name);
@@ -77,7 +106,7 @@ static bool read_term(struct loading *l, const struct cross_rule_row *row, struc
 			_("right: indicator '%s' is not in indicators.csv; add it or mend the name"), name);
 		return true;
 	}
-	t->list[t->n++] = (struct cross_term){.indicator = indicator, .coefficient = sign * coefficient};
+	t->list[t->n++] = (struct cross_term){.indicator = indicator, .coefficient = sign * coefficient, .lag = lag};
 	return true;
 }
 

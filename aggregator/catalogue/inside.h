@@ -13,10 +13,21 @@
 #include "rows.h"
 
 struct catalogue {
-	uint32_t references; /* atomic */
+	uint32_t holders; /* atomic */
 	uint32_t version;
 	struct arena *arena;
 	int64_t parameters[N_PARAMETERS];
+	struct word *words;
+	size_t n_words;
+	struct rule *rules;
+	size_t n_rules;
+	struct justification *justifications;
+	size_t n_justifications;
+	struct reference *references; /* by code, then area, then day */
+	size_t n_references;
+	struct reference_rule *reference_rules;
+	const struct reference_rule **reference_rules_by_indicator;
+	size_t n_reference_rules;
 	struct calendar *calendars;
 	struct due *dues;
 	struct area *areas;
@@ -35,8 +46,8 @@ struct catalogue {
 	size_t n_cross_rules;
 	struct published_figure *published;
 	size_t n_published;
-	struct lookup calendar_of, due_of, identity_of, code_of, provider_of, dataflow_of, indicator_of,
-	    source_system_of, source_of, dimension_of, dimension_code_of;
+	struct lookup word_of, rule_of, justification_of, calendar_of, due_of, identity_of, code_of, provider_of,
+	    dataflow_of, indicator_of, source_system_of, source_of, dimension_of, dimension_code_of;
 };
 
 struct loading {
@@ -52,7 +63,19 @@ struct loading {
 /* Makes the public structs of the rows. False only when the arena is exhausted. */
 bool build(struct loading *l) MUST_CHECK;
 
-/* Reads "a + 2 b - c" into terms; adds what is wrong to mistakes. False only when the arena is exhausted. */
+/* Parts of build() that stand in files of their own. */
+bool build_words(struct loading *l) MUST_CHECK;
+bool build_rules(struct loading *l) MUST_CHECK; /* after words and dataflows */
+bool build_justifications(struct loading *l) MUST_CHECK;
+bool build_references(struct loading *l) MUST_CHECK; /* after areas and indicators */
+
+/* Room for n items and a lookup of their codes (NULL: none). */
+bool build_room(struct catalogue *c, size_t n, size_t size, void *ret_items, struct lookup *lookup) MUST_CHECK;
+/* Notes code as standing on a line; says so when it stood earlier. */
+void build_code(struct loading *l, enum file file, int line, struct lookup *lookup, const char *code, size_t place);
+void build_validity(struct loading *l, enum file file, int line, int32_t from, int32_t to);
+
+/* Reads "a + 2 b - c[-1]" into terms; adds what is wrong to mistakes. False only when the arena is exhausted. */
 bool build_cross_terms(struct loading *l, const struct cross_rule_row *row, struct cross_rule *rule) MUST_CHECK;
 
 /* What no single row can show. */

@@ -12,13 +12,25 @@
 #define ARENA_BYTES (256u << 20) /* a catalogue of every commune takes about 20 MiB */
 #define FILE_BYTES  (64u << 20)
 
-const char *const catalogue_file_names[] = {"parameters.csv",        "calendars.csv",
-					    "due_dates.csv",         "areas.csv",
-					    "succession.csv",        "providers.csv",
-					    "source_systems.csv",    "sources.csv",
-					    "dimensions.csv",        "dataflows.csv",
-					    "indicators.csv",        "cross_rules.csv",
-					    "published_figures.csv", NULL};
+const char *const catalogue_file_names[] = {"parameters.csv",
+					    "words.csv",
+					    "rules.csv",
+					    "justifications.csv",
+					    "calendars.csv",
+					    "due_dates.csv",
+					    "areas.csv",
+					    "succession.csv",
+					    "providers.csv",
+					    "source_systems.csv",
+					    "sources.csv",
+					    "dimensions.csv",
+					    "dataflows.csv",
+					    "indicators.csv",
+					    "cross_rules.csv",
+					    "references.csv",
+					    "reference_rules.csv",
+					    "published_figures.csv",
+					    NULL};
 
 /* ---------------------------------------------------------------- from contents */
 
@@ -37,6 +49,9 @@ static bool read_rows(struct loading *l, const struct catalogue_file *files, siz
 	for (size_t i = 0; i < N_FILES; i++) {
 		const struct catalogue_file *file = file_named(files, n, record_types[i].file);
 
+		if (!file && record_types[i].optional) {
+			continue;
+		}
 		if (!file) {
 			MISTAKE(l, i, 0, _("the file is missing; add it"));
 		} else if (!records_read(&record_types[i], file->content, file->len, l->c->arena, &l->mistakes,
@@ -83,7 +98,7 @@ struct catalogue *catalogue_new(const struct catalogue_file *files, size_t n, ui
 {
 	struct loading l = {.c = xcalloc(1, sizeof *l.c)};
 
-	*l.c = (struct catalogue){.references = 1, .version = version, .arena = arena_new(ARENA_BYTES)};
+	*l.c = (struct catalogue){.holders = 1, .version = version, .arena = arena_new(ARENA_BYTES)};
 	if (read_rows(&l, files, n) && build(&l)) {
 		check(&l);
 	} else {

@@ -117,6 +117,10 @@ static void read_integer(const struct value *v)
 	char *end;
 	long n;
 
+	if (!*v->text) {
+		*(int *)v->to = RECORDS_ABSENT;
+		return;
+	}
 	errno = 0;
 	n = strtol(v->text, &end, 10);
 	if (end == v->text || *end || errno || n < v->column->min || n > v->column->max) {
@@ -179,6 +183,10 @@ static void read_choice(const struct value *v)
 	char list[512] = "";
 	size_t used = 0;
 
+	if (!*v->text) {
+		*(int *)v->to = RECORDS_ABSENT;
+		return;
+	}
 	for (int i = 0; v->column->choices[i]; i++) {
 		if (strcmp(v->column->choices[i], v->text) == 0) {
 			*(int *)v->to = i;

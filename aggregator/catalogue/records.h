@@ -14,10 +14,12 @@
 #include "decimal.h"
 #include "err.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #define RECORDS_COLUMNS_MAX 32
+#define RECORDS_ABSENT      INT_MIN /* of an integer or a choice that may be empty, and is */
 
 /* Mistakes as they are found. Freed with catalogue_mistakes_free(). */
 struct mistakes {
@@ -61,6 +63,7 @@ struct record_type {
 	const struct column *columns;
 	size_t n_columns;
 	size_t row_size;
+	bool optional; /* the file may be absent */
 };
 
 struct records {

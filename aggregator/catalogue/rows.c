@@ -17,15 +17,12 @@ static const char *const period_basis_names[] = {"stated", "inferred", "announce
 const char *const kind_names[] = {
 	"stock", "flow", "count", "amount", "count_ratio", "ratio", "mean", "growth", "rank", "benchmark", "target",
 	"forecast", "range_low", "range_high", "sum_over_apps", NULL};
-const char *const cross_rule_names[] = {"DUNG-07", "DUNG-11", NULL};
+const char *const applies_names[] = {
+	"figure", "value", "parts", "count", "revision", "related", "report", "measured", NULL};
 const char *const severity_letters[] = {"B", "J", "W", "I", NULL};
 const char *const qualifier_names[] = {"exact", "at_least", "more_than", "at_most", "nearly", "approx", NULL};
 const char *const obs_status_letters[] = {"A", "B", "E", "F", "I", "P", NULL};
-const char *const parameter_names[] = {
-#define PARAMETER(identifier, name, fallback, text) name,
-#include "parameters.def"
-#undef PARAMETER
-	NULL};
+static const char *const part_names[] = {"value", "numerator", "denominator", NULL};
 
 #define MAY_BE_EMPTY  COLUMN_MAY_BE_EMPTY
 #define MAY_BE_ABSENT COLUMN_MAY_BE_ABSENT
@@ -43,12 +40,46 @@ const char *const parameter_names[] = {
 #define FIGURE_TEXT(row, field)             {#field, COLUMN_FIGURE_TEXT, MAY_BE_EMPTY, AT(row, field)}
 #define DECIMAL(row, field, how)            {#field, COLUMN_DECIMAL, how, AT(row, field)}
 #define CHOICE(row, field, names)           {#field, COLUMN_CHOICE, FILLED, AT(row, field), .choices = names}
+#define MAYBE_CHOICE(row, field, names)     {#field, COLUMN_CHOICE, MAY_BE_ABSENT, AT(row, field), .choices = names}
+#define MAYBE_INTEGER(row, field, least, most) \
+	{#field, COLUMN_INTEGER, MAY_BE_ABSENT, AT(row, field), .min = least, .max = most}
 
 static const struct column parameter_columns[] = {
-	CHOICE(parameter, parameter, parameter_names),
-	INTEGER(parameter, value, 0, 1000000),
+	CODE(parameter, parameter, FILLED),
+	INTEGER(parameter, value, 0, 1000000000),
 	TEXT(parameter, note_vi, FILLED),
 	TEXT(parameter, note_en, FILLED),
+};
+
+static const struct column word_columns[] = {
+	CODE(word, word, FILLED),
+	INTEGER(word, no, 1, WORDS_MAX),
+	TEXT(word, name_vi, FILLED),
+	TEXT(word, name_en, FILLED),
+	MAYBE_INTEGER(word, weight, 0, 1000),
+};
+
+static const struct column rule_columns[] = {
+	CODE(rule, rule, FILLED),
+	CODE(rule, word, MAY_BE_ABSENT),
+	MAYBE_CHOICE(rule, severity, severity_letters),
+	MAYBE_INTEGER(rule, weight, 0, 1000),
+	MAYBE_CHOICE(rule, applies_to, applies_names),
+	DATE(rule, valid_from, MAY_BE_ABSENT),
+	DATE(rule, valid_to, MAY_BE_ABSENT),
+	TEXT(rule, title_vi, MAY_BE_ABSENT),
+	TEXT(rule, title_en, MAY_BE_ABSENT),
+	TEXT(rule, message_vi, MAY_BE_ABSENT),
+	TEXT(rule, message_en, MAY_BE_ABSENT),
+	TEXT(rule, remedy_vi, MAY_BE_ABSENT),
+	TEXT(rule, remedy_en, MAY_BE_ABSENT),
+};
+
+static const struct column justification_columns[] = {
+	CODE(justification, code, FILLED),
+	TEXT(justification, name_vi, FILLED),
+	TEXT(justification, name_en, FILLED),
+	YES(justification, needs_text),
 };
 
 /* A day that every month has, or 0: the last. */
@@ -172,15 +203,37 @@ static const struct column indicator_columns[] = {
 
 static const struct column cross_rule_columns[] = {
 	CODE(cross_rule, code, FILLED),
-	CHOICE(cross_rule, rule, cross_rule_names),
+	CODE(cross_rule, rule, FILLED),
 	CODE(cross_rule, left, FILLED),
 	CHOICE(cross_rule, operator, operator_names),
 	TEXT(cross_rule, right, FILLED),
 	DECIMAL(cross_rule, tolerance, FILLED),
+	DECIMAL(cross_rule, tolerance_percent, MAY_BE_ABSENT),
 	CHOICE(cross_rule, missing, missing_names),
 	CHOICE(cross_rule, severity, severity_letters),
+	DATE(cross_rule, valid_from, MAY_BE_ABSENT),
+	DATE(cross_rule, valid_to, MAY_BE_ABSENT),
 	TEXT(cross_rule, note_vi, FILLED),
 	TEXT(cross_rule, note_en, FILLED),
+};
+
+static const struct column reference_columns[] = {
+	CODE(reference, reference, FILLED),
+	CODE(reference, area, FILLED),
+	DATE(reference, valid_from, FILLED),
+	DATE(reference, valid_to, MAY_BE_EMPTY),
+	DECIMAL(reference, value, FILLED),
+	CODE(reference, unit, FILLED),
+	TEXT(reference, source, FILLED),
+};
+
+static const struct column reference_rule_columns[] = {
+	CODE(reference_rule, indicator, FILLED),
+	CHOICE(reference_rule, field, part_names),
+	CODE(reference_rule, reference, FILLED),
+	CHOICE(reference_rule, operator, operator_names),
+	DECIMAL(reference_rule, tolerance_percent, FILLED),
+	CHOICE(reference_rule, severity, severity_letters),
 };
 
 static const struct column published_figure_columns[] = {
@@ -202,10 +255,16 @@ static const struct column published_figure_columns[] = {
 	TEXT(published_figure, quote_vi, FILLED),
 };
 
-#define TYPE(name, row) {name, row##_columns, sizeof row##_columns / sizeof *row##_columns, sizeof(struct row##_row)}
+#define FILE_TYPE(name, row, optional) \
+	{name, row##_columns, sizeof row##_columns / sizeof *row##_columns, sizeof(struct row##_row), optional}
+#define TYPE(name, row) FILE_TYPE(name, row, false)
+#define OPTIONAL(name, row) FILE_TYPE(name, row, true)
 
 const struct record_type record_types[N_FILES] = {
 	[FILE_PARAMETERS] = TYPE("parameters.csv", parameter),
+	[FILE_WORDS] = OPTIONAL("words.csv", word),
+	[FILE_RULES] = OPTIONAL("rules.csv", rule),
+	[FILE_JUSTIFICATIONS] = OPTIONAL("justifications.csv", justification),
 	[FILE_CALENDARS] = TYPE("calendars.csv", calendar),
 	[FILE_DUE_DATES] = TYPE("due_dates.csv", due),
 	[FILE_AREAS] = TYPE("areas.csv", area),
@@ -217,6 +276,8 @@ const struct record_type record_types[N_FILES] = {
 	[FILE_DATAFLOWS] = TYPE("dataflows.csv", dataflow),
 	[FILE_INDICATORS] = TYPE("indicators.csv", indicator),
 	[FILE_CROSS_RULES] = TYPE("cross_rules.csv", cross_rule),
+	[FILE_REFERENCES] = OPTIONAL("references.csv", reference),
+	[FILE_REFERENCE_RULES] = OPTIONAL("reference_rules.csv", reference_rule),
 	[FILE_PUBLISHED_FIGURES] = TYPE("published_figures.csv", published_figure),
 };
 /* clang-format on */
@@ -239,4 +300,19 @@ const char *value_type_name(enum value_type v)
 const char *area_level_name(enum area_level v)
 {
 	return level_names[v];
+}
+
+const char *cross_operator_name(enum cross_operator v)
+{
+	return operator_names[v];
+}
+
+const char *missing_policy_name(enum missing_policy v)
+{
+	return missing_names[v];
+}
+
+const char *figure_part_name(enum figure_part v)
+{
+	return part_names[v];
 }

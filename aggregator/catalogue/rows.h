@@ -10,6 +10,9 @@
 /* Order in which mistakes are told; each has its row struct below. */
 enum file {
 	FILE_PARAMETERS,
+	FILE_WORDS,
+	FILE_RULES,
+	FILE_JUSTIFICATIONS,
 	FILE_CALENDARS,
 	FILE_DUE_DATES,
 	FILE_AREAS,
@@ -21,15 +24,36 @@ enum file {
 	FILE_DATAFLOWS,
 	FILE_INDICATORS,
 	FILE_CROSS_RULES,
+	FILE_REFERENCES,
+	FILE_REFERENCE_RULES,
 	FILE_PUBLISHED_FIGURES,
 	N_FILES
 };
 
 struct parameter_row {
 	int line;
-	int parameter; /* enum parameter */
+	const char *parameter;
 	int value;
 	const char *note_vi, *note_en;
+};
+
+struct word_row {
+	int line;
+	const char *word, *name_vi, *name_en;
+	int no, weight;
+};
+
+struct rule_row {
+	int line;
+	const char *rule, *word, *title_vi, *title_en, *message_vi, *message_en, *remedy_vi, *remedy_en;
+	int severity, weight, applies_to; /* or RECORDS_ABSENT */
+	int32_t valid_from, valid_to;
+};
+
+struct justification_row {
+	int line;
+	const char *code, *name_vi, *name_en;
+	bool needs_text;
 };
 
 struct calendar_row {
@@ -102,9 +126,24 @@ struct indicator_row {
 
 struct cross_rule_row {
 	int line;
-	const char *code, *left, *right, *note_vi, *note_en;
-	int rule, operator, missing, severity; /* places in their names */
-	struct optional_decimal tolerance;
+	const char *code, *rule, *left, *right, *note_vi, *note_en;
+	int operator, missing, severity; /* places in their names */
+	struct optional_decimal tolerance, tolerance_percent;
+	int32_t valid_from, valid_to;
+};
+
+struct reference_row {
+	int line;
+	const char *reference, *area, *unit, *source;
+	int32_t valid_from, valid_to;
+	struct optional_decimal value;
+};
+
+struct reference_rule_row {
+	int line;
+	const char *indicator, *reference;
+	int field, operator, severity; /* places in their names */
+	struct optional_decimal tolerance_percent;
 };
 
 struct published_figure_row {
@@ -119,8 +158,10 @@ struct published_figure_row {
 extern const struct record_type record_types[N_FILES];
 
 /* Names as the files write them, NULL-ended, in the order of their enums. */
-extern const char *const kind_names[],
-    *const cross_rule_names[], *const severity_letters[], *const qualifier_names[], *const obs_status_letters[],
-											*const parameter_names[];
+extern const char *const kind_names[];
+extern const char *const applies_names[];
+extern const char *const severity_letters[]; /* from the most severe */
+extern const char *const qualifier_names[];
+extern const char *const obs_status_letters[];
 
 #endif

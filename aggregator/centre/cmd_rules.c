@@ -44,7 +44,7 @@ static const char *severity_code(enum severity severity)
 
 static void show_rule(struct table *t, const struct rule *rule, bool for_people)
 {
-	const struct word *word = &words[rule->word];
+	const struct word *word = &built_in_words[rule->word];
 	bool vi = lang_is_vi();
 
 	table_cell(t, rule->code);
@@ -77,8 +77,8 @@ int cmd_rules_list(int argc, char **argv)
 		table_column(t, "message", _("Message"), TABLE_LEFT);
 		table_column(t, "remedy", _("Remedy"), TABLE_LEFT);
 	}
-	for (size_t i = 0; i < n_rules; i++) {
-		show_rule(t, &rule_table[i], for_people);
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+		show_rule(t, &built_in_rules[i], for_people);
 	}
 	table_end(t);
 	table_free(&t);

@@ -410,16 +410,6 @@ static bool holds(const struct cross_rule *rule, struct decimal left, const stru
 	return decimal_compare(gap, rule->tolerance) <= 0;
 }
 
-static enum severity severity_of(char letter)
-{
-	switch (letter) {
-	case 'B': return SEVERITY_BLOCK;
-	case 'J': return SEVERITY_JUSTIFY;
-	case 'W': return SEVERITY_WARN;
-	default: return SEVERITY_INFORM;
-	}
-}
-
 static void compare(struct walk *w, const struct look *x, const struct cross_rule *rule)
 {
 	static const char *const signs[] = {[CROSS_EQUAL] = "", [CROSS_AT_MOST] = "≤ ", [CROSS_AT_LEAST] = "≥ "};
@@ -429,21 +419,40 @@ static void compare(struct walk *w, const struct look *x, const struct cross_rul
 		return;
 	}
 	sum = add_up(w, x->f, rule, true);
-	find(w, severity_of(rule->severity), "value", say_stated(w, x->o->value, x->o->unit_mult),
+	find(w, rule->severity, "value", say_stated(w, x->o->value, x->o->unit_mult),
 	     rule->n_right > 1 ? say(w, "%s%s = %s", signs[rule->operator], sum.text, say_decimal(w, sum.total))
 			       : say(w, "%s%s", signs[rule->operator], sum.text));
 }
 
-static void compare_all(struct walk *w, const struct look *x)
+static bool can_compare(const struct look *x)
 {
 	const struct figure *f = x->f;
 
-	if (!f->indicator || !f->indicator->n_cross_rules || !f->area || !f->has_value || is_withdrawal(x->o)) {
-		return;
+	return f->indicator && f->indicator->n_cross_rules && f->area && f->has_value && !is_withdrawal(x->o);
+}
+
+static bool is_compared(const struct walk *w, const struct cross_rule *rule)
+{
+	return rule->rule == w->rule && rule->valid_from <= w->day && w->day <= rule->valid_to;
+}
+
+static void compare_all(struct walk *w, const struct look *x)
+{
+	for (size_t i = 0; can_compare(x) && i < x->f->indicator->n_cross_rules; i++) {
+		if (is_compared(w, x->f->indicator->cross_rules[i])) {
+			compare(w, x, x->f->indicator->cross_rules[i]);
+		}
 	}
-	for (size_t i = 0; i < f->indicator->n_cross_rules; i++) {
-		if (strcmp(f->indicator->cross_rules[i]->rule, w->rule->code) == 0) {
-			compare(w, x, f->indicator->cross_rules[i]);
+}
+
+void rules_of_data(struct walk *w, const struct look *x)
+{
+	for (size_t i = 0; can_compare(x) && i < x->f->indicator->n_cross_rules; i++) {
+		const struct cross_rule *rule = x->f->indicator->cross_rules[i];
+
+		w->rule = rule->rule;
+		if (!rule->rule->built_in && rule_in_force(rule->rule, w->day) && is_compared(w, rule)) {
+			compare(w, x, rule);
 		}
 	}
 }

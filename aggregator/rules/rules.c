@@ -8,39 +8,9 @@
 
 /* ---------------------------------------------------------------- tables */
 
-enum { DUNG, DU, SACH, SONG };
-
-const struct word words[] = {
-    [DUNG] = {"dung", "đúng", "correct"},
-    [DU] = {"du", "đủ", "sufficient"},
-    [SACH] = {"sach", "sạch", "clean"},
-    [SONG] = {"song", "sống", "live"},
-};
-const size_t n_words = sizeof words / sizeof *words;
-
 #define SEVERITY_ANY ((enum severity)0)
 
-enum {
-#define RULE(identifier, ...) identifier,
-#define CASE(...)
-#include "rules.def"
-#undef RULE
-#undef CASE
-	N_RULES
-};
-
-const struct rule rule_table[] = {
-#define RULE(identifier, code, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, ...)  \
-	[identifier] = {code,       word,       SEVERITY_##severity, title_vi, title_en,                               \
-			message_vi, message_en, remedy_vi,           remedy_en},
-#define CASE(...)
-#include "rules.def"
-#undef RULE
-#undef CASE
-};
-const size_t n_rules = N_RULES;
-
-/* What looks for each rule's faults, beside rule_table. */
+/* What looks for each rule's faults, beside built_in_rules. */
 static const struct checks {
 	void (*of_report)(struct walk *w);
 	void (*of_figure)(struct walk *w, const struct look *x);
@@ -56,7 +26,7 @@ static const struct checks {
 
 /* What a rule says of one field. */
 static const struct special {
-	int rule;
+	unsigned rule;
 	enum severity severity; /* SEVERITY_ANY: at any that has no case of its own */
 	const char *field;
 	const char *message_vi, *message_en, *remedy_vi, *remedy_en;
@@ -71,9 +41,9 @@ static const struct special {
 
 const struct rule *rule_by_code(const char *code)
 {
-	for (size_t i = 0; i < n_rules; i++) {
-		if (strcmp(rule_table[i].code, code) == 0) {
-			return &rule_table[i];
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+		if (strcmp(built_in_rules[i].code, code) == 0) {
+			return &built_in_rules[i];
 		}
 	}
 	return NULL;
@@ -88,7 +58,7 @@ static const struct special *special_of(const struct finding *f)
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
 		const struct special *s = &specials[i];
 
-		if (&rule_table[s->rule] != f->rule || !f->field || strcmp(s->field, f->field) != 0) {
+		if (s->rule != f->rule->number || !f->field || strcmp(s->field, f->field) != 0) {
 			continue;
 		}
 		if (s->severity == f->severity) {
@@ -143,6 +113,14 @@ const char *finding_remedy(const struct finding *f, bool vietnamese)
 
 /* ---------------------------------------------------------------- findings */
 
+/* A rule that the catalogue made milder says nothing more severe, whatever its function says of one field. */
+static enum severity severity_of(const struct rule *rule, enum severity severity)
+{
+	bool milder = rule->severity < rule->built_in;
+
+	return !severity || (milder && severity > rule->severity) ? rule->severity : severity;
+}
+
 void find(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected)
 {
 	if (w->n == w->room) {
@@ -160,7 +138,7 @@ void find(struct walk *w, enum severity severity, const char *field, const char 
 		w->room = room;
 	}
 	w->findings[w->n++] = (struct finding){.rule = w->rule,
-					       .severity = severity ? severity : w->rule->severity,
+					       .severity = severity_of(w->rule, severity),
 					       .line = w->line,
 					       .field = field,
 					       .found = found,
@@ -210,7 +188,7 @@ static void settle_figure(struct walk *w, const struct finding *f)
 	bool can_justify = is_justified(w->report->observations[i]);
 	enum outcome outcome = outcome_of(f, can_justify);
 
-	if (f->rule == &rule_table[SACH_01]) {
+	if (f->rule->number == SACH_01) {
 		outcome = OUTCOME_DUPLICATE;
 	}
 	if (rank_of(outcome) > rank_of(w->j->outcomes[i])) {
@@ -246,12 +224,24 @@ static void settle(struct walk *w)
 
 /* ---------------------------------------------------------------- the walk */
 
+/* A rule judges what was so while it was in force. A report that does not say when is judged by what is in force today. */
+static void find_rules(struct walk *w)
+{
+	int32_t day = w->j->readable ? w->j->reference_date : w->received_day;
+
+	catalogue_rules(w->catalogue, &w->rules);
+	for (size_t k = 0; k < N_BUILT_IN_RULES; k++) {
+		w->in_force[k] = rule_in_force(&w->rules[k], day);
+	}
+	w->day = day;
+}
+
 static void walk_report(struct walk *w)
 {
 	w->line = 0;
-	for (size_t k = 0; k < N_RULES; k++) {
-		if (checks[k].of_report) {
-			w->rule = &rule_table[k];
+	for (size_t k = 0; k < N_BUILT_IN_RULES; k++) {
+		if (checks[k].of_report && w->in_force[k]) {
+			w->rule = &w->rules[k];
 			checks[k].of_report(w);
 		}
 	}
@@ -275,12 +265,13 @@ static void walk_figures(struct walk *w)
 		struct look x = look_at(w, i);
 
 		w->line = (uint32_t)i + 1;
-		for (size_t k = 0; k < N_RULES; k++) {
-			if (checks[k].of_figure) {
-				w->rule = &rule_table[k];
+		for (size_t k = 0; k < N_BUILT_IN_RULES; k++) {
+			if (checks[k].of_figure && w->in_force[k]) {
+				w->rule = &w->rules[k];
 				checks[k].of_figure(w, &x);
 			}
 		}
+		rules_of_data(w, &x);
 	}
 }
 
@@ -290,14 +281,15 @@ static bool make_room(struct walk *w)
 
 	j->outcomes = arena_calloc(w->arena, j->n, sizeof *j->outcomes);
 	j->justified = arena_calloc(w->arena, j->n, sizeof *j->justified);
-	j->words = arena_calloc(w->arena, n_words, sizeof *j->words);
+	j->n_words = catalogue_words(w->catalogue, &j->word_table);
+	j->words = arena_calloc(w->arena, j->n_words, sizeof *j->words);
 	if (!j->outcomes || !j->justified || !j->words || !twins_make(w)) {
 		return false;
 	}
 	for (size_t i = 0; i < j->n; i++) {
 		j->outcomes[i] = OUTCOME_ACCEPTED;
 	}
-	for (size_t i = 0; i < n_words; i++) {
+	for (size_t i = 0; i < j->n_words; i++) {
 		j->words[i] = WORD_PASS;
 	}
 	return true;
@@ -317,6 +309,7 @@ bool rules_judge(const struct report_context *ctx, const struct knowledge *known
 	if (!make_room(&w)) {
 		return false;
 	}
+	find_rules(&w);
 	walk_report(&w);
 	walk_figures(&w);
 	settle(&w);

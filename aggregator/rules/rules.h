@@ -16,36 +16,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
 #include <stdint.h>
 
-enum severity {
-	SEVERITY_INFORM = 1,
-	SEVERITY_WARN = 2,
-	SEVERITY_JUSTIFY = 3,
-	SEVERITY_BLOCK = 4
-}; /* as tram.v1.Severity */
 enum outcome { OUTCOME_ACCEPTED = 1, OUTCOME_WARNED = 2, OUTCOME_HELD = 3, OUTCOME_REFUSED = 4, OUTCOME_DUPLICATE = 5 };
 enum word_state { WORD_PASS = 1, WORD_WARN = 2, WORD_HELD = 3, WORD_FAIL = 4 };
 
-struct word {
-	const char *code; /* dung */
-	const char *name_vi, *name_en;
-};
-extern const struct word words[];
-extern const size_t n_words;
-
-/* A row of the rule table (rules.def). */
-struct rule {
-	const char *code; /* DUNG-07 */
-	unsigned word;    /* index into words */
-	enum severity severity;
-	const char *title_vi, *title_en;     /* what the rule asks for */
-	const char *message_vi, *message_en; /* what is wrong when it is not so */
-	const char *remedy_vi, *remedy_en;
-};
-extern const struct rule rule_table[];
-extern const size_t n_rules;
+/* A rule of the program's own, as it is without a catalogue; NULL: there is none. */
 const struct rule *rule_by_code(const char *code);
 
 /*
@@ -166,8 +142,10 @@ struct judgement {
 	struct figure *figures; /* one per observation */
 	size_t n;
 	/* by rules_judge() */
-	enum outcome *outcomes;         /* one per observation */
-	enum word_state *words;         /* n_words */
+	enum outcome *outcomes; /* one per observation */
+	enum word_state *words; /* n_words, in the order of their numbers */
+	size_t n_words;
+	const struct word *word_table;  /* what they are called: the catalogue's */
 	const struct finding *findings; /* in order of line, then rule */
 	size_t n_findings;
 	bool *justified; /* one per observation: a J rule fired and the province gave its reason */

@@ -29,8 +29,11 @@ struct walk {
 	struct arena *arena;
 	struct judgement *j;
 	struct twins twins;
-	int32_t received_day; /* in Viet Nam */
-	bool has_reason;      /* the report's reason says something */
+	int32_t received_day;            /* in Viet Nam */
+	bool has_reason;                 /* the report's reason says something */
+	const struct rule *rules;        /* the catalogue's */
+	bool in_force[N_BUILT_IN_RULES]; /* on that day */
+	int32_t day;                     /* the rules of which day judge */
 	const struct rule *rule;
 	uint32_t line; /* being looked at; 0: the report */
 	struct finding *findings;
@@ -109,6 +112,7 @@ void dung_06(struct walk *w, const struct look *x);
 void dung_07(struct walk *w, const struct look *x);
 void dung_11(struct walk *w, const struct look *x);
 void dung_13(struct walk *w, const struct look *x);
+void rules_of_data(struct walk *w, const struct look *x); /* those that only the catalogue defines */
 void du_03(struct walk *w, const struct look *x);
 void du_04(struct walk *w, const struct look *x);
 void sach_01(struct walk *w, const struct look *x);

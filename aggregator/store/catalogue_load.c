@@ -165,13 +165,16 @@ static void copy_day_text(struct copy *c, const char *text)
 
 static void put_words(struct store *s, const struct load *l)
 {
-	(void)l;
-	for (size_t i = 0; i < n_words; i++) {
+	const struct word *words;
+	size_t n = catalogue_words(l->catalogue, &words);
+
+	for (size_t i = 0; i < n; i++) {
 		copy_row(s->copy);
 		copy_int16(s->copy, (int16_t)(i + 1));
 		copy_text(s->copy, words[i].code);
 		copy_text(s->copy, words[i].name_vi);
 		copy_text(s->copy, words[i].name_en);
+		copy_numeric(s->copy, true, decimal_int(words[i].weight));
 	}
 }
 
@@ -200,8 +203,12 @@ static const char *applies_to(const char *rule)
 
 static void put_rules(struct store *s, const struct load *l)
 {
-	(void)l;
-	for (const struct rule *r = rule_table; r < rule_table + n_rules; r++) {
+	const struct word *words;
+	const struct rule *rules;
+	size_t n = catalogue_rules(l->catalogue, &rules);
+
+	catalogue_words(l->catalogue, &words);
+	for (const struct rule *r = rules; r < rules + n; r++) {
 		copy_row(s->copy);
 		copy_text(s->copy, r->code);
 		copy_text(s->copy, words[r->word].code);
@@ -212,7 +219,8 @@ static void put_rules(struct store *s, const struct load *l)
 		copy_text(s->copy, r->message_en);
 		copy_text(s->copy, r->remedy_vi);
 		copy_text(s->copy, r->remedy_en);
-		copy_text(s->copy, applies_to(r->code));
+		copy_text(s->copy, *r->applies_to ? r->applies_to : applies_to(r->code));
+		copy_numeric(s->copy, true, decimal_int(r->weight));
 	}
 }
 
@@ -433,9 +441,10 @@ static const struct table {
 	int n_columns;
 	void (*put)(struct store *s, const struct load *l);
 } tables[] = {
-    {"tram.word", "word_no, word, name_vi, name_en", 4, put_words},
-    {"tram.rule", "rule, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, applies_to",
-     10, put_rules},
+    {"tram.word", "word_no, word, name_vi, name_en, weight", 5, put_words},
+    {"tram.rule",
+     "rule, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, applies_to, weight", 11,
+     put_rules},
     {"tram.area",
      "area, area_no, level, vintage, code, parent, valid_from, valid_to, name_vi, short_name_vi, name_en, kind, "
      "iso_3166_2, coastal, population",

@@ -203,15 +203,15 @@ static void put_findings(struct copy *c, const struct group *g)
 }
 
 /* In the order of the table of words. A report that could not be judged at all has none. */
-static void put_words(struct copy *c, const enum word_state *states)
+static void put_words(struct copy *c, const enum word_state *states, size_t n)
 {
-	char text[32];
+	char text[WORDS_MAX];
 
-	assert(n_words < sizeof text);
-	for (size_t i = 0; states && i < n_words; i++) {
+	assert(n <= sizeof text);
+	for (size_t i = 0; states && i < n; i++) {
 		text[i] = word_letter(states[i]);
 	}
-	copy_bytes(c, text, states ? n_words : 0);
+	copy_bytes(c, text, states ? n : 0);
 }
 
 static void put_verdicts(struct copy *c, const struct group *g)
@@ -229,7 +229,7 @@ static void put_verdicts(struct copy *c, const struct group *g)
 		copy_timestamp(c, g->known_at_us);
 		copy_int32(c, v->agent_no);
 		copy_int32(c, (int32_t)v->catalogue_version);
-		put_words(c, v->words);
+		put_words(c, v->words, v->n_words);
 		copy_text(c, v->cause);
 		copy_bytes(c, outcomes, v->n_outcomes);
 	}

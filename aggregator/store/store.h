@@ -209,7 +209,8 @@ struct verdict_row {
 	int32_t agent_no;
 	uint64_t verdict_seq, report_no;
 	uint32_t catalogue_version;
-	const enum word_state *words;
+	const enum word_state *words; /* n_words of them */
+	size_t n_words;
 	const enum outcome *outcomes;
 	size_t n_outcomes;
 	const char *cause;

@@ -3,6 +3,7 @@
 #include "letters.h"
 #include "verdict.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* What is read of a verdict, laid out as the judgement it was made from, so that it is made again by the same hand. */
@@ -20,6 +21,7 @@ enum verdict_column {
 	VERDICT_KNOWN_AT,
 	VERDICT_CATALOGUE,
 	VERDICT_WORDS,
+	VERDICT_WORD_CODES,
 	VERDICT_CAUSE,
 	VERDICT_OUTCOMES,
 	VERDICT_DIGEST,
@@ -29,7 +31,7 @@ enum verdict_column {
 
 #define VERDICT_COLUMNS(digest)                                                                                        \
 	"v.verdict_seq, v.report_no, (extract(epoch FROM v.known_at) * 1000000)::bigint, v.catalogue_version, "        \
-	"v.words,"                                                                                                     \
+	"v.words, (SELECT string_agg(w.word, ' ' ORDER BY w.word_no) FROM tram.word w),"                               \
 	" v.cause, v.outcomes, " digest ", '\\x' || s.epoch"
 
 static const struct statement verdicts_after = {
@@ -79,6 +81,7 @@ static const struct rule *rule_of(struct arena *a, const char *code)
 	if (gone) {
 		*gone = (struct rule){.code = arena_strdup(a, code),
 				      .severity = SEVERITY_INFORM,
+				      .number = UINT_MAX,
 				      .title_vi = "",
 				      .title_en = "",
 				      .message_vi = "",
@@ -137,14 +140,33 @@ static enum store_result read_findings(struct store *s, struct arena *a, struct 
 
 /* ---------------------------------------------------------------- verdicts */
 
-/* A word that was added after the verdict was given has passed: nothing spoke against it. */
-static bool read_words(const char *letters, struct arena *a, struct judgement *j)
+/* "dung du sach song": words are only ever added, so the first ones are those that an old verdict speaks of. */
+static bool read_codes(const char *codes, struct arena *a, struct word *ret, size_t n)
 {
-	j->words = arena_calloc(a, n_words, sizeof *j->words);
-	for (size_t i = 0; j->words && i < n_words; i++) {
-		j->words[i] = i < strlen(letters) ? word_of_letter(letters[i]) : WORD_PASS;
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strcspn(codes, " ");
+
+		ret[i].code = arena_strndup(a, codes, len);
+		if (!ret[i].code) {
+			return false;
+		}
+		codes += len + (codes[len] == ' ');
 	}
-	return j->words;
+	return true;
+}
+
+static bool read_words(const char *letters, const char *codes, struct arena *a, struct judgement *j)
+{
+	size_t n = strlen(letters);
+	struct word *table = arena_calloc(a, n, sizeof *table);
+
+	j->words = arena_calloc(a, n, sizeof *j->words);
+	for (size_t i = 0; j->words && i < n; i++) {
+		j->words[i] = word_of_letter(letters[i]);
+	}
+	j->word_table = table;
+	j->n_words = n;
+	return j->words && table && read_codes(codes, a, table, n);
 }
 
 static bool read_outcomes(const PGresult *r, int row, struct arena *a, struct judgement *j)
@@ -177,7 +199,8 @@ static bool read_verdict(const PGresult *r, int row, struct arena *a, struct rea
 	};
 	return ret->head.cause && cell_bytes(r, row, VERDICT_EPOCH, ret->epoch.bytes, EPOCH_SIZE) &&
 	       cell_bytes(r, row, VERDICT_DIGEST, ret->digest.bytes, DIGEST_SIZE) &&
-	       read_words(cell_text(r, row, VERDICT_WORDS), a, &ret->judgement) &&
+	       read_words(cell_text(r, row, VERDICT_WORDS), cell_text(r, row, VERDICT_WORD_CODES), a,
+			  &ret->judgement) &&
 	       read_outcomes(r, row, a, &ret->judgement);
 }
 

@@ -25,17 +25,17 @@ static bool copy_bytes(struct arena *a, const void *data, size_t len, ProtobufCB
 
 static bool make_words(struct arena *a, const struct judgement *j, Tram__V1__Verdict *v)
 {
-	v->words = arena_calloc(a, n_words, sizeof(*v->words));
-	Tram__V1__Word *rows = arena_calloc(a, n_words, sizeof(*rows));
+	v->words = arena_calloc(a, j->n_words, sizeof(*v->words));
+	Tram__V1__Word *rows = arena_calloc(a, j->n_words, sizeof(*rows));
 	if (!v->words || !rows)
 		return false;
-	for (size_t i = 0; i < n_words; i++) {
+	for (size_t i = 0; i < j->n_words; i++) {
 		tram__v1__word__init(&rows[i]);
-		rows[i].code = text(words[i].code);
+		rows[i].code = text(j->word_table[i].code);
 		rows[i].state = (Tram__V1__WordState)j->words[i];
 		v->words[i] = &rows[i];
 	}
-	v->n_words = n_words;
+	v->n_words = j->n_words;
 	return true;
 }
 

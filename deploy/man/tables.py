@@ -134,8 +134,8 @@ def commands(section):
 
 
 def parameters():
-    for identifier, name, fallback, text in rows("aggregator/catalogue/parameters.def", "PARAMETER"):
-        yield item(f"Va {name}", f"{text[:1].upper()}{text[1:]}.", f"Default: {fallback}.")
+    for identifier, name, fallback, least, most, text in rows("aggregator/catalogue/parameters.def", "PARAMETER"):
+        yield item(f"Va {name}", f"{text[:1].upper()}{text[1:]}.", f"Default: {fallback}, from {least} to {most}.")
 
 
 TABLES = {"commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),

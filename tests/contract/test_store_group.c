@@ -126,6 +126,7 @@ static void judge(struct fixture *f)
 				.n = 2,
 				.outcomes = f->outcomes,
 				.words = f->words,
+				.n_words = n_built_in_words,
 				.findings = f->findings,
 				.n_findings = 1};
 	assert_true(period_parse(f->report.time_period, &j->period));
@@ -133,7 +134,7 @@ static void judge(struct fixture *f)
 	j->period_to = j->reference_date = j->period.end;
 	f->outcomes[0] = OUTCOME_WARNED;
 	f->outcomes[1] = OUTCOME_HELD;
-	for (size_t i = 0; i < n_words; i++) {
+	for (size_t i = 0; i < n_built_in_words; i++) {
 		f->words[i] = WORD_PASS;
 	}
 	f->words[0] = WORD_HELD;
@@ -226,6 +227,7 @@ static void lay_out(struct fixture *f, const struct watermark *w, const char *pe
 					      .report_no = report_no,
 					      .catalogue_version = 1,
 					      .words = f->words,
+					      .n_words = n_built_in_words,
 					      .outcomes = f->outcomes,
 					      .n_outcomes = 2,
 					      .cause = "received"};

@@ -243,18 +243,24 @@ static void make_judged(struct judged *j, const struct watermark *w)
 
 	*j = (struct judged){.w = *w, .outcomes = {OUTCOME_ACCEPTED, OUTCOME_REFUSED, OUTCOME_DUPLICATE}};
 	memset(j->digest.bytes, 5, DIGEST_SIZE);
-	for (size_t i = 0; i < n_words; i++) {
+	for (size_t i = 0; i < n_built_in_words; i++) {
 		j->words[i] = (enum word_state)(WORD_PASS + i % 4);
 	}
 	j->findings[0] = (struct finding){rule_by_code("DUNG-01"), SEVERITY_BLOCK, 0, "time_period", "2024-13", "2024"};
 	j->findings[1] = (struct finding){rule_by_code("SACH-01"), SEVERITY_INFORM, 3, "unit", "Người", "person"};
-	j->judgement = (struct judgement){
-	    .outcomes = j->outcomes, .n = 3, .words = j->words, .findings = j->findings, .n_findings = 2};
+	j->judgement = (struct judgement){.outcomes = j->outcomes,
+					  .n = 3,
+					  .words = j->words,
+					  .n_words = n_built_in_words,
+					  .word_table = built_in_words,
+					  .findings = j->findings,
+					  .n_findings = 2};
 	j->row = (struct verdict_row){.agent_no = w->agent_no,
 				      .verdict_seq = w->verdict_seq + 1,
 				      .report_no = report_no,
 				      .catalogue_version = 1,
 				      .words = j->words,
+				      .n_words = n_built_in_words,
 				      .outcomes = j->outcomes,
 				      .n_outcomes = 3,
 				      .cause = "received"};

@@ -356,9 +356,9 @@ const char *given_outcomes(const struct given *g)
 const char *given_words(const struct given *g)
 {
 	static const char letters[] = " PWHF";
-	char *ret = arena_alloc(g->arena, n_words + 1);
+	char *ret = arena_alloc(g->arena, g->j.n_words + 1);
 
-	for (size_t i = 0; i < n_words; i++) {
+	for (size_t i = 0; i < g->j.n_words; i++) {
 		ret[i] = letters[g->j.words[i]];
 	}
 	return ret;

@@ -115,10 +115,10 @@ static void test_shipped_cross_rule(void **state)
 	(void)state;
 	assert_int_equal(total->n_cross_rules, 1);
 	rule = total->cross_rules[0];
-	assert_string_equal(rule->rule, "DUNG-07");
+	assert_string_equal(rule->rule->code, "DUNG-07");
 	assert_ptr_equal(rule->left, total);
 	assert_int_equal(rule->operator, CROSS_EQUAL);
-	assert_int_equal(rule->severity, 'J');
+	assert_int_equal(rule->severity, SEVERITY_JUSTIFY);
 	assert_int_equal(rule->n_right, 3);
 	assert_string_equal(rule->right[0].indicator->code, "etransaction_law_affected_treaties");
 	assert_int_equal(rule->right[2].coefficient, 1);
@@ -319,6 +319,8 @@ static const struct change changes[] = {
     {"indicators.csv", "population,", ",count,sum,", ",count,add,", "over_area: 'add' is unknown", NULL},
     /* parameters, calendars, due dates */
     {"parameters.csv", "SACH-06.nines", "SACH-06.nines,3", "SACH-06.nines,-3", "'-3' is no whole number", NULL},
+    {"parameters.csv", "SACH-06.nines", "SACH-06.nines,3", "SACH-06.nines,1", "'1' is no whole number from 2 to 18",
+     NULL},
     {"parameters.csv", "SACH-06.nines", "SACH-06.nines", "SACH-06.ten", "'SACH-06.ten' is unknown", NULL},
     {"parameters.csv", "SACH-06.nines", "SACH-06.nines", "SONG-04.clock_tolerance_seconds", "stands on an earlier line",
      NULL},
@@ -380,7 +382,8 @@ static const struct change changes[] = {
     {"indicators.csv", "population,", ",SEX,", ",SEX|AGE,", "dimension 'AGE' is not in dimensions.csv", NULL},
     {"dimensions.csv", "SEX,M", "SEX,M", "SEX,F", "'SEX=F' stands on an earlier line already", NULL},
     /* cross rules */
-    {"cross_rules.csv", "etransaction_documents_total,", "DUNG-07", "DUNG-99", "'DUNG-99' is unknown", NULL},
+    {"cross_rules.csv", "etransaction_documents_total,", "DUNG-07", "DUNG-99",
+     "rule 'DUNG-99' is neither the program's nor in rules.csv", NULL},
     {"cross_rules.csv", "etransaction_documents_total,", ",J,", ",X,", "'X' is unknown; it must be one of: B, J, W, I",
      NULL},
     {"cross_rules.csv", "etransaction_documents_total,", ",=,", ",==,",
@@ -508,7 +511,7 @@ static void test_mistakes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		const struct change *change = &changes[i];
-		struct catalogue_file changed[16];
+		struct catalogue_file changed[32];
 		struct catalogue_mistake *mistakes;
 		struct catalogue *c;
 		size_t n;
@@ -533,6 +536,19 @@ static void test_mistakes(void **state)
 	}
 }
 
+static const char *const optional_files[] = {"words.csv",      "rules.csv",           "justifications.csv",
+					     "references.csv", "reference_rules.csv", NULL};
+
+static bool is_optional(const char *file)
+{
+	size_t i = 0;
+
+	while (optional_files[i] && strcmp(optional_files[i], file) != 0) {
+		i++;
+	}
+	return optional_files[i];
+}
+
 static void test_missing_file(void **state)
 {
 	struct catalogue_mistake *mistakes;
@@ -540,10 +556,13 @@ static void test_missing_file(void **state)
 
 	(void)state;
 	for (size_t i = 0; catalogue_file_names[i]; i++) {
-		struct catalogue_file fewer[16];
+		struct catalogue_file fewer[32];
 		size_t n_fewer = 0;
 		bool said = false;
 
+		if (is_optional(catalogue_file_names[i])) {
+			continue;
+		}
 		for (size_t k = 0; k < n_files; k++) {
 			if (strcmp(files[k].name, catalogue_file_names[i]) != 0) {
 				fewer[n_fewer++] = files[k];
@@ -560,11 +579,70 @@ static void test_missing_file(void **state)
 	}
 }
 
+/* The files of an earlier release: words and rules are then the program's own. */
+static void test_files_of_an_earlier_release(void **state)
+{
+	struct catalogue_file fewer[32];
+	struct catalogue_mistake *mistakes;
+	const struct word *words;
+	const struct rule *rules;
+	const struct justification *justifications;
+	struct catalogue *c;
+	size_t n_fewer = 0, n;
+
+	(void)state;
+	for (size_t k = 0; k < n_files; k++) {
+		if (!is_optional(files[k].name)) {
+			fewer[n_fewer++] = files[k];
+		}
+	}
+	assert_int_equal(n_fewer, 13);
+	c = catalogue_new(fewer, n_fewer, 0, &mistakes, &n);
+	print_mistakes(mistakes, n);
+	assert_non_null(c);
+	assert_int_equal(catalogue_words(c, &words), n_built_in_words);
+	assert_string_equal(words[3].code, "song");
+	assert_int_equal(catalogue_rules(c, &rules), N_BUILT_IN_RULES);
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+		assert_string_equal(rules[i].code, built_in_rules[i].code);
+		assert_ptr_equal(catalogue_rule(c, rules[i].code), &rules[i]);
+		assert_int_equal(rules[i].word, built_in_rules[i].word);
+		assert_int_equal(rules[i].severity, built_in_rules[i].severity);
+		assert_true(rule_in_force(&rules[i], DATE_ALWAYS) && rule_in_force(&rules[i], DATE_OPEN));
+	}
+	assert_int_equal(catalogue_justifications(c, &justifications), 0);
+	assert_null(catalogue_justification(c, "other"));
+	catalogue_unref(&c);
+}
+
+/* What the shipped files say of words and rules is what the program has, so that a change of one is seen. */
+static void test_shipped_words_and_rules(void **state)
+{
+	const struct word *words;
+	const struct rule *rules;
+
+	(void)state;
+	assert_int_equal(catalogue_words(shipped, &words), n_built_in_words);
+	for (size_t i = 0; i < n_built_in_words; i++) {
+		assert_string_equal(words[i].code, built_in_words[i].code);
+		assert_string_equal(words[i].name_vi, built_in_words[i].name_vi);
+	}
+	assert_int_equal(catalogue_rules(shipped, &rules), N_BUILT_IN_RULES);
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+		if (rules[i].severity != built_in_rules[i].severity || rules[i].word != built_in_rules[i].word) {
+			fail_msg("rules.csv and rules.def differ in %s", rules[i].code);
+		}
+	}
+	assert_false(catalogue_justification(shipped, "seasonal")->needs_text);
+	assert_true(catalogue_justification(shipped, "other")->needs_text);
+	assert_null(catalogue_justification(shipped, "because"));
+}
+
 /* The catalogue with one file's content in place of the shipped one. */
 static struct catalogue *with_content(const char *file, const char *content, struct catalogue_mistake **ret,
 				      size_t *ret_n)
 {
-	struct catalogue_file changed[16];
+	struct catalogue_file changed[32];
 
 	memcpy(changed, files, n_files * sizeof *files);
 	for (size_t i = 0; i < n_files; i++) {
@@ -826,6 +904,8 @@ int main(void)
 	    cmocka_unit_test(test_references),
 	    cmocka_unit_test(test_folder_that_is_not_there),
 	    cmocka_unit_test(test_missing_file),
+	    cmocka_unit_test(test_files_of_an_earlier_release),
+	    cmocka_unit_test(test_shipped_words_and_rules),
 	    cmocka_unit_test(test_mistakes),
 	    cmocka_unit_test(test_mistakes_are_all_told),
 	    cmocka_unit_test(test_forms_that_are_fine),

@@ -496,13 +496,13 @@ static bool is_kept_by_the_road(const char *rule)
 static void test_every_rule_has_rows(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < n_rules; i++) {
-		const char *rule = rule_table[i].code;
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+		const char *rule = built_in_rules[i].code;
 
 		if (!is_kept_by_the_road(rule) && !(has_row(rule, true) && has_row(rule, false))) {
 			fail_msg("%s has no row that finds, or none that is silent", rule);
 		}
-		assert_ptr_equal(rule_by_code(rule), &rule_table[i]);
+		assert_ptr_equal(rule_by_code(rule), &built_in_rules[i]);
 	}
 	assert_null(rule_by_code("DUNG-99"));
 }
@@ -1071,20 +1071,20 @@ static void test_messages(void **state)
 static void test_texts_of_the_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < n_rules; i++) {
-		const struct rule *r = &rule_table[i];
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+		const struct rule *r = &built_in_rules[i];
 		const char *const texts[] = {r->code,       r->title_vi,  r->title_en, r->message_vi,
 					     r->message_en, r->remedy_vi, r->remedy_en};
 
-		assert_true(r->word < n_words);
+		assert_true(r->word < n_built_in_words);
 		for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
 			if (!is_sound_text(texts[k])) {
 				fail_msg("%s: text %zu", r->code, k);
 			}
 		}
 	}
-	assert_int_equal(n_words, 4);
-	assert_string_equal(words[0].name_vi, "đúng");
+	assert_int_equal(n_built_in_words, 4);
+	assert_string_equal(built_in_words[0].name_vi, "đúng");
 }
 
 /* What a hostile report says never breaks the texts, and is not repeated without end. */
@@ -1117,12 +1117,13 @@ static void test_man_page_names_every_rule(void **state)
 	len = fread(text, 1, sizeof text - 1, page);
 	fclose(page);
 	text[len] = 0;
-	for (size_t i = 0; i < n_rules; i++) {
+	for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
 		char item[64];
 
-		snprintf(item, sizeof item, ".It Sy %s ", rule_table[i].code);
-		if (!strstr(text, item) || !strstr(text, rule_table[i].title_vi)) {
-			fail_msg("tram-rules.7 does not name %s with '%s'", rule_table[i].code, rule_table[i].title_vi);
+		snprintf(item, sizeof item, ".It Sy %s ", built_in_rules[i].code);
+		if (!strstr(text, item) || !strstr(text, built_in_rules[i].title_vi)) {
+			fail_msg("tram-rules.7 does not name %s with '%s'", built_in_rules[i].code,
+				 built_in_rules[i].title_vi);
 		}
 	}
 }

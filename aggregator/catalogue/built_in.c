@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalogue.h"
+
+/* The names that rules.def has for words. */
+enum { DUNG, DU, SACH, SONG };
+
+const struct word built_in_words[] = {
+    [DUNG] = {"dung", "đúng", "correct", 1},
+    [DU] = {"du", "đủ", "sufficient", 1},
+    [SACH] = {"sach", "sạch", "clean", 1},
+    [SONG] = {"song", "sống", "live", 1},
+};
+const size_t n_built_in_words = sizeof built_in_words / sizeof *built_in_words;
+
+/* Only its texts and severities are read here: what looks for a rule's faults belongs to the rules. */
+const struct rule built_in_rules[] = {
+#define RULE(identifier, code, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, ...)  \
+	[identifier] = {code,       word,       SEVERITY_##severity, title_vi,  title_en,                              \
+			message_vi, message_en, remedy_vi,           remedy_en, SEVERITY_##severity,                   \
+			identifier, 1,          DATE_ALWAYS,         DATE_OPEN, ""},
+#define CASE(...)
+#include "../rules/rules.def"
+#undef RULE
+#undef CASE
+};
