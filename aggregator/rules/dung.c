@@ -2,6 +2,7 @@
 /* đúng - correct: what is stated can be so. */
 #include "walk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HISTORY_MAX 8
@@ -295,52 +296,136 @@ void dung_05(struct walk *w, const struct look *x)
 	}
 }
 
-/*
- * |value - factor * numerator / denominator| <= half a unit of the value's last decimal, without dividing. A value with
- * so many digits that half a unit more does not fit is compared at fewer decimals.
- */
-static bool agrees(const struct figure *f, struct decimal factor, int decimals)
-{
-	struct decimal high = f->value, low = f->value, half;
+/* What a value is said to be: 10^power times numerator / denominator, which is above 0. */
+struct quotient {
+	struct decimal value, numerator, denominator;
+	int power;    /* 0 or 2 */
+	int decimals; /* of the value, as stated */
+};
 
-	for (; decimals > -DECIMAL_DIGITS_MAX; decimals--) {
+/*
+ * Whether the value is more (1) or less (-1) than what it is said to be by more than half a unit of its last decimal,
+ * without dividing; 0: it agrees. A value with so many digits that half a unit more does not fit is compared at fewer
+ * decimals.
+ */
+static int deviates(const struct quotient *q)
+{
+	struct decimal high = q->value, low = q->value, half, factor = q->power ? hundred : one;
+
+	for (int decimals = q->decimals; decimals > -DECIMAL_DIGITS_MAX; decimals--) {
 		bool rounds = decimals >= 0 && decimals <= DECIMAL_SCALE_MAX;
-		struct decimal value = rounds ? decimal_round(f->value, (uint8_t)decimals) : f->value;
+		struct decimal value = rounds ? decimal_round(q->value, (uint8_t)decimals) : q->value;
 
 		if (decimal_shift(decimal_int(5), -decimals - 1, &half) && decimal_add(value, half, &high) &&
 		    decimal_subtract(value, half, &low)) {
 			break;
 		}
 	}
-	return decimal_compare_products(low, f->denominator, factor, f->numerator) <= 0 &&
-	       decimal_compare_products(high, f->denominator, factor, f->numerator) >= 0;
+	if (decimal_compare_products(low, q->denominator, factor, q->numerator) > 0) {
+		return 1;
+	}
+	return decimal_compare_products(high, q->denominator, factor, q->numerator) < 0 ? -1 : 0;
 }
 
-static const char *say_quotient(struct walk *w, const struct figure *f, int power, int decimals)
+/* "" when it has too many digits. */
+static const char *say_quotient(struct walk *w, const struct quotient *q)
 {
 	struct decimal quotient;
-	int shown = decimals < 0 ? 4 : (decimals + 4 > DECIMAL_SCALE_MAX ? DECIMAL_SCALE_MAX : decimals + 4);
+	int shown = q->decimals < 0 ? 4 : q->decimals + 4 > DECIMAL_SCALE_MAX ? DECIMAL_SCALE_MAX : q->decimals + 4;
 
-	if (!decimal_divide_rounded(f->numerator, f->denominator, power, (uint8_t)shown, &quotient)) {
+	if (!decimal_divide_rounded(q->numerator, q->denominator, q->power, (uint8_t)shown, &quotient)) {
 		return "";
 	}
-	return say(w, "%s%s / %s ≈ %s", power ? "100 × " : "", say_decimal(w, f->numerator),
-		   say_decimal(w, f->denominator), say_decimal(w, decimal_trim(quotient)));
+	return say_decimal(w, decimal_trim(quotient));
 }
 
 void dung_06(struct walk *w, const struct look *x)
 {
 	const struct figure *f = x->f;
-	bool percent = f->indicator && f->indicator->value_type == VALUE_PERCENT;
-	int decimals = (int)f->sent_scale - x->o->unit_mult;
+	struct quotient q = {.value = f->value,
+			     .numerator = f->numerator,
+			     .denominator = f->denominator,
+			     .power = f->indicator && f->indicator->value_type == VALUE_PERCENT ? 2 : 0,
+			     .decimals = (int)f->sent_scale - x->o->unit_mult};
 
 	if (!f->indicator || !is_ratio(f->indicator) || !f->has_value || !f->has_numerator || !f->has_denominator ||
 	    decimal_compare(f->denominator, zero) <= 0) {
 		return;
 	}
-	if (!agrees(f, percent ? hundred : one, decimals)) {
+	if (deviates(&q)) {
+		const char *quotient = say_quotient(w, &q);
+
 		find(w, 0, "value", say_stated(w, x->o->value, x->o->unit_mult),
-		     say_quotient(w, f, percent ? 2 : 0, decimals));
+		     *quotient ? say(w, "%s%s / %s ≈ %s", q.power ? "100 × " : "", say_decimal(w, f->numerator),
+				     say_decimal(w, f->denominator), quotient)
+			       : "");
+	}
+}
+
+/* ---------------------------------------------------------------- DUNG-09: a growth and its levels */
+
+/* From "x": the level now and a year before. From "x / y": both now. */
+static bool levels_of(const struct walk *w, const struct look *x, struct decimal *ret_top, struct decimal *ret_bottom)
+{
+	const char *from = x->f->indicator->derives_from, *slash = strstr(from, " / ");
+	char top[128];
+	const struct indicator *i, *below;
+	struct period then = w->j->period;
+
+	snprintf(top, sizeof top, "%.*s", slash ? (int)(slash - from) : (int)strlen(from), from);
+	i = catalogue_indicator(w->catalogue, top);
+	below = slash ? catalogue_indicator(w->catalogue, slash + 3) : i;
+	return i && below && (slash || period_shift_years(&w->j->period, -1, &then)) &&
+	       related_value(w, x->f, i, &w->j->period, ret_top) && related_value(w, x->f, below, &then, ret_bottom);
+}
+
+/* "More than 3 times" is right when it was 3.1. */
+static bool allows(int qualifier, int deviation)
+{
+	switch (qualifier) {
+	case TRAM__V1__QUALIFIER__QUALIFIER_AT_LEAST:
+	case TRAM__V1__QUALIFIER__QUALIFIER_MORE_THAN: return deviation <= 0;
+	case TRAM__V1__QUALIFIER__QUALIFIER_AT_MOST:
+	case TRAM__V1__QUALIFIER__QUALIFIER_NEARLY: return deviation >= 0;
+	default: return deviation == 0;
+	}
+}
+
+/* "71.79 → 93.31: 29.976331" for a growth in percent, otherwise "93.31 / 71.79 ≈ 1.299763". */
+static void growth_is_wrong(struct walk *w, const struct look *x, const struct quotient *q, struct decimal top,
+			    struct decimal bottom, bool growth)
+{
+	const char *now = say_decimal(w, top), *before = say_decimal(w, bottom);
+	const char *quotient = bottom.mantissa ? say_quotient(w, q) : "?";
+
+	find(w, 0, "value", say_stated(w, x->o->value, x->o->unit_mult),
+	     growth ? say(w, "%s → %s: %s", before, now, quotient) : say(w, "%s / %s ≈ %s", now, before, quotient));
+}
+
+void dung_09(struct walk *w, const struct look *x)
+{
+	const struct indicator *i = x->f->indicator;
+	struct decimal top, bottom;
+	struct quotient q;
+	bool percent, growth;
+
+	if (!i || !*i->derives_from || !x->f->storable || !x->f->has_value || !levels_of(w, x, &top, &bottom) ||
+	    bottom.mantissa < 0) {
+		return; /* below 0 no growth means anything */
+	}
+	percent = strcmp(i->unit, "percent") == 0;
+	growth = percent && !strstr(i->derives_from, " / ");
+	q = (struct quotient){.value = x->f->value,
+			      .numerator = top,
+			      .denominator = bottom,
+			      .power = percent ? 2 : 0,
+			      .decimals = (int)x->f->sent_scale - x->o->unit_mult -
+					  (qualifier_of(x->o) == TRAM__V1__QUALIFIER__QUALIFIER_APPROX)};
+	if (growth && !decimal_subtract(top, bottom, &q.numerator)) {
+		return; /* more digits than a figure has */
+	}
+	if (!bottom.mantissa || !allows(qualifier_of(x->o), deviates(&q))) {
+		growth_is_wrong(w, x, &q, top, bottom, growth);
 	}
 }
 

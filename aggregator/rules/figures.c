@@ -88,6 +88,47 @@ bool says_what_is_stored(const struct look *x)
 	       same_decimal(f->has_weight, f->weight, p->has_weight, p->weight) && same_marks(x->o, p);
 }
 
+/* ---------------------------------------------------------------- asked once */
+
+static bool names_rule(const char *codes, const char *code)
+{
+	size_t len = strlen(code);
+
+	for (const char *at = codes; (at = strstr(at, code)); at += len) {
+		if ((at == codes || at[-1] == ' ') && (at[len] == ' ' || !at[len])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_same_level(const struct walk *w, struct decimal a, struct decimal b)
+{
+	struct decimal times = decimal_int(catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_TIMES));
+	struct decimal hundred = decimal_int(100);
+
+	if ((a.mantissa < 0) != (b.mantissa < 0)) {
+		return false;
+	}
+	a.mantissa = a.mantissa < 0 ? -a.mantissa : a.mantissa;
+	b.mantissa = b.mantissa < 0 ? -b.mantissa : b.mantissa;
+	return decimal_compare_products(a, hundred, b, times) <= 0 &&
+	       decimal_compare_products(b, hundred, a, times) <= 0;
+}
+
+bool was_justified(const struct walk *w, size_t i, const struct rule *rule)
+{
+	const struct figure *f = &w->j->figures[i];
+	const struct past *p = &w->known->past[i];
+
+	if (!f->storable || !p->exists || !p->current || !p->asked || !names_rule(p->asked, rule->code) ||
+	    f->has_value != p->has_value || f->has_numerator != p->has_numerator) {
+		return false;
+	}
+	return f->has_value ? is_same_level(w, f->value, p->value)
+			    : !f->has_numerator || is_same_level(w, f->numerator, p->numerator);
+}
+
 /* ---------------------------------------------------------------- twins: who is about the same figure */
 
 static uint32_t hash_key(const struct indicator *indicator, const struct figure *f)
@@ -182,4 +223,39 @@ bool twins_make(struct walk *w)
 	}
 	spread_differences(w);
 	return true;
+}
+
+/* ---------------------------------------------------------------- related figures */
+
+static const struct point *point_in(const struct history *h, int32_t period)
+{
+	for (size_t i = h->n; i-- > 0 && h->points[i].period >= period;) {
+		if (h->points[i].period == period) {
+			return &h->points[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct point *stands(const struct walk *w, const struct figure *f, const struct indicator *indicator,
+				  int32_t period)
+{
+	const struct knowledge *k = w->known;
+	const struct point *p = NULL;
+
+	if (k->history && f->indicator == indicator) {
+		p = point_in(&k->history[f - w->j->figures], period);
+	}
+	return !p && k->point_of ? k->point_of(k, f, indicator, period) : p;
+}
+
+bool related_value(const struct walk *w, const struct figure *f, const struct indicator *indicator,
+		   const struct period *period, struct decimal *ret)
+{
+	int32_t packed = period_pack(period);
+	const struct figure *twin = packed == period_pack(&w->j->period) ? twin_of(w, f, indicator) : NULL;
+	const struct point *p = twin ? NULL : stands(w, f, indicator, packed);
+
+	*ret = twin ? twin->value : p ? p->value : (struct decimal){0, 0};
+	return twin ? twin->has_value : p && p->has_value;
 }

@@ -61,7 +61,7 @@ static const struct special *special_of(const struct finding *f)
 		if (s->rule != f->rule->number || !f->field || strcmp(s->field, f->field) != 0) {
 			continue;
 		}
-		if (s->severity == f->severity) {
+		if (s->severity == f->asked) {
 			return s;
 		}
 		if (s->severity == SEVERITY_ANY) {
@@ -72,6 +72,7 @@ static const struct special *special_of(const struct finding *f)
 }
 
 /* What is expected, where no figure or code can say it. */
+#define JUSTIFIED "; justified"
 static const struct {
 	const char *token, *vi, *en;
 } tokens[] = {
@@ -94,11 +95,17 @@ const char *finding_message(struct arena *a, const struct finding *f, bool vietn
 	const struct special *s = special_of(f);
 	const char *message =
 	    vietnamese ? (s ? s->message_vi : f->rule->message_vi) : (s ? s->message_en : f->rule->message_en);
-	const char *found = f->found ? f->found : "", *expected = f->expected ? f->expected : "";
+	const char *found = f->found ? f->found : "", *expected = f->expected ? f->expected : "", *before = "";
+	size_t len = strlen(expected), marked = sizeof JUSTIFIED - 1;
 
-	return arena_printf(a, "%s%s%s%s%s%s", message, *found ? ": " : "", found,
+	if (len >= marked && strcmp(expected + len - marked, JUSTIFIED) == 0) {
+		before = vietnamese ? "; đã giải trình ở bản trước" : "; justified in the revision before";
+		expected = arena_strndup(a, expected, len - marked);
+		expected = expected ? expected : "";
+	}
+	return arena_printf(a, "%s%s%s%s%s%s%s", message, *found ? ": " : "", found,
 			    !*expected ? "" : (vietnamese ? " (cần: " : " (expected: "), in_words(expected, vietnamese),
-			    *expected ? ")" : "");
+			    *expected ? ")" : "", before);
 }
 
 const char *finding_remedy(const struct finding *f, bool vietnamese)
@@ -121,6 +128,15 @@ static enum severity severity_of(const struct rule *rule, enum severity severity
 	return !severity || (milder && severity > rule->severity) ? rule->severity : severity;
 }
 
+/* One break is justified once: what revises a figure that was is told, but not asked about again. */
+static void ask_once(struct walk *w, struct finding *f)
+{
+	if (f->severity == SEVERITY_JUSTIFY && f->line && was_justified(w, f->line - 1, f->rule)) {
+		f->severity = SEVERITY_WARN;
+		f->expected = say(w, "%s" JUSTIFIED, f->expected);
+	}
+}
+
 void find(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected)
 {
 	if (w->n == w->room) {
@@ -139,10 +155,12 @@ void find(struct walk *w, enum severity severity, const char *field, const char 
 	}
 	w->findings[w->n++] = (struct finding){.rule = w->rule,
 					       .severity = severity_of(w->rule, severity),
+					       .asked = severity ? severity : w->rule->built_in,
 					       .line = w->line,
 					       .field = field,
 					       .found = found,
 					       .expected = expected};
+	ask_once(w, &w->findings[w->n - 1]);
 }
 
 /* ---------------------------------------------------------------- what findings make of a figure and of a word */

@@ -119,6 +119,7 @@ struct knowledge {
 struct finding {
 	const struct rule *rule;
 	enum severity severity; /* the rule's, or what data made of it */
+	enum severity asked;    /* before a justification of the same break, or data, changed it: texts go by it */
 	uint32_t line;          /* observation from 1; 0: the report */
 	const char *field;      /* as named in Observation or Report */
 	const char *found,

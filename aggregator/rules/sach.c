@@ -260,4 +260,5 @@ void sach_07(struct walk *w, const struct look *x)
 	if (i && *x->o->unit && strcmp(x->o->unit, i->unit) != 0) {
 		find(w, 0, "unit", say_text(w, x->o->unit), i->unit);
 	}
+	sach_07_history(w, x);
 }

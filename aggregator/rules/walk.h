@@ -69,12 +69,19 @@ const char *missing_reason_name(int reason);
 int qualifier_of(const Tram__V1__Observation *o);
 /* The province gave a reason that says something. */
 bool is_justified(const Tram__V1__Observation *o);
+/* What stands of the i-th figure was justified for the same rule, or released from it, and this is the same break: the value
+   is neither many times that one nor a small part of it. */
+bool was_justified(const struct walk *w, size_t i, const struct rule *rule);
 /* Two observations, or an observation and what is stored, say the same. */
 bool says_the_same(const struct look *a, const struct look *b);
 bool says_what_is_stored(const struct look *x);
 /* The first observation of the report about an indicator, for the same area and dimensions as f; NULL: none. */
 const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator);
 bool twins_make(struct walk *w);
+/* The stated value of an indicator for the same area and dimensions as f: in the report's own period what the report says,
+   otherwise, or when it does not speak of it, what stands. False: none. */
+bool related_value(const struct walk *w, const struct figure *f, const struct indicator *indicator,
+		   const struct period *period, struct decimal *ret);
 
 /* ---------------------------------------------------------------- texts, into the arena */
 
@@ -110,6 +117,8 @@ void dung_04(struct walk *w, const struct look *x);
 void dung_05(struct walk *w, const struct look *x);
 void dung_06(struct walk *w, const struct look *x);
 void dung_07(struct walk *w, const struct look *x);
+void dung_09(struct walk *w, const struct look *x);
+void dung_10(struct walk *w, const struct look *x);
 void dung_11(struct walk *w, const struct look *x);
 void dung_13(struct walk *w, const struct look *x);
 void rules_of_data(struct walk *w, const struct look *x); /* those that only the catalogue defines */
@@ -122,5 +131,6 @@ void sach_04(struct walk *w, const struct look *x);
 void sach_05(struct walk *w, const struct look *x);
 void sach_06(struct walk *w, const struct look *x);
 void sach_07(struct walk *w, const struct look *x);
+void sach_07_history(struct walk *w, const struct look *x);
 
 #endif

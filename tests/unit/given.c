@@ -205,6 +205,8 @@ static void set_past(struct given *g, struct past *p, const char *name, const ch
 	} else if (strcmp(name, "withdrawn") == 0) {
 		p->withdrawn = atoi(value);
 		p->current = !p->withdrawn;
+	} else if (strcmp(name, "asked") == 0) {
+		p->asked = text(g, value);
 	} else if (strcmp(name, "revision") == 0) {
 		p->revision = (uint32_t)atoi(value);
 	} else if (strcmp(name, "status") == 0) {
@@ -217,6 +219,93 @@ static void set_past(struct given *g, struct past *p, const char *name, const ch
 	} else {
 		fail_msg("nothing stored is named %s", name);
 	}
+}
+
+/* "5", "3/4" */
+static void set_point(struct given *g, struct point *p, char *value)
+{
+	char *slash = strchr(value, '/');
+
+	if (slash) {
+		*slash++ = 0;
+		set_past_number(g, value, &p->has_numerator, &p->numerator);
+		set_past_number(g, slash, &p->has_denominator, &p->denominator);
+	} else {
+		set_past_number(g, value, &p->has_value, &p->value);
+	}
+}
+
+/* "2023-S2: 5 - 7* 8" */
+static void set_history(struct given *g, int line, const char *value)
+{
+	char *rest = text(g, value + strspn(value, " ")), *last = strsep(&rest, ":"), *word, *list[2 * HISTORY_POINTS];
+	struct history *h = &g->history[line];
+	struct period end, period;
+	unsigned n = 0;
+
+	assert_true(period_parse(last, &end));
+	while ((word = strsep(&rest, " "))) {
+		if (*word) {
+			list[n++] = word;
+		}
+	}
+	h->points = g->points[line];
+	h->n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct point *p = &g->points[line][h->n];
+		size_t len = strlen(list[i]);
+
+		if (strcmp(list[i], "-") == 0) {
+			continue;
+		}
+		assert_true(period_back(&end, n - 1 - i, &period));
+		*p = (struct point){.period = period_pack(&period), .breaks = list[i][len - 1] == '*'};
+		list[i][len - p->breaks] = 0;
+		set_point(g, p, list[i]);
+		h->n++;
+	}
+}
+
+/* "psp_new_accounts@2023-S2", "5" */
+static void set_stands(struct given *g, const char *name, const char *value)
+{
+	char *indicator = text(g, name), *at = strchr(indicator, '@');
+	struct given_stands *s = &g->stands[g->n_stands++];
+	struct period period;
+
+	assert_true(g->n_stands <= GIVEN_STANDS);
+	*at++ = 0;
+	assert_true(period_parse(at, &period));
+	*s = (struct given_stands){.indicator = indicator, .point.period = period_pack(&period)};
+	set_point(g, &s->point, text(g, value));
+}
+
+/* "62 5 0.5" */
+static void set_peers(struct given *g, int line, const char *value)
+{
+	char *rest = text(g, value);
+	struct peer_figures *p = &g->peer_figures[line];
+	bool has;
+
+	p->n = (uint32_t)atoi(strsep(&rest, " "));
+	set_past_number(g, strsep(&rest, " "), &has, &p->median);
+	set_past_number(g, rest, &has, &p->mad);
+	g->peers[line] = p;
+}
+
+/* "h1", "q12", "s.": what is known besides. False: it is none of these. */
+static bool set_known(struct given *g, const char *name, const char *value)
+{
+	if (has_prefix(name, "s.")) {
+		set_stands(g, name + 2, value);
+	} else if (*name == 'h' && name[1] >= '1' && name[1] <= '9') {
+		set_history(g, atoi(name + 1), value);
+	} else if (*name == 'q' && name[1] >= '1' && name[1] <= '9') {
+		set_peers(g, atoi(name + 1), value);
+	} else {
+		return false;
+	}
+	return true;
 }
 
 /* "2.value" -> 2, "value" */
@@ -243,6 +332,9 @@ static void set_one(struct given *g, char *setting)
 
 	assert_non_null(value);
 	*value++ = 0;
+	if (set_known(g, name, value)) {
+		return;
+	}
 	if (has_prefix(name, "p") && name[1] >= '1' && name[1] <= '9') {
 		of_line++;
 		int line = line_of(g, &of_line);
@@ -313,8 +405,24 @@ void given_start(struct given *g, const char *kind)
 	fail_msg("no kind is named %s", kind);
 }
 
+static const struct point *point_of(const struct knowledge *k, const struct figure *f,
+				    const struct indicator *indicator, int32_t period)
+{
+	const struct given *g = k->context;
+
+	(void)f;
+	for (size_t i = 0; i < g->n_stands; i++) {
+		if (strcmp(g->stands[i].indicator, indicator->code) == 0 && g->stands[i].point.period == period) {
+			return &g->stands[i].point;
+		}
+	}
+	return NULL;
+}
+
 void given_judge(struct given *g, const struct catalogue *c)
 {
+	struct knowledge known = {
+	    .past = g->past + 1, .history = g->history + 1, .peers = g->peers + 1, .point_of = point_of, .context = g};
 	struct report_context ctx = {.catalogue = c,
 				     .report = &g->report,
 				     .agent = g->agent,
@@ -322,7 +430,7 @@ void given_judge(struct given *g, const struct catalogue *c)
 				     .handed_in_at_us = g->handed_in_at_us};
 
 	assert_true(rules_resolve(&ctx, g->arena, &g->j));
-	assert_true(rules_judge(&ctx, &(struct knowledge){.past = g->past + 1}, g->arena, &g->j));
+	assert_true(rules_judge(&ctx, &known, g->arena, &g->j));
 }
 
 void given_end(struct given *g)

@@ -4,13 +4,24 @@
  *
  * A setting of the report has no number; one of an observation begins with its line (none: line 1); one of what is
  * stored begins with p and the line ("p1.value=5"). A line that is named is made, as a copy of line 1 as it stood then.
+ *
+ * What is known besides: "h1=2023-S2: 5 - 7* 8" is the history of line 1 up to 2023-S2, a period a word: "-" none, "7*" a
+ * break, "3/4" parts without a value. "s.INDICATOR@2023-S2=5" is what stands of an indicator. "q1=62 5 0.5" is what 62
+ * provinces state of line 1: median and MAD.
  */
 #ifndef TRAM_TEST_GIVEN_H
 #define TRAM_TEST_GIVEN_H
 
 #include "rules.h"
 
-#define GIVEN_LINES 12
+#define GIVEN_LINES  12
+#define GIVEN_STANDS 12
+
+/* What stands of a related indicator. */
+struct given_stands {
+	const char *indicator;
+	struct point point;
+};
 
 struct given {
 	char agent[64];
@@ -19,6 +30,12 @@ struct given {
 	Tram__V1__Observation lines[GIVEN_LINES + 1]; /* from 1 */
 	Tram__V1__Observation *observations[GIVEN_LINES];
 	struct past past[GIVEN_LINES + 1];
+	struct point points[GIVEN_LINES + 1][HISTORY_POINTS];
+	struct history history[GIVEN_LINES + 1];
+	struct peer_figures peer_figures[GIVEN_LINES + 1];
+	const struct peer_figures *peers[GIVEN_LINES + 1]; /* NULL: not known */
+	struct given_stands stands[GIVEN_STANDS];
+	size_t n_stands;
 	struct arena *arena; /* texts, numbers, and the judgement */
 	struct judgement j;
 };

@@ -437,6 +437,8 @@ static const struct row rows[] = {
     {"SONG-04", "province", "handed_in=2024-06-05T08:05:01+07:00", 0, 'W', "handed_in_at", "2024-06-05 08:05:01",
      "≤ 2024-06-05 08:00:00"},
     {"SONG-04", "province", "handed_in=; prepared_at=2024-06-05T09:00:00+07:00", 0, SILENT},
+
+#include "rows_series.inc"
 };
 static const size_t n_rows = sizeof rows / sizeof *rows;
 
@@ -456,6 +458,8 @@ static bool is_as_said(const struct row *row, const struct finding *f)
 
 static void test_rows(void **state)
 {
+	size_t wrong = 0;
+
 	(void)state;
 	for (size_t i = 0; i < n_rows; i++) {
 		const struct row *row = &rows[i];
@@ -466,11 +470,13 @@ static void test_rows(void **state)
 		given_judge(&g, catalogue);
 		if (!is_as_said(row, given_finding(&g, row->rule, row->line, row->field))) {
 			given_print(&g);
-			fail_msg("row %zu: %s on line %u of %s with %s", i, row->rule, row->line, row->kind,
-				 row->settings);
+			print_error("row %zu: %s on line %u of %s with %s\n", i, row->rule, row->line, row->kind,
+				    row->settings);
+			wrong++;
 		}
 		given_end(&g);
 	}
+	assert_int_equal(wrong, 0);
 }
 
 static bool has_row(const char *rule, bool silent)
@@ -654,11 +660,42 @@ static void test_4543_of_6325_read_as_decimals(void **state)
 	       "R");
 }
 
-/* 16.4 million accounts after 7.7 million a year earlier is true. */
+/* 16.4 million accounts after 7.7 million a year earlier is true: it is asked about, once, and never refused. */
 static void test_more_than_twice_in_a_year(void **state)
 {
 	(void)state;
 	expect("province", "value=16.4; mult=6", "A");
+	expect("province", "value=16.4; mult=6; h1=2023-S2: 7700000 -", "H");
+	expect("province", "value=16.4; mult=6; h1=2023-S2: 7700000 -; q1=63 13914858 1000", "H");
+	expect("province", "value=16.4; mult=6; h1=2023-S2: 7700000 -; why=tích hợp VNeID", "W");
+	expect("province",
+	       "value=16.5; mult=6; h1=2023-S2: 7700000 -; revises=1; reason=rà soát; p1.value=16400000; "
+	       "p1.asked=DUNG-10",
+	       "W");
+	expect("province",
+	       "period=2024-S2; date=2024-12-01; received=2024-12-02; value=17; mult=6; "
+	       "h1=2024-S1: 7700000 - 16400000*",
+	       "A");
+	expect("province",
+	       "period=2024-S2; date=2024-12-01; received=2024-12-02; value=34; mult=6; "
+	       "h1=2024-S1: 7700000 - 16400000*",
+	       "H");
+}
+
+/* 93.31 Mbps is 29.98 % up on 71.79. */
+static void test_growth_of_a_speed(void **state)
+{
+	static const char levels[] =
+	    "dataflow=digital_infrastructure; indicator=fixed_broadband_speed_yoy_growth; "
+	    "period=2023-S1; date=2023-06-30; purpose=backfill; s.fixed_broadband_speed@2023-S1=93.31; "
+	    "s.fixed_broadband_speed@2022-S1=71.79; ";
+	char settings[512];
+
+	(void)state;
+	snprintf(settings, sizeof settings, "%svalue=29.98", levels);
+	expect("centre", settings, "A");
+	snprintf(settings, sizeof settings, "%svalue=28.98", levels);
+	expect("centre", settings, "W");
 }
 
 /* 14.26 %, 14.96 % (preliminary), 16.5 % (estimate): three vintages, three qualifiers. */
@@ -674,7 +711,7 @@ static void test_three_vintages_of_a_share(void **state)
 		static const char *const vintages[] = {
 		    "period=2022; date=2022-12-31; value=14.26; num=1426; den=10000",
 		    "period=2023-S1; date=2023-06-30; value=14.96; num=1496; den=10000; qualifier=approx; status=P",
-		    "period=2023; date=2023-12-31; value=16.5; num=165; den=1000; status=E"};
+		    "period=2023; date=2023-12-31; value=16.5; num=165; den=1000; status=E; h1=2022: 11.91 14.26"};
 
 		given_start(&g, "ratio");
 		given_set(&g, share);
@@ -1066,6 +1103,25 @@ static void test_messages(void **state)
 	f = given_finding(&g, "SACH-06", 1, NULL);
 	assert_non_null(strstr(finding_remedy(f, true), "--justify")); /* of its case, not of the rule */
 	given_end(&g);
+	judge(&g, "province",
+	      "value=16.4; mult=6; h1=2023-S1: 7700000; q1=63 13914858 1000; revises=1; reason=x y; "
+	      "p1.value=16300000; p1.asked=DUNG-10");
+	f = given_finding(&g, "DUNG-10", 1, NULL);
+	assert_int_equal(f->severity, SEVERITY_WARN); /* and yet it speaks of the past, not of other provinces */
+	assert_string_equal(
+	    finding_message(g.arena, f, true),
+	    "Giá trị khác hẳn các kỳ trước: 16.4 × 10^6 = 2.13 × 7700000 (cần: ≈ 7700000 (2023-S1, n = 1)); "
+	    "đã giải trình ở bản trước");
+	assert_string_equal(
+	    finding_message(g.arena, f, false),
+	    "The value is far from the periods before: 16.4 × 10^6 = 2.13 × 7700000 (expected: ≈ 7700000 "
+	    "(2023-S1, n = 1)); justified in the revision before");
+	given_end(&g);
+	judge(&g, "ratio", "value=52; num=52; q1=62 71 2");
+	f = given_finding(&g, "DUNG-10", 1, NULL);
+	assert_string_equal(finding_message(g.arena, f, true),
+			    "Giá trị khác hẳn số của các tỉnh khác: 52 = 0.73 × 71 (cần: 71 ± 18.421 (n = 62))");
+	given_end(&g);
 }
 
 static void test_texts_of_the_table(void **state)
@@ -1306,6 +1362,7 @@ int main(void)
 	    cmocka_unit_test(test_139_is_not_11_and_26_and_113),
 	    cmocka_unit_test(test_4543_of_6325_read_as_decimals),
 	    cmocka_unit_test(test_more_than_twice_in_a_year),
+	    cmocka_unit_test(test_growth_of_a_speed),
 	    cmocka_unit_test(test_three_vintages_of_a_share),
 	    cmocka_unit_test(test_two_populations_are_two_codes),
 	    cmocka_unit_test(test_more_users_than_people),
