@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "road.h"
 
+#include "hangup.h"
 #include "lang.h"
 #include "mem.h"
 
@@ -34,7 +35,7 @@ void road_settings_init(struct road_settings *settings)
 void *road_context_open(void)
 {
 	void *context = zmq_ctx_new();
-	if (!context)
+	if (!context || !hangup_is_held_back())
 		abort();
 	return context;
 }

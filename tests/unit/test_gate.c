@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <zmq.h>
@@ -186,12 +189,64 @@ static void who_does_not_read_is_sent_no_more(void **state)
 	unlink(endpoint + 6);
 }
 
+static size_t append(uint8_t *at, const void *data, size_t len)
+{
+	memcpy(at, data, len);
+	return len;
+}
+
+/* ZMTP 3.1 by hand, without keys: one write of messages, a PING among them, and the line is cut. */
+static void say_and_hang_up(const char *path, size_t messages)
+{
+	static const uint8_t greeting[64] = {0xff, [9] = 0x7f, 3, 1, 'N', 'U', 'L', 'L'};
+	static const char ready[] = "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06"
+				    "DEALER";
+	static const char ping[] = "\x04\x07\x04PING\0\x0a", message[] = "\0\x05hello";
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	uint8_t said[1024], heard[256];
+	size_t len = 0, got = 0;
+	for (size_t i = 0; i < messages; i++) {
+		len += append(said + len, message, sizeof(message) - 1);
+		if (i == messages / 2)
+			len += append(said + len, ping, sizeof(ping) - 1);
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(write(fd, greeting, sizeof(greeting)), sizeof(greeting));
+	assert_int_equal(write(fd, ready, sizeof(ready) - 1), sizeof(ready) - 1);
+	for (ssize_t n = 1; n > 0 && got <= sizeof(greeting); got += (size_t)n) /* its READY too */
+		n = read(fd, heard, sizeof(heard));
+	assert_true(got > sizeof(greeting));
+	assert_int_equal(write(fd, said, len), len);
+	close(fd);
+}
+
+/* libzmq by itself ends the process here; see hangup.h. */
+static void who_hangs_up_unread_is_read_to_the_end(void **state)
+{
+	enum { TIMES = 20, MESSAGES = 16 };
+	struct stage *s = *state;
+	char endpoint[64];
+	snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/tram-gate-%d", (int)getpid());
+	s->gate = gate_open(s->context, endpoint, NULL, &s->road, &s->counters, &s->err);
+	assert_non_null(s->gate);
+	for (uint64_t i = 0; i < TIMES; i++) {
+		say_and_hang_up(endpoint + 6, MESSAGES);
+		usleep(i % 2 * 2000); /* read before the end is noticed, and after */
+		serve_until(s, COUNTER_ENVELOPES, (i + 1) * MESSAGES);
+	}
+	assert_int_equal(s->counters.at[COUNTER_ENVELOPES], TIMES * MESSAGES);
+	unlink(endpoint + 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(whole_messages_are_not_cut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(parts_without_end_are_cut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(who_does_not_read_is_sent_no_more, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_hangs_up_unread_is_read_to_the_end, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
