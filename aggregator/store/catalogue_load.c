@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "catalogue_store.h"
 #include "connection.h"
-#include "copy.h"
 #include "lang.h"
-#include "letters.h"
 #include "mem.h"
 #include "numbers.h"
 #include "store_centre.h"
@@ -135,9 +134,9 @@ static enum store_result add_numbers(struct store *s, const struct catalogue *c,
 
 /* ---------------------------------------------------------------- rows, one function a table */
 
-static void copy_date_or_null(struct copy *c, int32_t day)
+void copy_date_or_null(struct copy *c, int32_t day)
 {
-	if (day == DATE_OPEN) {
+	if (day == DATE_OPEN || day == DATE_ALWAYS) {
 		copy_null(c);
 	} else {
 		copy_date(c, day);
@@ -160,76 +159,6 @@ static void copy_day_text(struct copy *c, const char *text)
 		copy_date(c, day);
 	} else {
 		copy_null(c);
-	}
-}
-
-static void put_words(struct store *s, const struct load *l)
-{
-	const struct word *words;
-	size_t n = catalogue_words(l->catalogue, &words);
-
-	for (size_t i = 0; i < n; i++) {
-		copy_row(s->copy);
-		copy_int16(s->copy, (int16_t)(i + 1));
-		copy_text(s->copy, words[i].code);
-		copy_text(s->copy, words[i].name_vi);
-		copy_text(s->copy, words[i].name_en);
-		copy_numeric(s->copy, true, decimal_int(words[i].weight));
-	}
-}
-
-/* What a rule is held against where the catalogue does not say it; the rest: every figure. */
-static const char *applies_to(const char *rule)
-{
-	static const struct {
-		const char *rule, *applies_to;
-	} rows[] = {
-	    {"DUNG-01", "report"},   {"DUNG-05", "parts"},    {"DUNG-06", "parts"},  {"DUNG-07", "related"},
-	    {"DUNG-08", "related"},  {"DUNG-09", "value"},    {"DUNG-10", "value"},  {"DUNG-11", "related"},
-	    {"DUNG-12", "value"},    {"DUNG-13", "value"},    {"DU-01", "report"},   {"DU-02", "measured"},
-	    {"DU-06", "measured"},   {"DU-07", "measured"},   {"SACH-01", "report"}, {"SACH-03", "revision"},
-	    {"SACH-06", "value"},    {"SACH-08", "value"},    {"SACH-09", "report"}, {"SACH-10", "value"},
-	    {"SONG-01", "measured"}, {"SONG-03", "measured"}, {"SONG-04", "report"}, {"SONG-05", "measured"},
-	    {"SONG-07", "revision"},
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		if (strcmp(rows[i].rule, rule) == 0) {
-			return rows[i].applies_to;
-		}
-	}
-	return "figure";
-}
-
-static void put_rules(struct store *s, const struct load *l)
-{
-	const struct word *words;
-	const struct rule *rules;
-	size_t n = catalogue_rules(l->catalogue, &rules);
-
-	catalogue_words(l->catalogue, &words);
-	for (const struct rule *r = rules; r < rules + n; r++) {
-		copy_row(s->copy);
-		copy_text(s->copy, r->code);
-		copy_text(s->copy, words[r->word].code);
-		copy_char(s->copy, severity_letter(r->severity));
-		copy_text(s->copy, r->title_vi);
-		copy_text(s->copy, r->title_en);
-		copy_text(s->copy, r->message_vi);
-		copy_text(s->copy, r->message_en);
-		copy_text(s->copy, r->remedy_vi);
-		copy_text(s->copy, r->remedy_en);
-		copy_text(s->copy, *r->applies_to ? r->applies_to : applies_to(r->code));
-		copy_numeric(s->copy, true, decimal_int(r->weight));
-	}
-}
-
-static void put_parameters(struct store *s, const struct load *l)
-{
-	for (int i = 0; i < N_PARAMETERS; i++) {
-		copy_row(s->copy);
-		copy_text(s->copy, catalogue_parameter_name((enum parameter)i));
-		copy_int64(s->copy, catalogue_parameter(l->catalogue, (enum parameter)i));
 	}
 }
 
@@ -257,20 +186,20 @@ static void put_area(struct copy *c, const struct area *a, int32_t area_no)
 	copy_numeric(c, a->has_population, decimal_int(a->population));
 }
 
-static void put_areas(struct store *s, const struct load *l)
+static void put_areas(struct store *s, const struct catalogue *c)
 {
 	const struct area *areas;
-	size_t n = catalogue_areas(l->catalogue, &areas);
+	size_t n = catalogue_areas(c, &areas);
 
 	for (size_t i = 0; i < n; i++) {
 		put_area(s->copy, &areas[i], numbers_area(s, areas[i].area));
 	}
 }
 
-static void put_successions(struct store *s, const struct load *l)
+static void put_successions(struct store *s, const struct catalogue *c)
 {
 	const struct area_succession *rows;
-	size_t n = catalogue_successions(l->catalogue, &rows);
+	size_t n = catalogue_successions(c, &rows);
 
 	for (size_t i = 0; i < n; i++) {
 		copy_row(s->copy);
@@ -291,10 +220,10 @@ static bool is_first(const struct dataflow *rows, const struct dataflow *d, bool
 	return of_due ? d->due != NULL : d->calendar != NULL;
 }
 
-static void put_calendars(struct store *s, const struct load *l)
+static void put_calendars(struct store *s, const struct catalogue *c)
 {
 	const struct dataflow *rows;
-	size_t n = catalogue_dataflows(l->catalogue, &rows);
+	size_t n = catalogue_dataflows(c, &rows);
 
 	for (const struct dataflow *d = rows; d < rows + n; d++) {
 		for (size_t i = 0; is_first(rows, d, false) && i < d->calendar->n_rules; i++) {
@@ -311,10 +240,10 @@ static void put_calendars(struct store *s, const struct load *l)
 	}
 }
 
-static void put_dues(struct store *s, const struct load *l)
+static void put_dues(struct store *s, const struct catalogue *c)
 {
 	const struct dataflow *rows;
-	size_t n = catalogue_dataflows(l->catalogue, &rows);
+	size_t n = catalogue_dataflows(c, &rows);
 
 	for (const struct dataflow *d = rows; d < rows + n; d++) {
 		for (size_t i = 0; is_first(rows, d, true) && i < d->due->n_rules; i++) {
@@ -329,10 +258,10 @@ static void put_dues(struct store *s, const struct load *l)
 	}
 }
 
-static void put_dataflows(struct store *s, const struct load *l)
+static void put_dataflows(struct store *s, const struct catalogue *c)
 {
 	const struct dataflow *rows;
-	size_t n = catalogue_dataflows(l->catalogue, &rows);
+	size_t n = catalogue_dataflows(c, &rows);
 
 	for (const struct dataflow *d = rows; d < rows + n; d++) {
 		copy_row(s->copy);
@@ -380,20 +309,20 @@ static void put_indicator(struct copy *c, const struct indicator *i)
 	copy_text(c, i->notes);
 }
 
-static void put_indicators(struct store *s, const struct load *l)
+static void put_indicators(struct store *s, const struct catalogue *c)
 {
 	const struct indicator *rows;
-	size_t n = catalogue_indicators(l->catalogue, &rows);
+	size_t n = catalogue_indicators(c, &rows);
 
 	for (size_t i = 0; i < n; i++) {
 		put_indicator(s->copy, &rows[i]);
 	}
 }
 
-static void put_providers(struct store *s, const struct load *l)
+static void put_providers(struct store *s, const struct catalogue *c)
 {
 	const struct provider *rows;
-	size_t n = catalogue_providers(l->catalogue, &rows);
+	size_t n = catalogue_providers(c, &rows);
 
 	for (const struct provider *p = rows; p < rows + n; p++) {
 		copy_row(s->copy);
@@ -406,10 +335,10 @@ static void put_providers(struct store *s, const struct load *l)
 	}
 }
 
-static void put_published(struct store *s, const struct load *l)
+static void put_published(struct store *s, const struct catalogue *c)
 {
 	const struct published_figure *rows;
-	size_t n = catalogue_published(l->catalogue, &rows);
+	size_t n = catalogue_published(c, &rows);
 
 	for (const struct published_figure *f = rows; f < rows + n; f++) {
 		copy_row(s->copy);
@@ -439,12 +368,13 @@ static void put_published(struct store *s, const struct load *l)
 static const struct table {
 	const char *name, *columns;
 	int n_columns;
-	void (*put)(struct store *s, const struct load *l);
+	void (*put)(struct store *s, const struct catalogue *c);
 } tables[] = {
     {"tram.word", "word_no, word, name_vi, name_en, weight", 5, put_words},
     {"tram.rule",
-     "rule, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, applies_to, weight", 11,
-     put_rules},
+     "rule, word, severity, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, applies_to, weight, "
+     "valid_from, valid_to",
+     13, put_rules},
     {"tram.area",
      "area, area_no, level, vintage, code, parent, valid_from, valid_to, name_vi, short_name_vi, name_en, kind, "
      "iso_3166_2, coastal, population",
@@ -452,6 +382,15 @@ static const struct table {
     {"tram.area_succession", "predecessor, successor, effective_date", 3, put_successions},
     {"tram.calendar_rule", "calendar, frequency, from_month, from_day, to_month, to_day", 6, put_calendars},
     {"tram.parameter", "parameter, value", 2, put_parameters},
+    {"tram.cross_rule",
+     "code, rule, left_side, operator, right_side, tolerance, tolerance_percent, missing, severity, valid_from, "
+     "valid_to, "
+     "note_vi, note_en",
+     13, put_cross_rules},
+    {"tram.reference", "reference, area, valid_from, valid_to, value, unit, source", 7, put_references},
+    {"tram.reference_rule", "indicator, field, reference, operator, tolerance_percent, severity", 6,
+     put_reference_rules},
+    {"tram.justification_code", "code, name_vi, name_en, needs_text", 4, put_justifications},
     {"tram.due_rule", "due, frequency, month, day", 4, put_dues},
     {"tram.dataflow", "dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from, valid_to", 9,
      put_dataflows},
@@ -489,7 +428,7 @@ static enum store_result fill_tables(struct store *s, const struct load *l, stru
 	for (size_t i = 0; result == STORE_OK && i < N_TABLES; i++) {
 		result = copy_begin(s, tables[i].name, tables[i].columns, tables[i].n_columns, err);
 		if (result == STORE_OK) {
-			tables[i].put(s, l);
+			tables[i].put(s, l->catalogue);
 			result = copy_end(s, err);
 		}
 	}
@@ -504,9 +443,15 @@ static enum store_result load(struct store *s, void *context, struct err *err)
 	enum store_result result;
 
 	digest_files(l, &digest);
-	result = compare_newest(s, &digest, l, err);
+	result = check_use(s, l->catalogue, err);
+	if (result == STORE_OK) {
+		result = compare_newest(s, &digest, l, err);
+	}
 	if (result == STORE_OK && l->is_new) {
 		result = add_version(s, &digest, l, err);
+	}
+	if (result == STORE_OK && l->is_new) {
+		result = add_rule_texts(s, l->catalogue, l->version, err);
 	}
 	if (result == STORE_OK) {
 		result = add_numbers(s, l->catalogue, err);

@@ -13,6 +13,7 @@ struct reading {
 	struct epoch epoch;
 	struct digest digest;
 	int64_t report_no;
+	int32_t catalogue_version;
 };
 
 enum verdict_column {
@@ -55,46 +56,58 @@ enum finding_column {
 	FINDING_FIELD,
 	FINDING_FOUND,
 	FINDING_EXPECTED,
+	FINDING_MESSAGE_VI, /* this and the rest: null when the rule's texts were the program's */
+	FINDING_MESSAGE_EN,
+	FINDING_REMEDY_VI,
+	FINDING_REMEDY_EN,
 };
 
 static const struct statement findings_of = {
     "findings_of",
-    "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected"
-    " FROM unnest($1) WITH ORDINALITY q(report_no, i)"
+    "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected,"
+    " t.message_vi, t.message_en, t.remedy_vi, t.remedy_en"
+    " FROM unnest($1, $2) WITH ORDINALITY q(report_no, version, i)"
     " JOIN tram.stream s ON s.stream_no = (q.report_no >> 40)::integer"
     " JOIN tram.report_finding f ON f.agent_no = s.agent_no AND f.report_no = q.report_no"
+    " LEFT JOIN tram.rule_text t ON t.catalogue_version = q.version AND t.rule = f.rule"
     " ORDER BY q.i, f.finding_no",
 };
 
 /* ---------------------------------------------------------------- findings */
 
-/* A rule that this program no longer has keeps its code; it has no texts. */
-static const struct rule *rule_of(struct arena *a, const char *code)
+/*
+ * The rule in the words of the catalogue that made the verdict. One that neither that catalogue nor this program describes
+ * keeps its code; it has no texts.
+ */
+static const struct rule *rule_of(const PGresult *r, int row, struct arena *a)
 {
-	const struct rule *known = rule_by_code(code);
-	struct rule *gone;
+	const char *code = cell_text(r, row, FINDING_RULE);
+	bool has_texts = !PQgetisnull(r, row, FINDING_MESSAGE_VI);
+	const struct rule *own = rule_by_code(code);
+	struct rule *told;
 
-	if (known) {
-		return known;
+	if (own && !has_texts) {
+		return own;
 	}
-	gone = arena_alloc(a, sizeof *gone);
-	if (gone) {
-		*gone = (struct rule){.code = arena_strdup(a, code),
-				      .severity = SEVERITY_INFORM,
-				      .number = UINT_MAX,
-				      .title_vi = "",
-				      .title_en = "",
-				      .message_vi = "",
-				      .message_en = "",
-				      .remedy_vi = "",
-				      .remedy_en = ""};
+	told = arena_alloc(a, sizeof *told);
+	if (!told) {
+		return NULL;
 	}
-	return gone && gone->code ? gone : NULL;
+	*told = (struct rule){.code = arena_strdup(a, code),
+			      .severity = SEVERITY_INFORM,
+			      .number = own ? own->number : UINT_MAX,
+			      .title_vi = "",
+			      .title_en = "",
+			      .message_vi = arena_strdup(a, cell_text(r, row, FINDING_MESSAGE_VI)),
+			      .message_en = arena_strdup(a, cell_text(r, row, FINDING_MESSAGE_EN)),
+			      .remedy_vi = arena_strdup(a, cell_text(r, row, FINDING_REMEDY_VI)),
+			      .remedy_en = arena_strdup(a, cell_text(r, row, FINDING_REMEDY_EN))};
+	return told->code && told->message_vi && told->message_en && told->remedy_vi && told->remedy_en ? told : NULL;
 }
 
 static bool read_finding(const PGresult *r, int row, struct arena *a, struct finding *ret)
 {
-	ret->rule = rule_of(a, cell_text(r, row, FINDING_RULE));
+	ret->rule = rule_of(r, row, a);
 	ret->severity = severity_of_letter(*cell_text(r, row, FINDING_SEVERITY));
 	ret->line = (uint32_t)cell_int(r, row, FINDING_LINE);
 	ret->field = arena_strdup(a, cell_text(r, row, FINDING_FIELD));
@@ -131,6 +144,7 @@ static enum store_result read_findings(struct store *s, struct arena *a, struct 
 
 	params_init(&p);
 	params_int64s(&p, &readings->report_no, sizeof *readings, n);
+	params_int32s(&p, &readings->catalogue_version, sizeof *readings, n);
 	result = connection_ask_prepared(s, &findings_of, &p, &r, err);
 	params_done(&p);
 	*ret_fits = result == STORE_OK && share_out(r, a, readings);
@@ -188,11 +202,12 @@ static bool read_outcomes(const PGresult *r, int row, struct arena *a, struct ju
 static bool read_verdict(const PGresult *r, int row, struct arena *a, struct reading *ret)
 {
 	ret->report_no = cell_int(r, row, VERDICT_REPORT_NO);
+	ret->catalogue_version = (int32_t)cell_int(r, row, VERDICT_CATALOGUE);
 	ret->head = (struct verdict_head){
 	    .verdict_seq = (uint64_t)cell_int(r, row, VERDICT_SEQ),
 	    .seq = store_seq_of((uint64_t)ret->report_no),
 	    .known_at_us = cell_int(r, row, VERDICT_KNOWN_AT),
-	    .catalogue_version = (uint32_t)cell_int(r, row, VERDICT_CATALOGUE),
+	    .catalogue_version = (uint32_t)ret->catalogue_version,
 	    .cause = arena_strdup(a, cell_text(r, row, VERDICT_CAUSE)),
 	    .epoch = &ret->epoch,
 	    .digest = &ret->digest,
