@@ -246,8 +246,17 @@ static void make_judged(struct judged *j, const struct watermark *w)
 	for (size_t i = 0; i < n_built_in_words; i++) {
 		j->words[i] = (enum word_state)(WORD_PASS + i % 4);
 	}
-	j->findings[0] = (struct finding){rule_by_code("DUNG-01"), SEVERITY_BLOCK, 0, "time_period", "2024-13", "2024"};
-	j->findings[1] = (struct finding){rule_by_code("SACH-01"), SEVERITY_INFORM, 3, "unit", "Người", "person"};
+	j->findings[0] = (struct finding){.rule = rule_by_code("DUNG-01"),
+					  .severity = SEVERITY_BLOCK,
+					  .field = "time_period",
+					  .found = "2024-13",
+					  .expected = "2024"};
+	j->findings[1] = (struct finding){.rule = rule_by_code("SACH-01"),
+					  .severity = SEVERITY_INFORM,
+					  .line = 3,
+					  .field = "unit",
+					  .found = "Người",
+					  .expected = "person"};
 	j->judgement = (struct judgement){.outcomes = j->outcomes,
 					  .n = 3,
 					  .words = j->words,
