@@ -116,10 +116,10 @@ void dung_03(struct walk *w, const struct look *x);
 void dung_04(struct walk *w, const struct look *x);
 void dung_05(struct walk *w, const struct look *x);
 void dung_06(struct walk *w, const struct look *x);
-void dung_07(struct walk *w, const struct look *x);
+void compare_indicators(struct walk *w, const struct look *x); /* DUNG-07, 08, 11 */
 void dung_09(struct walk *w, const struct look *x);
 void dung_10(struct walk *w, const struct look *x);
-void dung_11(struct walk *w, const struct look *x);
+void dung_12(struct walk *w, const struct look *x);
 void dung_13(struct walk *w, const struct look *x);
 void rules_of_data(struct walk *w, const struct look *x); /* those that only the catalogue defines */
 void du_03(struct walk *w, const struct look *x);

@@ -682,6 +682,21 @@ static void test_more_than_twice_in_a_year(void **state)
 	       "H");
 }
 
+/* "3,6 triệu tài khoản đăng ký mới, lũy kế 7,7 triệu": 4.1 million before. */
+static void test_7_7_is_4_1_and_3_6(void **state)
+{
+	static const char stock[] = "period=2023-S1; date=2023-06-01; purpose=backfill; value=7.7; mult=6; "
+				    "2.indicator=psp_new_accounts; 2.value=3.6; ";
+	char settings[512];
+
+	(void)state;
+	expect("province", stock, "AA");
+	snprintf(settings, sizeof settings, "%sh1=2022-S2: 4100000", stock);
+	expect("province", settings, "AA");
+	snprintf(settings, sizeof settings, "%sh1=2022-S2: 4500000", stock);
+	expect("province", settings, "HA");
+}
+
 /* 93.31 Mbps is 29.98 % up on 71.79. */
 static void test_growth_of_a_speed(void **state)
 {
@@ -727,8 +742,8 @@ static void test_two_populations_are_two_codes(void **state)
 {
 	(void)state;
 	expect("ratio",
-	       "dataflow=payments_province; indicator=payment_account_share_adults; value=87; num=87; den=100;"
-	       "2.indicator=payment_account_share_15plus; 2.value=66; 2.num=66",
+	       "dataflow=payments_province; indicator=payment_account_share_adults; value=87; num=717750; den=825000;"
+	       "2.indicator=payment_account_share_15plus; 2.value=66; 2.num=591360; 2.den=896000",
 	       "AA");
 }
 
@@ -801,16 +816,21 @@ static void state_published(struct given *g, const struct published_figure *p)
 	const struct indicator *i = p->indicator;
 	bool centre = i->dataflow->provided_by == PROVIDER_CENTRE;
 	bool parts = *p->numerator || i->has_parts;
-	char settings[1024];
+	char settings[1024], numerator[DECIMAL_TEXT] = "";
+	struct decimal d;
 
+	if (decimal_parse(p->value, strlen(p->value), DECIMAL_LOCALE_NONE, &d) == DECIMAL_FINE &&
+	    decimal_shift(d, 4, &d)) {
+		decimal_text(d, numerator); /* of a million, for a share in percent */
+	}
 	snprintf(settings, sizeof settings,
 		 "provider=%s; agent=%s; area=%s; dataflow=%s; indicator=%s; period=%s; date=%s; purpose=backfill; "
 		 "received=2026-11-21; "
 		 "value=%s; num=%s; den=%s; weight=%s; rank=%s; unit=%s; mult=%d; qualifier=%s; status=%s",
 		 centre ? "C-MIC" : "P63-46", centre ? "agent-centre" : "agent-63-46", centre ? "VN" : "63/46",
 		 i->dataflow->code, i->code, p->time_period, p->reference_date, p->value,
-		 parts ? (*p->numerator ? p->numerator : p->value) : "",
-		 parts ? (*p->denominator ? p->denominator : "100") : "", i->weighs_observation ? "1000" : "",
+		 parts ? (*p->numerator ? p->numerator : numerator) : "",
+		 parts ? (*p->denominator ? p->denominator : "1000000") : "", i->weighs_observation ? "1000" : "",
 		 *p->rank_out_of ? p->rank_out_of : "0", p->unit, p->unit_mult, p->qualifier, p->obs_status);
 	given_set(g, settings);
 }
@@ -945,6 +965,20 @@ static void test_comparisons_are_data(void **state)
 	    {"=,T + L,0,skip_all,J", "value=5; 2.value=; 2.missing=late; 3.value=; 3.missing=late", SILENT, NULL},
 	    {"=,T + L,0,never_skip,J", "value=5; 2.value=; 2.missing=late; 3.value=; 3.missing=late", 'J', "0 + 0 = 0"},
 	    {"=,T + L,0,never_skip,J", "value=; missing=late", SILENT, NULL},
+	    /* periods back */
+	    {"=,T[-1] + L,0,skip_any,J", "value=5", SILENT, NULL},
+	    {"=,T[-1] + L,0,skip_any,J", "value=5; s.etransaction_law_affected_treaties@2023-S2=10", 'J',
+	     "10 [2023-S2] + 26 = 36"},
+	    {"=,T[-1] + L,0,skip_any,J", "value=36; s.etransaction_law_affected_treaties@2023-S2=10", SILENT, NULL},
+	    {"=,T[-1] + L,0,skip_any,J", "value=5; s.etransaction_law_affected_treaties@2023-S1=10", SILENT, NULL},
+	    {"=,2 T[-2],0,skip_any,J", "value=5; s.etransaction_law_affected_treaties@2023-S1=10", 'J',
+	     "2 × 10 [2023-S1]"},
+	    {"=,T[-1] + L[-2],0,skip_any,J", "value=5; s.etransaction_law_affected_treaties@2023-S2=10", SILENT, NULL},
+	    {"=,T[-1] + L[-2],0,skip_all,J", "value=5; s.etransaction_law_affected_treaties@2023-S2=10", 'J',
+	     "10 [2023-S2] + 0 [2023-S1] = 10"},
+	    {"=,T[-1] + L[-2],0,skip_all,J", "value=5", SILENT, NULL},
+	    {"=,T[-1] + L[-2],0,never_skip,J", "value=5", 'J', "0 [2023-S2] + 0 [2023-S1] = 0"},
+	    {"=,T[-1],0,skip_any,J", "value=5; s.etransaction_law_affected_treaties@2023-S2=7/8", SILENT, NULL},
 	    /* a sum beyond 18 digits has no exact answer, and nothing is said */
 	    {"=,T + L,0,skip_any,J", "value=5; 2.value=999999999999999998; 3.value=999999999999999998", SILENT, NULL},
 	};
@@ -1362,6 +1396,7 @@ int main(void)
 	    cmocka_unit_test(test_139_is_not_11_and_26_and_113),
 	    cmocka_unit_test(test_4543_of_6325_read_as_decimals),
 	    cmocka_unit_test(test_more_than_twice_in_a_year),
+	    cmocka_unit_test(test_7_7_is_4_1_and_3_6),
 	    cmocka_unit_test(test_growth_of_a_speed),
 	    cmocka_unit_test(test_three_vintages_of_a_share),
 	    cmocka_unit_test(test_two_populations_are_two_codes),
