@@ -2,8 +2,10 @@
 #include "intake.h"
 
 #include "clock.h"
+#include "known.h"
 #include "lang.h"
 #include "repeats.h"
+#include "views.h"
 
 #include <assert.h>
 #include <string.h>
@@ -137,11 +139,14 @@ static bool resolve_report(struct intake *in, struct intake_report *r, const cha
 	size_t n = r->report->n_observations;
 	if (!rules_resolve(&ctx, in->arena, &r->judgement))
 		return false;
+	r->period = r->judgement.readable ? period_pack(&r->judgement.period) : 0;
 	r->past = arena_calloc(in->arena, n, sizeof(*r->past));
+	r->history = arena_calloc(in->arena, n, sizeof(*r->history));
+	r->views = arena_calloc(in->arena, n, sizeof(struct view **));
 	r->area_no = arena_calloc(in->arena, n, sizeof(*r->area_no));
 	r->key = arena_calloc(in->arena, n, sizeof(*r->key));
 	in->n_observations += n;
-	return r->past && r->area_no && r->key;
+	return r->past && r->history && r->views && r->area_no && r->key;
 }
 
 static struct intake_report *next_report(struct intake *in)
@@ -196,8 +201,7 @@ bool intake_add_check(struct intake *in, const char *agent, const struct publish
 
 /* ---------------------------------------------------------------- keys */
 
-/* It has some that can be stored. */
-static bool has_figures(const struct intake_report *r)
+bool intake_has_figures(const struct intake_report *r)
 {
 	return r->report && r->judgement.readable && !r->repeat;
 }
@@ -214,12 +218,31 @@ static enum store_result number_area(struct intake *in, const struct area *area,
 	return result;
 }
 
+/* Whether no other agent reports for the provider's area. */
+static bool is_alone(const struct catalogue *c, const struct provider *own, const char *agent)
+{
+	const struct provider *all;
+	size_t n = catalogue_providers(c, &all);
+	bool alone = strcmp(own->agent, agent) == 0;
+	for (size_t i = 0; i < n && alone; i++)
+		alone = strcmp(all[i].area, own->area) != 0 || strcmp(all[i].agent, agent) == 0;
+	return alone;
+}
+
+static enum store_result number_own_area(struct intake *in, struct intake_report *r, struct err *err)
+{
+	const struct provider *own = r->judgement.provider;
+	return is_alone(in->catalogue, own, r->stream->agent)
+		   ? store_area_no(in->store, own->area, &r->own_area_no, err)
+		   : STORE_OK;
+}
+
 /* Observations of one report are nearly always of one area. */
 static enum store_result number_areas(struct intake *in, struct intake_report *r, struct err *err)
 {
 	const struct area *last = NULL;
 	int32_t area_no = 0;
-	enum store_result result = STORE_OK;
+	enum store_result result = number_own_area(in, r, err);
 	for (size_t i = 0; i < r->judgement.n && result == STORE_OK; i++) {
 		const struct figure *f = &r->judgement.figures[i];
 		if (!f->storable)
@@ -245,11 +268,10 @@ static size_t ask_series(const struct intake_report *r, struct series_question *
 
 static size_t take_keys(struct intake_report *r, const struct series_question *q)
 {
-	int32_t period = period_pack(&r->judgement.period);
 	size_t n = 0;
 	for (size_t i = 0; i < r->judgement.n; i++)
 		if (r->judgement.figures[i].storable)
-			r->key[i] = store_key(q[n++].series_no, period, 0);
+			r->key[i] = store_key(q[n++].series_no, r->period, 0);
 	return n;
 }
 
@@ -262,7 +284,7 @@ static enum store_result number_figures(struct intake *in, struct err *err)
 		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
 	enum store_result result = STORE_OK;
 	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++) {
-		if (!has_figures(&in->reports[i]))
+		if (!intake_has_figures(&in->reports[i]))
 			continue;
 		result = number_areas(in, &in->reports[i], err);
 		n += ask_series(&in->reports[i], q + n);
@@ -270,7 +292,7 @@ static enum store_result number_figures(struct intake *in, struct err *err)
 	if (result == STORE_OK)
 		result = store_series_nos(in->store, q, n, err);
 	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++)
-		if (has_figures(&in->reports[i]))
+		if (intake_has_figures(&in->reports[i]))
 			taken += take_keys(&in->reports[i], q + taken);
 	return result;
 }
@@ -286,119 +308,6 @@ static enum store_result number_streams(struct intake *in, struct err *err)
 		s->after.stream_no = s->before.stream_no;
 	}
 	return result;
-}
-
-/* ---------------------------------------------------------------- the past */
-
-static enum store_result find_reported_periods(struct intake *in, struct err *err)
-{
-	struct period_question *q = arena_calloc(in->arena, in->n_reports, sizeof(*q));
-	size_t *whose = arena_calloc(in->arena, in->n_reports, sizeof(*whose));
-	size_t n = 0;
-	if (!q || !whose)
-		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
-	for (size_t i = 0; i < in->n_reports; i++) {
-		const struct intake_report *r = &in->reports[i];
-		if (!has_figures(r))
-			continue;
-		whose[n] = i;
-		q[n++] = (struct period_question){.provider = r->judgement.provider->code,
-						  .dataflow = r->judgement.dataflow->code,
-						  .period = period_pack(&r->judgement.period)};
-	}
-	enum store_result result = n > 0 ? store_has_reports(in->store, q, n, err) : STORE_OK;
-	for (size_t i = 0; result == STORE_OK && i < n; i++)
-		in->reports[whose[i]].ask_past = q[i].answer;
-	return result;
-}
-
-static enum store_result ask_past(struct intake *in, struct err *err)
-{
-	struct past_question *q = arena_calloc(in->arena, in->n_observations, sizeof(*q));
-	struct past **whose = arena_calloc(in->arena, in->n_observations, sizeof(*whose));
-	size_t n = 0;
-	if (!q || !whose)
-		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
-	for (size_t i = 0; i < in->n_reports; i++) {
-		struct intake_report *r = &in->reports[i];
-		if (!r->report || (!r->ask_past && !in->force_past))
-			continue;
-		for (size_t k = 0; k < r->judgement.n; k++) {
-			if (r->area_no[k] == 0)
-				continue;
-			whose[n] = &r->past[k];
-			q[n++] = (struct past_question){.area_no = r->area_no[k], .key = r->key[k]};
-		}
-	}
-	enum store_result result = n > 0 ? store_past(in->store, q, n, err) : STORE_OK;
-	for (size_t i = 0; result == STORE_OK && i < n; i++)
-		*whose[i] = q[i].answer;
-	return result;
-}
-
-/* ---------------------------------------------------------------- what this very group states, for later reports in it */
-
-struct stated {
-	int32_t area_no; /* 0: free */
-	int64_t key;
-	struct past past;
-};
-
-struct overlay {
-	struct stated *slots;
-	size_t mask;
-};
-
-static bool overlay_start(struct intake *in, struct overlay *o)
-{
-	size_t room = 64;
-	while (room < in->n_observations * 2)
-		room *= 2;
-	o->slots = arena_calloc(in->arena, room, sizeof(*o->slots));
-	o->mask = room - 1;
-	return o->slots != NULL;
-}
-
-static struct stated *overlay_slot(const struct overlay *o, int32_t area_no, int64_t key)
-{
-	uint64_t hash = ((uint64_t)key ^ (uint64_t)area_no << 32) * UINT64_C(0x9E3779B97F4A7C15);
-	for (size_t i = hash >> 20 & o->mask;; i = (i + 1) & o->mask) {
-		struct stated *s = &o->slots[i];
-		if (s->area_no == 0 || (s->area_no == area_no && s->key == key))
-			return s;
-	}
-}
-
-/* The past of a figure once an observation of this group has been stored over it. */
-static struct past past_after(const struct past *before, const Tram__V1__Observation *o, const struct figure *f,
-			      enum outcome outcome)
-{
-	bool accepted = outcome == OUTCOME_ACCEPTED || outcome == OUTCOME_WARNED;
-	return (struct past){
-	    .exists = true,
-	    .revision = before->exists ? before->revision + 1 : 0,
-	    .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
-	    .current = accepted,
-	    .has_value = f->has_value,
-	    .has_numerator = f->has_numerator,
-	    .has_denominator = f->has_denominator,
-	    .has_weight = f->has_weight,
-	    .value = f->value,
-	    .numerator = f->numerator,
-	    .denominator = f->denominator,
-	    .weight = f->weight,
-	    .missing_reason = (int)o->missing_reason,
-	    .qualifier = (int)o->qualifier,
-	    .obs_status = (char)o->obs_status,
-	    .rank_out_of = (int32_t)o->rank_out_of,
-	};
-}
-
-static bool is_stored(const struct intake_report *r, size_t i)
-{
-	enum outcome outcome = r->judgement.outcomes[i];
-	return r->area_no[i] != 0 &&
-	       (outcome == OUTCOME_ACCEPTED || outcome == OUTCOME_WARNED || outcome == OUTCOME_HELD);
 }
 
 /* ---------------------------------------------------------------- judging */
@@ -443,71 +352,63 @@ static bool judge_poison(struct intake *in, struct intake_report *r)
 	return true;
 }
 
-static bool judge_report(struct intake *in, struct intake_report *r)
+static bool judge_report(struct intake *in, struct intake_report *r, const struct knowledge *known)
 {
-	if (!r->report)
-		return judge_poison(in, r);
 	if (r->repeat)
 		return repeats_judge(in->arena, r);
 	if (!in->settings->judge)
 		return accept_all(in, r->past, &r->judgement);
 	struct report_context ctx = context_of(in, r, r->stream->agent);
-	struct knowledge known = {.past = r->past};
-	return rules_judge(&ctx, &known, in->arena, &r->judgement);
+	return rules_judge(&ctx, known, in->arena, &r->judgement);
 }
 
-/* Before a report is judged: what earlier reports of this group stated is its past. */
-static void look_back(const struct overlay *o, struct intake_report *r)
+static bool judge_in_order(struct intake *in, struct intake_report *r)
 {
-	for (size_t i = 0; r->report && i < r->judgement.n; i++) {
-		if (r->area_no[i] == 0)
-			continue;
-		const struct stated *s = overlay_slot(o, r->area_no[i], r->key[i]);
-		if (s->area_no != 0)
-			r->past[i] = s->past;
-	}
+	struct knowledge known;
+	return known_look_back(in, r, &known) && judge_report(in, r, &known) && known_look_ahead(in, r);
 }
 
-/* After a report is judged: what it stores is the past of those that follow, and each figure has its revision. */
-static void look_ahead(const struct overlay *o, struct intake_report *r)
+/* In order: each report knows what those before it stated. */
+static bool judge_all(struct intake *in)
 {
-	for (size_t i = 0; r->report && i < r->judgement.n; i++) {
-		if (!is_stored(r, i))
-			continue;
-		struct stated *s = overlay_slot(o, r->area_no[i], r->key[i]);
-		const struct past *before = s->area_no ? &s->past : &r->past[i];
-		struct past now =
-		    past_after(before, r->report->observations[i], &r->judgement.figures[i], r->judgement.outcomes[i]);
-		assert(now.revision <= KEY_REVISION_MAX); /* SACH-02 refuses the next one */
-		*s = (struct stated){.area_no = r->area_no[i], .key = r->key[i], .past = now};
-		r->key[i] |= now.revision;
+	for (size_t i = 0; i < in->n_reports; i++) {
+		struct intake_report *r = &in->reports[i];
+		if (!(r->report ? judge_in_order(in, r) : judge_poison(in, r)))
+			return false;
 	}
+	return true;
+}
+
+/* What the lane keeps of the agents is of use where it is as of the verdicts that the group goes on from. */
+static void look_at_agents(struct intake *in)
+{
+	if (!in->histories)
+		return;
+	histories_begin(in->histories);
+	for (size_t i = 0; i < in->n_streams; i++)
+		histories_stand_at(in->histories, in->streams[i]->before.agent_no, in->streams[i]->before.verdict_seq);
 }
 
 enum store_result intake_judge(struct intake *in, struct err *err)
 {
+	look_at_agents(in);
 	enum store_result result = number_streams(in, err);
 	if (result == STORE_OK)
 		result = repeats_find(in, err);
 	if (result == STORE_OK)
 		result = number_figures(in, err);
-	if (result == STORE_OK && !in->force_past)
-		result = find_reported_periods(in, err);
 	if (result == STORE_OK)
-		result = ask_past(in, err);
-	if (result != STORE_OK)
-		return result;
-	struct overlay overlay;
-	bool fits = overlay_start(in, &overlay);
-	for (size_t i = 0; i < in->n_reports && fits; i++) {
-		look_back(&overlay, &in->reports[i]);
-		fits = judge_report(in, &in->reports[i]);
-		if (fits)
-			look_ahead(&overlay, &in->reports[i]);
-	}
-	if (!fits)
+		result = known_gather(in, err);
+	if (result == STORE_OK && !judge_all(in))
 		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
-	return STORE_OK;
+	return result;
+}
+
+void intake_keep(struct intake *in)
+{
+	for (size_t i = 0; in->histories && i < in->n_streams; i++)
+		histories_move_to(in->histories, in->streams[i]->before.agent_no, in->streams[i]->after.verdict_seq);
+	views_keep(in);
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -569,7 +470,7 @@ static void lay_out_observations(struct intake *in, const struct intake_report *
 	struct group *g = &in->group;
 	for (size_t i = 0; i < r->judgement.n; i++) {
 		const Tram__V1__Observation *o = r->report->observations[i];
-		if (!is_stored(r, i))
+		if (!known_is_stored(r, i))
 			continue;
 		g->observations[g->n_observations++] = (struct observation_row){
 		    .key = r->key[i],
@@ -609,6 +510,7 @@ static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 							    .verdict_seq = r->verdict_seq,
 							    .report_no = report_no(r),
 							    .catalogue_version = intake_catalogue_version(in, r),
+							    .peer_cut = in->peer_cut,
 							    .words = r->judgement.words,
 							    .n_words = r->judgement.n_words,
 							    .outcomes = r->judgement.outcomes,

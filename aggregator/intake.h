@@ -9,6 +9,7 @@
 #ifndef TRAM_INTAKE_H
 #define TRAM_INTAKE_H
 
+#include "history.h"
 #include "publish.h"
 #include "rules.h"
 #include "store.h"
@@ -36,6 +37,14 @@ struct intake_batch {
 	struct batch_row row;
 };
 
+/* An indicator that every report of a dataflow and period must state at some time. */
+struct mandatory {
+	const struct indicator *indicator;
+	int32_t area_no; /* 0: the provider has no area that day */
+	int64_t key;     /* of its total; 0: never stated by anybody */
+	bool stated;     /* in the store */
+};
+
 /* One report of the group. */
 struct intake_report {
 	struct intake_stream *stream;
@@ -45,7 +54,15 @@ struct intake_report {
 	const Tram__V1__Report *report; /* NULL: poison */
 	const char *poison;             /* why it cannot be read */
 	struct judgement judgement;
+	int32_t period; /* packed; 0: not readable */
 	struct past *past;
+	struct history *history;
+	struct view ***views; /* one per observation: its series, and behind it those related to it; see views.c */
+	size_t n_related;     /* series that its figures look at besides their own */
+	int32_t own_area_no;  /* of its provider's area, where nobody else reports that; 0: not so */
+	struct mandatory *mandatory;
+	size_t n_mandatory;
+	bool *reported;   /* by indicator position: see knowledge */
 	int32_t *area_no; /* one per observation; 0: not storable */
 	int64_t *key;     /* with revision 0, until it is laid out */
 	uint64_t verdict_seq;
@@ -58,8 +75,12 @@ struct intake {
 	const struct catalogue *catalogue;
 	const struct intake_settings *settings;
 	struct store *store;
-	int64_t known_at_us; /* when it was judged; intake_lay_out() sets it again, just before it is written */
-	bool force_past;     /* ask for the past of every figure, not only where a report was stored before */
+	int64_t known_at_us;         /* when it was judged; intake_lay_out() sets it again, just before it is written */
+	bool force_past;             /* ask for the past of every figure, not only where a report was stored before */
+	struct histories *histories; /* the lane's; NULL: everything is asked, and nothing kept */
+	int32_t peer_cut;            /* that is known; 0: none */
+	struct known *known;
+	struct views *views; /* NULL: not judged by rules */
 	struct intake_report *reports;
 	size_t n_reports, reports_room;
 	struct intake_batch *batches;
@@ -83,6 +104,12 @@ bool intake_add_report(struct intake *in, struct intake_stream *stream, const st
 /* Decodes and resolves one report outside any stream: for CHECK. */
 bool intake_add_check(struct intake *in, const char *agent, const struct publish_entry *entry,
 		      int64_t arrived_at_us) MUST_CHECK;
+
+/* Whether it has some that can be stored. */
+bool intake_has_figures(const struct intake_report *r);
+
+/* The group is committed: what it states is the past of what comes. */
+void intake_keep(struct intake *in);
 
 /* Asks the store for the past, judges every report in order. ERR_PROTOCOL in *err with STORE_POISON: the arena is exhausted. */
 enum store_result intake_judge(struct intake *in, struct err *err) MUST_CHECK;

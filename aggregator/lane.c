@@ -60,6 +60,7 @@ struct lane {
 	unsigned failures; /* in a row */
 	struct retry retry;
 	struct arena *arena;
+	struct histories *histories;
 	struct lane_stream *streams[STREAM_BUCKETS];
 };
 
@@ -174,6 +175,7 @@ static void refuse(struct lane *l, const struct job *job, Tram__V1__RefusalCode 
 static void take_catalogue(struct lane *l, struct job *job)
 {
 	catalogue_unref(&l->catalogue);
+	histories_clear(l->histories); /* areas may be other agents' now */
 	l->catalogue = job->catalogue;
 	job->catalogue = NULL;
 }
@@ -231,6 +233,7 @@ static void drop_store(struct lane *l)
 {
 	store_close(&l->store);
 	forget_watermarks(l);
+	histories_clear(l->histories); /* it may be another store that is found next */
 }
 
 /* Abandoned, or asked to end with nothing left to do. */
@@ -761,8 +764,9 @@ static void tell_overlap(struct lane *l, const struct intake *in, struct part *p
 	give_result(l, r);
 }
 
-static void settle_group(struct lane *l, const struct intake *in, struct try *t)
+static void settle_group(struct lane *l, struct intake *in, struct try *t)
 {
+	intake_keep(in);
 	for (size_t i = 0; i < in->n_streams; i++) {
 		tell_stream(l, in, in->streams[i], t);
 		in->streams[i]->before = in->streams[i]->after;
@@ -790,6 +794,7 @@ static enum store_result try_group(struct lane *l, struct try *t, const struct l
 	const struct intake_settings settings = intake_settings_of(l);
 	start_intake(l, &in, &settings);
 	in.force_past = lesson->force_past;
+	in.histories = l->histories;
 	enum store_result result = fill_group(l, &in, t, lesson, err);
 	t->reports = in.n_reports;
 	t->work = work_of(&in, t);
@@ -990,6 +995,7 @@ struct lane *lane_start(const struct lane_settings *settings, struct catalogue *
 	l->results = results;
 	l->retry = (struct retry){.base_us = CLOCK_SECOND / 20, .limit_us = 10 * CLOCK_SECOND};
 	l->arena = arena_new(settings->arena_bytes);
+	l->histories = histories_new(settings->history_bytes);
 	l->waiting = waiting_new();
 	l->pace = pace_of(settings->group_us, (size_t)settings->group_rows);
 	l->store_state = away;
@@ -1028,6 +1034,7 @@ void lane_join(struct lane **lp)
 	waiting_free(&l->waiting);
 	catalogue_unref(&l->catalogue);
 	arena_free(&l->arena);
+	histories_free(&l->histories);
 	free(l->database);
 	free(l);
 	*lp = NULL;

@@ -119,7 +119,8 @@ struct lane_settings {
 	int64_t group_us;     /* about how long one takes, at most, where agents with little waiting share the lane */
 	int64_t patience_us;  /* for a PostgreSQL that says nothing; 0: for ever */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
-	uint64_t result_bytes; /* verdicts and events of one agent in one group; one verdict alone may be larger */
+	uint64_t history_bytes; /* of series that are kept, so that they need not be asked for */
+	uint64_t result_bytes;  /* verdicts and events of one agent in one group; one verdict alone may be larger */
 	uint32_t observations, batch_reports;
 	uint8_t centre_public[SIGN_PUBLIC_SIZE]; /* that acknowledgements are signed with */
 	uint32_t agent_epochs;                   /* that one agent may have a stream of */

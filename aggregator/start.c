@@ -64,6 +64,7 @@ static struct lane_settings lane_settings_of(const struct settings *s, const str
 	    .batch_bytes = (uint64_t)s->batch_bytes,
 	    .arena_bytes = (uint64_t)s->lane_arena,
 	    .result_bytes = (uint64_t)s->lane_arena / 8,
+	    .history_bytes = (uint64_t)s->history_memory,
 	    .observations = (uint32_t)s->observations,
 	    .batch_reports = (uint32_t)s->batch_reports,
 	    .agent_epochs = (uint32_t)s->agent_epochs,

@@ -618,5 +618,5 @@ bool build(struct loading *l)
 	return build_words(l) && build_justifications(l) && build_calendars(l) && build_dues(l) && build_areas(l) &&
 	       build_successions(l) && build_providers(l) && build_sources(l) && build_dimensions(l) &&
 	       build_dataflows(l) && build_rules(l) && build_indicators(l) && build_cross_rules(l) &&
-	       build_references(l) && build_published(l);
+	       build_references(l) && build_related(l) && build_published(l);
 }

@@ -176,6 +176,9 @@ struct indicator {
 	size_t n_cross_rules;
 	const struct reference_rule *const *reference_rules; /* those that compare it */
 	size_t n_reference_rules;
+	const struct indicator *const
+	    *related; /* others its rules look at: in its cross rules, and what it derives from */
+	size_t n_related;
 };
 
 struct area {

@@ -78,6 +78,9 @@ void build_validity(struct loading *l, enum file file, int line, int32_t from, i
 /* Reads "a + 2 b - c[-1]" into terms; adds what is wrong to mistakes. False only when the arena is exhausted. */
 bool build_cross_terms(struct loading *l, const struct cross_rule_row *row, struct cross_rule *rule) MUST_CHECK;
 
+/* Finds the indicators that each one's rules look at. */
+bool build_related(struct loading *l) MUST_CHECK;
+
 /* What no single row can show. */
 void check(struct loading *l);
 

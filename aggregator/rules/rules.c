@@ -49,6 +49,18 @@ const struct rule *rule_by_code(const char *code)
 	return NULL;
 }
 
+bool rules_break(const char *codes)
+{
+	static const char *const of_movement[] = {"DUNG-08", "DUNG-10", "SACH-07"};
+
+	for (size_t i = 0; i < sizeof of_movement / sizeof *of_movement; i++) {
+		if (strstr(codes, of_movement[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---------------------------------------------------------------- messages */
 
 static const struct special *special_of(const struct finding *f)

@@ -56,8 +56,9 @@ struct past {
 	enum outcome outcome; /* as first judged; 0: not known */
 	enum decided decided; /* what became of it since */
 	int64_t known_at_us;  /* when its province was first told of it; 0: not known */
-	const char *asked; /* the rules that asked for a reason and got one, or were overruled by a release: codes with
-				    spaces between; NULL: none */
+	const char
+	    *asked; /* of the revision that stands: the rules that asked for a reason and got one, or were overruled by
+			      a release: codes with spaces between; NULL: none */
 	bool has_value, has_numerator, has_denominator, has_weight;
 	struct decimal value, numerator, denominator,
 	    weight; /* numeric that does not fit 18 digits cannot have been stored by us */
@@ -73,12 +74,16 @@ struct past {
 struct point {
 	int32_t period; /* packed, as period_pack() */
 	bool has_value, has_numerator, has_denominator;
-	bool breaks; /* justified, released, or of status B: what was before says nothing of what came after */
+	bool breaks; /* of status B, or a rules_break() was justified or released: what was before says nothing of what
+			came after */
 	struct decimal value, numerator,
 	    denominator; /* in the catalogue's unit; a value that follows from parts is absent */
 };
 
-/* A series of one area: its points of one frequency, ascending. A missing value has no point. */
+/*
+ * A series of one area: its points of one frequency, ascending. A missing value has no point; a figure of a range, which
+ * has no frequency, has no history.
+ */
 struct history {
 	const struct point *points;
 	size_t n;
@@ -108,8 +113,10 @@ struct knowledge {
 	const struct peer_figures *const *peers; /* an element may be NULL */
 	const struct look_alike *look_alike;
 	const bool
-	    *reported; /* by indicator position: the provider has stated it already for this dataflow and period */
-	/* What stands of an indicator in a period up to the figure's own, for the figure's area and dimensions; NULL: nothing.
+	    *reported; /* by indicator position, of mandatory ones: the provider has stated its total already for this
+			  dataflow and period, accepted or held */
+	/* What stands of an indicator (the figure's own, or a related one of the catalogue) for the figure's area and dimensions
+	   in a period of the figure's frequency: its own, or one before it among the newest HISTORY_POINTS. NULL: nothing.
 	   Other figures of the same report are not in it. */
 	const struct point *(*point_of)(const struct knowledge *k, const struct figure *f,
 					const struct indicator *indicator, int32_t period);
@@ -161,6 +168,9 @@ bool rules_resolve(const struct report_context *ctx, struct arena *a, struct jud
  */
 bool rules_judge(const struct report_context *ctx, const struct knowledge *known, struct arena *a,
 		 struct judgement *j) MUST_CHECK;
+
+/* Whether one of the rules (codes with spaces between) is about how far a series moves: a reason for that is a break of it. */
+bool rules_break(const char *codes);
 
 /* A finding as a person reads it, from the rule's texts; into the arena. */
 const char *finding_message(struct arena *a, const struct finding *f, bool vietnamese);

@@ -41,10 +41,17 @@ static const char *say_past(struct walk *w, const struct past *p)
 
 /* ---------------------------------------------------------------- SACH-01: once */
 
+/* What the centre refused or took back is not there: who states it again wants it looked at again. */
+static bool was_rejected(const struct past *p)
+{
+	return p->decided == DECIDED_REFUSED || p->decided == DECIDED_WITHDRAWN;
+}
+
 /* What waits for a justification and now has one is not said again: it is answered. */
 static bool is_stored_already(const struct look *x)
 {
-	return says_what_is_stored(x) && (x->past->current || x->past->withdrawn || !is_justified(x->o));
+	return says_what_is_stored(x) && !was_rejected(x->past) &&
+	       (x->past->current || x->past->withdrawn || !is_justified(x->o));
 }
 
 void sach_01(struct walk *w, const struct look *x)

@@ -390,6 +390,14 @@ bool cell_bytes(const PGresult *r, int row, int column, void *ret, size_t len)
 	return strncmp(text, "\\x", 2) == 0 && text_unhex(text + 2, ret, len);
 }
 
+bool cell_decimal(const PGresult *r, int row, int column, struct decimal *ret)
+{
+	const char *text = cell_text(r, row, column);
+
+	return !cell_is_null(r, row, column) &&
+	       decimal_parse(text, strlen(text), DECIMAL_LOCALE_NONE, ret) == DECIMAL_FINE;
+}
+
 enum agent_state cell_agent_state(const PGresult *r, int row, int column)
 {
 	const char *state = cell_text(r, row, column);

@@ -12,7 +12,7 @@
 
 #include <libpq-fe.h>
 
-enum { STATEMENTS_MAX = 16 };
+enum { STATEMENTS_MAX = 24 };
 
 /* A statement that is asked again and again; the struct's address is its identity. */
 struct statement {
@@ -87,6 +87,8 @@ const char *cell_text_or_null(const PGresult *r, int row, int column);
 bool cell_is_null(const PGresult *r, int row, int column);
 /* bytea; false when it is not len bytes long. */
 bool cell_bytes(const PGresult *r, int row, int column, void *ret, size_t len);
+/* numeric; false when it is null, or a figure that is none of ours: what we stored fits 18 digits. */
+bool cell_decimal(const PGresult *r, int row, int column, struct decimal *ret);
 enum agent_state cell_agent_state(const PGresult *r, int row, int column);
 
 #endif

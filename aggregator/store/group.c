@@ -232,6 +232,7 @@ static void put_verdicts(struct copy *c, const struct group *g)
 		put_words(c, v->words, v->n_words);
 		copy_text(c, v->cause);
 		copy_bytes(c, outcomes, v->n_outcomes);
+		copy_int32(c, v->peer_cut);
 	}
 	free(outcomes);
 }
@@ -305,8 +306,8 @@ static const struct part {
     {"tram.report_finding",
      "report_no, agent_no, finding_no, line, severity, rule, indicator, ref_area, field, found, expected", 11,
      count_findings, put_findings},
-    {"tram.verdict", "verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes", 8,
-     count_verdicts, put_verdicts},
+    {"tram.verdict", "verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes, peer_cut",
+     9, count_verdicts, put_verdicts},
 };
 
 static enum store_result write_part(struct store *s, const struct part *part, const struct group *g, struct err *err)

@@ -189,8 +189,12 @@ static const char make_series[] =
     "          ON CONFLICT DO NOTHING RETURNING indicator, dimensions, series_no)"
     " SELECT * FROM there UNION ALL SELECT * FROM made";
 
-static enum store_result number_series(struct store *s, const struct series_question *missing, size_t n,
-				       struct err *err)
+static const char find_series[] = "SELECT indicator, dimensions, series_no FROM tram.series"
+				  " JOIN (SELECT DISTINCT i, d FROM unnest($1::text[], $2::text[]) AS q (i, d)) q"
+				  "   ON indicator = i AND dimensions = d";
+
+static enum store_result ask_series(struct store *s, const char *sql, const struct series_question *missing, size_t n,
+				    struct err *err)
 {
 	struct params p;
 	enum store_result result;
@@ -198,7 +202,7 @@ static enum store_result number_series(struct store *s, const struct series_ques
 	params_init(&p);
 	params_texts(&p, &missing->indicator, sizeof *missing, n);
 	params_texts(&p, &missing->dimensions, sizeof *missing, n);
-	result = ask_rows(s, &s->numbers->series, make_series, &p, err);
+	result = ask_rows(s, &s->numbers->series, sql, &p, err);
 	params_done(&p);
 	return result;
 }
@@ -209,7 +213,20 @@ enum store_result store_series_nos(struct store *s, struct series_question *ques
 	enum store_result result = STORE_OK;
 
 	for (size_t left; result == STORE_OK && (left = recall_series(s, questions, n, missing)) > 0;) {
-		result = number_series(s, missing, left, err);
+		result = ask_series(s, make_series, missing, left, err);
+	}
+	free(missing);
+	return result;
+}
+
+enum store_result store_series_find(struct store *s, struct series_question *questions, size_t n, struct err *err)
+{
+	struct series_question *missing = xcalloc(n ? n : 1, sizeof *missing);
+	size_t left = recall_series(s, questions, n, missing);
+	enum store_result result = left > 0 ? ask_series(s, find_series, missing, left, err) : STORE_OK;
+
+	if (left > 0) {
+		(void)recall_series(s, questions, n, missing);
 	}
 	free(missing);
 	return result;

@@ -53,31 +53,69 @@ enum past_column {
 	PAST_NUMERATOR,
 	PAST_DENOMINATOR,
 	PAST_WEIGHT,
+	PAST_OUTCOME,
+	PAST_DECISION,
+	PAST_KNOWN_AT,
+	PAST_ASKED,
+	PAST_STATED,
 };
 
-/* One step down the primary key a question, and one into the decisions: the same whatever the tables' size. */
+/*
+ * One step down the primary key a question, and one into the decisions: the same whatever the tables' size. What was asked
+ * is of the revision that stands, which is another one where the latest is held or refused.
+ */
+#define DECISION_OF(o)                                                                                                 \
+	" LEFT JOIN LATERAL (SELECT decision FROM tram.decision d"                                                     \
+	"   WHERE d.area_no = " o ".area_no AND d.key = " o ".key ORDER BY d.decision_no DESC LIMIT 1) d ON true"
+#define ASKED_OF(o)                                                                                                    \
+	"CASE WHEN " o ".flags & 4 <> 0 OR d.decision = 'released'"                                                    \
+	" THEN (SELECT tram.asked(st.agent_no, " o ".report_no, " o ".line) FROM tram.stream st"                       \
+	"       WHERE st.stream_no = (" o ".report_no >> 40)::integer) END"
 static const struct statement latest = {
     "latest",
-    "SELECT q.i, o.key & 16383, o.flags & 1 <> 0, tram.effective_outcome(o.outcome, d.decision) IN (1, 2), "
-    "o.missing_reason,"
-    "       o.qualifier, o.obs_status, o.rank_out_of, o.value, o.numerator, o.denominator, o.weight"
-    " FROM unnest($1, $2) WITH ORDINALITY q(area_no, key, i)"
-    " CROSS JOIN LATERAL (SELECT * FROM tram.observation o"
-    "   WHERE o.area_no = q.area_no AND o.key BETWEEN q.key AND q.key + 16383 ORDER BY o.key DESC LIMIT 1) o"
-    " LEFT JOIN LATERAL (SELECT decision FROM tram.decision d"
-    "   WHERE d.area_no = o.area_no AND d.key = o.key ORDER BY d.decision_no DESC LIMIT 1) d ON true",
+    "SELECT q.i, o.key & 16383, o.flags & 1 <> 0, tram.effective_outcome(o.outcome, d.decision) IN (1, 2),"
+    "       o.missing_reason, o.qualifier, o.obs_status, o.rank_out_of, o.value, o.numerator, o.denominator, o.weight,"
+    "       o.outcome, d.decision, (extract(epoch FROM o.known_at) * 1000000)::bigint,"
+    "       CASE WHEN tram.effective_outcome(o.outcome, d.decision) IN (1, 2) THEN " ASKED_OF(
+	"o") " ELSE ("
+	     "         SELECT " ASKED_OF("s") " FROM tram.observation s" DECISION_OF(
+		 "s") "         WHERE s.area_no = q.area_no AND s.key BETWEEN q.key AND o.key"
+		      "           AND tram.effective_outcome(s.outcome, d.decision) IN (1, 2, 6) ORDER BY s.key DESC "
+		      "LIMIT 1) END,"
+		      "       CASE tram.effective_outcome(o.outcome, d.decision) WHEN 4 THEN ("
+		      "         SELECT tram.effective_outcome(s.outcome, d.decision) <> 6 AND s.flags & 1 = 0"
+		      "         FROM tram.observation s" DECISION_OF(
+			  "s") "         WHERE s.area_no = q.area_no AND s.key BETWEEN q.key AND o.key"
+			       "           AND tram.effective_outcome(s.outcome, d.decision) IN (1, 2, 3, 6) ORDER BY "
+			       "s.key DESC LIMIT 1)"
+			       "       WHEN 6 THEN false ELSE o.flags & 1 = 0 END"
+			       " FROM unnest($1, $2) WITH ORDINALITY q(area_no, key, i)"
+			       " CROSS JOIN LATERAL (SELECT * FROM tram.observation o"
+			       "   WHERE o.area_no = q.area_no AND o.key BETWEEN q.key AND q.key + 16383 ORDER BY "
+			       "o.key DESC LIMIT 1) o" DECISION_OF("o"),
 };
 
-/* What we stored fits 18 digits; a figure that does not was put there by another hand and is no figure of ours. */
-static bool read_decimal(const PGresult *r, int row, enum past_column column, struct decimal *ret)
-{
-	const char *text = cell_text(r, row, column);
+/* As tram.decision has it; "" is none. */
+static const struct {
+	const char *name;
+	enum decided decided;
+} decisions[] = {{"", DECIDED_NONE},
+		 {"released", DECIDED_RELEASED},
+		 {"refused", DECIDED_REFUSED},
+		 {"held", DECIDED_HELD},
+		 {"withdrawn", DECIDED_WITHDRAWN}};
 
-	return !cell_is_null(r, row, column) &&
-	       decimal_parse(text, strlen(text), DECIMAL_LOCALE_NONE, ret) == DECIMAL_FINE;
+static enum decided decided_by_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof decisions / sizeof *decisions; i++) {
+		if (strcmp(decisions[i].name, name) == 0) {
+			return decisions[i].decided;
+		}
+	}
+	return DECIDED_NONE;
 }
 
-static void read_past(const PGresult *r, int row, struct past *ret)
+static bool read_past(const PGresult *r, int row, struct arena *a, struct past *ret)
 {
 	*ret = (struct past){
 	    .exists = true,
@@ -88,14 +126,35 @@ static void read_past(const PGresult *r, int row, struct past *ret)
 	    .qualifier = (int)cell_int(r, row, PAST_QUALIFIER),
 	    .obs_status = *cell_text(r, row, PAST_OBS_STATUS),
 	    .rank_out_of = (int32_t)cell_int(r, row, PAST_RANK_OUT_OF),
+	    .outcome = (enum outcome)cell_int(r, row, PAST_OUTCOME),
+	    .decided = decided_by_name(cell_text(r, row, PAST_DECISION)),
+	    .known_at_us = cell_int(r, row, PAST_KNOWN_AT),
 	};
-	ret->has_value = read_decimal(r, row, PAST_VALUE, &ret->value);
-	ret->has_numerator = read_decimal(r, row, PAST_NUMERATOR, &ret->numerator);
-	ret->has_denominator = read_decimal(r, row, PAST_DENOMINATOR, &ret->denominator);
-	ret->has_weight = read_decimal(r, row, PAST_WEIGHT, &ret->weight);
+	ret->has_value = cell_decimal(r, row, PAST_VALUE, &ret->value);
+	ret->has_numerator = cell_decimal(r, row, PAST_NUMERATOR, &ret->numerator);
+	ret->has_denominator = cell_decimal(r, row, PAST_DENOMINATOR, &ret->denominator);
+	ret->has_weight = cell_decimal(r, row, PAST_WEIGHT, &ret->weight);
+	ret->asked = cell_is_null(r, row, PAST_ASKED) ? NULL : arena_strdup(a, cell_text(r, row, PAST_ASKED));
+	return ret->asked || cell_is_null(r, row, PAST_ASKED);
 }
 
-enum store_result store_past(struct store *s, struct past_question *questions, size_t n, struct err *err)
+static enum store_result take_pasts(const PGresult *r, struct past_question *questions, struct arena *a,
+				    struct err *err)
+{
+	for (int i = 0; i < PQntuples(r); i++) {
+		struct past_question *q = &questions[cell_int(r, i, PAST_QUESTION) - 1];
+
+		q->stated = cell_bool(r, i, PAST_STATED);
+		if (!read_past(r, i, a, &q->answer)) {
+			err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
+			return STORE_POISON;
+		}
+	}
+	return STORE_OK;
+}
+
+enum store_result store_past(struct store *s, struct past_question *questions, size_t n, struct arena *a,
+			     struct err *err)
 {
 	struct params p;
 	PGresult *r;
@@ -111,9 +170,10 @@ enum store_result store_past(struct store *s, struct past_question *questions, s
 	params_done(&p);
 	for (size_t i = 0; i < n; i++) {
 		questions[i].answer = (struct past){0};
+		questions[i].stated = false;
 	}
-	for (int i = 0; i < PQntuples(r); i++) {
-		read_past(r, i, &questions[cell_int(r, i, PAST_QUESTION) - 1].answer);
+	if (result == STORE_OK) {
+		result = take_pasts(r, questions, a, err);
 	}
 	PQclear(r);
 	return result;

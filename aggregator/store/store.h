@@ -101,6 +101,9 @@ struct series_question {
 };
 enum store_result store_series_nos(struct store *s, struct series_question *questions, size_t n,
 				   struct err *err) MUST_CHECK;
+/* The same, but none is made: 0 for a series that has no number. */
+enum store_result store_series_find(struct store *s, struct series_question *questions, size_t n,
+				    struct err *err) MUST_CHECK;
 
 /* key of an observation; revision 0 .. 16383. */
 #define KEY_REVISION_BITS 14
@@ -209,6 +212,7 @@ struct verdict_row {
 	int32_t agent_no;
 	uint64_t verdict_seq, report_no;
 	uint32_t catalogue_version;
+	int32_t peer_cut;             /* that was known; 0: none */
 	const enum word_state *words; /* n_words of them */
 	size_t n_words;
 	const enum outcome *outcomes;
@@ -275,13 +279,32 @@ struct period_question {
 enum store_result store_has_reports(struct store *s, struct period_question *questions, size_t n,
 				    struct err *err) MUST_CHECK;
 
-/* The latest revision stored for each (area_no, key with revision 0). One query for all. */
+/* The latest revision stored for each (area_no, key with revision 0); texts in the arena. One query for all. */
 struct past_question {
 	int32_t area_no;
 	int64_t key;
 	struct past answer;
+	bool stated; /* some revision is accepted or held, and not taken back */
 };
-enum store_result store_past(struct store *s, struct past_question *questions, size_t n, struct err *err) MUST_CHECK;
+enum store_result store_past(struct store *s, struct past_question *questions, size_t n, struct arena *a,
+			     struct err *err) MUST_CHECK;
+
+/*
+ * The newest points that stand of a series, of the periods between two keys: ascending, in the arena. One query for all.
+ * STORE_POISON with ERR_PROTOCOL: the arena is exhausted.
+ */
+struct history_question {
+	int32_t area_no, agent_no;
+	int64_t from_key, to_key; /* both included: of one series and frequency */
+	int32_t most;             /* points, at most */
+	/* the answer */
+	struct point *points, *end;
+	size_t n;
+	bool complete;  /* no more than these stand */
+	bool of_others; /* some are of reports of another agent */
+};
+enum store_result store_history(struct store *s, struct history_question *questions, size_t n, struct arena *a,
+				struct err *err) MUST_CHECK;
 
 /* A report that may be there already, from another stream of the agent: the same bytes, handed in at the same time. */
 struct repeat_question {

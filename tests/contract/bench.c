@@ -23,6 +23,7 @@ static struct bench open_bench(const char *database, size_t arena)
 					 .report_bytes = LIMIT_REPORT_BYTES,
 					 .batch_bytes = LIMIT_BATCH_BYTES,
 					 .arena_bytes = arena,
+					 .history_bytes = 8 << 20,
 					 .result_bytes = 4 << 20,
 					 .observations = LIMIT_OBSERVATIONS,
 					 .batch_reports = 8,

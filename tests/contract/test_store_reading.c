@@ -107,7 +107,7 @@ static struct past ask_past(int64_t key)
 	struct past_question question = {.key = key};
 
 	assert_result(STORE_OK, store_area_no(writer, "63/46", &question.area_no, &contract_err));
-	assert_result(STORE_OK, store_past(writer, &question, 1, &contract_err));
+	assert_result(STORE_OK, store_past(writer, &question, 1, arena, &contract_err));
 	return question.answer;
 }
 
@@ -167,7 +167,7 @@ static void test_the_past_of_many_is_each_ones_own(void **state)
 		questions[i].area_no = i % 2 ? other_no : area_no;
 		questions[i].key = first + ((int64_t)i << (10 + KEY_REVISION_BITS));
 	}
-	assert_result(STORE_OK, store_past(writer, questions, N, &contract_err));
+	assert_result(STORE_OK, store_past(writer, questions, N, arena, &contract_err));
 	for (int i = 0; i < N; i++) {
 		assert_int_equal(questions[i].answer.exists, i % 3 == 0 && i % 2 == 0);
 		assert_int_equal(questions[i].answer.revision, i % 3 == 0 && i % 2 == 0 ? i % 7 : 0);
