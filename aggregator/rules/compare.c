@@ -43,21 +43,23 @@ struct sum {
 };
 
 /* False: there is no such value, or no such period. A period without a figure is missing, whatever stands before it. */
-static bool term_value(const struct walk *w, const struct figure *f, const struct cross_term *term,
-		       struct period *ret_period, struct decimal *ret)
+static bool term_value(struct walk *w, const struct figure *f, const struct cross_term *term, struct decimal *ret)
 {
+	int32_t period = period_before(w, term->lag);
+
 	*ret = zero;
-	return period_back(&w->j->period, (unsigned)term->lag, ret_period) &&
-	       related_value(w, f, term->indicator, ret_period, ret);
+	return period != NO_PERIOD && related_value(w, f, term->indicator, period, ret);
 }
 
 /* "7700000", "7700000 [2023-S2]" */
-static const char *say_term(struct walk *w, const struct cross_term *term, const struct period *period,
-			    struct decimal value)
+static const char *say_term(struct walk *w, const struct cross_term *term, struct decimal value)
 {
 	char text[PERIOD_TEXT];
+	struct period period;
 
-	return term->lag ? say(w, "%s [%s]", say_decimal(w, value), period_text(period, text)) : say_decimal(w, value);
+	return term->lag && period_unpack(period_before(w, term->lag), &period)
+		   ? say(w, "%s [%s]", say_decimal(w, value), period_text(&period, text))
+		   : say_decimal(w, value);
 }
 
 static void say_sum(struct walk *w, struct sum *sum, const struct cross_term *term, const char *text)
@@ -78,13 +80,12 @@ static struct sum add_up(struct walk *w, const struct figure *f, const struct cr
 	for (size_t i = 0; i < rule->n_right; i++) {
 		const struct cross_term *term = &rule->right[i];
 		struct decimal value, product;
-		struct period period;
 
-		sum.missing += !term_value(w, f, term, &period, &value);
+		sum.missing += !term_value(w, f, term, &value);
 		sum.exact = sum.exact && decimal_multiply(value, decimal_int(term->coefficient), &product) &&
 			    decimal_add(sum.total, product, &sum.total);
 		if (text) {
-			say_sum(w, &sum, term, say_term(w, term, &period, value));
+			say_sum(w, &sum, term, say_term(w, term, value));
 		}
 	}
 	return sum;

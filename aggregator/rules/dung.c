@@ -365,18 +365,22 @@ void dung_06(struct walk *w, const struct look *x)
 /* ---------------------------------------------------------------- DUNG-09: a growth and its levels */
 
 /* From "x": the level now and a year before. From "x / y": both now. */
-static bool levels_of(const struct walk *w, const struct look *x, struct decimal *ret_top, struct decimal *ret_bottom)
+static bool levels_of(struct walk *w, const struct look *x, struct decimal *ret_top, struct decimal *ret_bottom)
 {
 	const char *from = x->f->indicator->derives_from, *slash = strstr(from, " / ");
-	char top[128];
-	const struct indicator *i, *below;
-	struct period then = w->j->period;
+	int32_t now = period_before(w, 0), then = now;
+	const struct indicator *top, *bottom;
+	struct period year_before;
+	char first[128];
 
-	snprintf(top, sizeof top, "%.*s", slash ? (int)(slash - from) : (int)strlen(from), from);
-	i = catalogue_indicator(w->catalogue, top);
-	below = slash ? catalogue_indicator(w->catalogue, slash + 3) : i;
-	return i && below && (slash || period_shift_years(&w->j->period, -1, &then)) &&
-	       related_value(w, x->f, i, &w->j->period, ret_top) && related_value(w, x->f, below, &then, ret_bottom);
+	snprintf(first, sizeof first, "%.*s", slash ? (int)(slash - from) : (int)strlen(from), from);
+	top = catalogue_indicator(w->catalogue, first);
+	bottom = slash ? catalogue_indicator(w->catalogue, slash + 3) : top;
+	if (!slash) {
+		then = period_shift_years(&w->j->period, -1, &year_before) ? period_pack(&year_before) : NO_PERIOD;
+	}
+	return top && bottom && then != NO_PERIOD && related_value(w, x->f, top, now, ret_top) &&
+	       related_value(w, x->f, bottom, then, ret_bottom);
 }
 
 /* "More than 3 times" is right when it was 3.1. */

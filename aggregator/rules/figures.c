@@ -249,12 +249,24 @@ static const struct point *stands(const struct walk *w, const struct figure *f, 
 	return !p && k->point_of ? k->point_of(k, f, indicator, period) : p;
 }
 
-bool related_value(const struct walk *w, const struct figure *f, const struct indicator *indicator,
-		   const struct period *period, struct decimal *ret)
+int32_t period_before(struct walk *w, int lag)
 {
-	int32_t packed = period_pack(period);
-	const struct figure *twin = packed == period_pack(&w->j->period) ? twin_of(w, f, indicator) : NULL;
-	const struct point *p = twin ? NULL : stands(w, f, indicator, packed);
+	struct period p;
+
+	if (lag < 0 || lag > LAGS_MAX) {
+		return NO_PERIOD;
+	}
+	if (!w->back[lag]) {
+		w->back[lag] = period_back(&w->j->period, (unsigned)lag, &p) ? period_pack(&p) : NO_PERIOD;
+	}
+	return w->back[lag];
+}
+
+bool related_value(struct walk *w, const struct figure *f, const struct indicator *indicator, int32_t period,
+		   struct decimal *ret)
+{
+	const struct figure *twin = period == period_before(w, 0) ? twin_of(w, f, indicator) : NULL;
+	const struct point *p = twin ? NULL : stands(w, f, indicator, period);
 
 	*ret = twin ? twin->value : p ? p->value : (struct decimal){0, 0};
 	return twin ? twin->has_value : p && p->has_value;

@@ -29,14 +29,17 @@ struct series {
 /* As peers_stated() has a figure's. */
 static bool point_value(const struct indicator *i, const struct point *p, struct decimal *ret)
 {
-	struct figure f = {.indicator = i,
-			   .has_value = p->has_value,
-			   .has_numerator = p->has_numerator,
-			   .has_denominator = p->has_denominator,
-			   .value = p->value,
-			   .numerator = p->numerator,
-			   .denominator = p->denominator};
+	struct figure f;
 
+	if (p->has_value) {
+		*ret = p->value;
+		return true;
+	}
+	f = (struct figure){.indicator = i,
+			    .has_numerator = p->has_numerator,
+			    .has_denominator = p->has_denominator,
+			    .numerator = p->numerator,
+			    .denominator = p->denominator};
 	return peers_stated(&f, ret);
 }
 
@@ -231,20 +234,29 @@ static int suspected_power(const struct walk *w, const struct look *x, const str
 	return 0;
 }
 
+/* Of the value being looked at; both rules want to know. */
+static int suspect(struct walk *w, const struct look *x, const struct series *s)
+{
+	w->suspicion = (struct suspicion){w->line, suspected_power(w, x, s), median_of(s), s->n};
+	return w->suspicion.power;
+}
+
 void sach_07_history(struct walk *w, const struct look *x)
 {
+	const struct suspicion *found = &w->suspicion;
 	struct decimal value;
 	struct series s;
-	int power;
 
-	if (!is_level(x, &value) || is_near_last(w, x, value) || !make_series(x, value, &s)) {
+	if (!is_level(x, &value) || is_near_last(w, x, value)) {
 		return;
 	}
-	power = suspected_power(w, x, &s);
-	if (power) {
+	if (found->line != w->line && make_series(x, value, &s)) {
+		suspect(w, x, &s);
+	}
+	if (found->line == w->line && found->power) {
 		find(w, SEVERITY_JUSTIFY, "unit_mult", say_stated(w, x->o->value, x->o->unit_mult),
-		     say(w, "%s? (≈ %s, n = %zu)", say_stated(w, x->o->value, x->o->unit_mult - power),
-			 say_decimal(w, median_of(&s)), s.n));
+		     say(w, "%s? (≈ %s, n = %zu)", say_stated(w, x->o->value, x->o->unit_mult - found->power),
+			 say_decimal(w, found->median), found->n));
 	}
 }
 
@@ -315,7 +327,7 @@ static void is_like_its_past(struct walk *w, const struct look *x, struct decima
 	struct series s;
 	i128 spread;
 
-	if (is_near_last(w, x, value) || !make_series(x, value, &s) || suspected_power(w, x, &s) ||
+	if (is_near_last(w, x, value) || !make_series(x, value, &s) || suspect(w, x, &s) ||
 	    (counted && !is_large(w, &s, value))) {
 		return;
 	}
@@ -331,9 +343,9 @@ static void is_like_its_past(struct walk *w, const struct look *x, struct decima
 
 /* ---------------------------------------------------------------- DUNG-10: other provinces */
 
-/* How far from their median a value may be: `times` of `unit`, each over 6745. */
+/* How far from their median a value may be: `times` of `unit` over 6745; people: times as many as there are. */
 struct allowance {
-	struct decimal unit, times;
+	struct decimal unit, times, people;
 };
 
 static struct allowance allowance_of(const struct walk *w, const struct peer_figures *peers)
@@ -343,9 +355,9 @@ static struct allowance allowance_of(const struct walk *w, const struct peer_fig
 	int64_t floor = catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_MAD_FLOOR);
 
 	if (decimal_compare_products(peers->mad, decimal_int(100), median, decimal_int(floor)) >= 0) {
-		return (struct allowance){peers->mad, decimal_int(100 * z)};
+		return (struct allowance){.unit = peers->mad, .times = decimal_int(100 * z)};
 	}
-	return (struct allowance){median, decimal_int(floor * z)};
+	return (struct allowance){.unit = median, .times = decimal_int(floor * z)};
 }
 
 /* What provinces are compared by, for an area as large as the figure's: a rate for a million people as their number. */
@@ -381,19 +393,37 @@ static bool are_few_things(const struct walk *w, const struct figure *f, struct 
 	       decimal_compare(at_own_size(f, median), least) < 0;
 }
 
+/* By what an area's number is divided to make a rate for a million people, times a million; 0: no such rate is known. */
+static int64_t people_of(const struct figure *f)
+{
+	if (!is_counted(f->indicator)) {
+		return 1;
+	}
+	return f->area->has_population && f->area->population > 0 ? f->area->population : 0;
+}
+
+/* distance = |value * 10^6 - median * people|, or |value - median|: what is exact is not divided. */
+static bool distance_of(const struct figure *f, struct decimal value, struct decimal median, struct decimal *ret)
+{
+	struct decimal million = decimal_int(is_counted(f->indicator) ? 1000000 : 1), a, b;
+
+	return decimal_multiply(value, million, &a) && decimal_multiply(median, decimal_int(people_of(f)), &b) &&
+	       decimal_subtract(a, b, ret);
+}
+
 static void is_like_its_peers(struct walk *w, const struct look *x, struct decimal value)
 {
 	const struct peer_figures *peers = x->peers;
-	struct decimal rate, distance;
+	struct decimal distance;
 	struct allowance a;
 
-	if (!peers || peers->n < catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_PEERS) ||
-	    !peers_comparable(x->f, &rate) || !decimal_subtract(rate, peers->median, &distance)) {
+	if (!peers || peers->n < catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_PEERS) || !people_of(x->f) ||
+	    !distance_of(x->f, value, peers->median, &distance)) {
 		return;
 	}
 	a = allowance_of(w, peers);
-	if (a.unit.mantissa &&
-	    decimal_compare_products(magnitude(distance), decimal_int(Z_FACTOR), a.unit, a.times) > 0 &&
+	if (a.unit.mantissa && decimal_multiply(a.times, decimal_int(people_of(x->f)), &a.people) &&
+	    decimal_compare_products(magnitude(distance), decimal_int(Z_FACTOR), a.unit, a.people) > 0 &&
 	    !are_few_things(w, x->f, value, peers->median)) {
 		is_beyond_peers(w, x, value, &a);
 	}

@@ -10,7 +10,9 @@
 
 #include "rules.h"
 
-#define NO_LINE UINT32_MAX
+#define NO_LINE   UINT32_MAX
+#define NO_PERIOD (-1)
+#define LAGS_MAX  HISTORY_POINTS /* as cross_rules.csv allows */
 
 /* The observations of a report by what they are about. */
 struct twins {
@@ -19,6 +21,14 @@ struct twins {
 	uint32_t *
 	    first; /* by observation: the first about the same figure, maybe itself; NO_LINE: it is about nothing known */
 	uint32_t *differs; /* by observation: one about the same figure that says something else, or NO_LINE */
+};
+
+/* What DUNG-10 found of a wrong multiplier on its way, for SACH-07. */
+struct suspicion {
+	uint32_t line; /* of which it is known; 0: of none */
+	int power;     /* of ten, by which the value seems too large; 0: it does not */
+	struct decimal median;
+	size_t n;
 };
 
 struct walk {
@@ -36,6 +46,9 @@ struct walk {
 	int32_t day;                     /* the rules of which day judge */
 	const struct rule *rule;
 	uint32_t line; /* being looked at; 0: the report */
+	int32_t
+	    back[LAGS_MAX + 1]; /* packed periods so many before the report's own; 0: not made yet, NO_PERIOD: none */
+	struct suspicion suspicion;
 	struct finding *findings;
 	size_t n, room;
 	bool exhausted;
@@ -79,9 +92,11 @@ bool says_what_is_stored(const struct look *x);
 const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator);
 bool twins_make(struct walk *w);
 /* The stated value of an indicator for the same area and dimensions as f: in the report's own period what the report says,
-   otherwise, or when it does not speak of it, what stands. False: none. */
-bool related_value(const struct walk *w, const struct figure *f, const struct indicator *indicator,
-		   const struct period *period, struct decimal *ret);
+   otherwise, or when it does not speak of it, what stands. period: packed. False: none. */
+bool related_value(struct walk *w, const struct figure *f, const struct indicator *indicator, int32_t period,
+		   struct decimal *ret);
+/* The packed period so many before the report's own, which is readable; NO_PERIOD: there is none. */
+int32_t period_before(struct walk *w, int lag);
 
 /* ---------------------------------------------------------------- texts, into the arena */
 
