@@ -7,6 +7,7 @@ Fills the manual pages with what the code's tables say, so that no setting, rule
     tables.py --check   changes nothing; fails when a page is not what it would write
 """
 
+import csv
 import pathlib
 import re
 import sys
@@ -138,17 +139,30 @@ def parameters():
         yield item(f"Va {name}", f"{text[:1].upper()}{text[1:]}.", f"Default: {fallback}, from {least} to {most}.")
 
 
+def standards():
+    """A line for every rule: what other frameworks call that which it looks after."""
+    with open(HERE / "standards.csv", encoding="utf-8", newline="") as f:
+        lines = list(csv.DictReader(f))
+    missing = {row[1] for row in rows("aggregator/rules/rules.def", "RULE")} - {line["rule"] for line in lines}
+    if missing:
+        sys.exit(f"standards.csv has no line for {', '.join(sorted(missing))}")
+    head = '.Bl -column DUNG-00 completeness understandability "consistency over time" 14.3 group\n' \
+           ".It Sy rule Ta Sy DAMA Ta Sy ISO 25012 Ta " \
+           "Sy WHO DQR Ta Sy CoP Ta Sy group\n"
+    return head + "\n".join(".It " + " Ta ".join(value or "\\(en" for value in line.values()) for line in lines) + "\n.El"
+
+
 TABLES = {"commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
           "commands-centre": lambda: commands("CENTRE"),
           "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
           "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns,
-          "problems": problems, "parameters": parameters}
+          "problems": problems, "parameters": parameters, "standards": standards}
 
 
 def filled(page):
     def fill(match):
-        name = match[1]
-        return f'.\\" begin {name}\n{tagged(list(TABLES[name]()))}\n.\\" end {name}'
+        name, made = match[1], TABLES[match[1]]()
+        return f'.\\" begin {name}\n{made if isinstance(made, str) else tagged(list(made))}\n.\\" end {name}'
     return re.sub(r'^\.\\" begin (\S+)$.*?^\.\\" end \1$', fill, page, flags=re.S | re.M)
 
 
