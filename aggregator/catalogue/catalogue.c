@@ -27,6 +27,11 @@ uint32_t catalogue_version(const struct catalogue *c)
 	return c->version;
 }
 
+bool catalogue_is_undecided(const struct catalogue *c)
+{
+	return c->undecided;
+}
+
 /* ---------------------------------------------------------------- by code */
 
 const struct indicator *catalogue_indicator(const struct catalogue *c, const char *code)

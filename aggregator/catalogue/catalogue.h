@@ -294,6 +294,9 @@ void catalogue_unref(struct catalogue **cp);
 
 uint32_t catalogue_version(const struct catalogue *c);
 
+/* Comparisons were too many, or their numbers too large, to tell whether they contradict each other. */
+bool catalogue_is_undecided(const struct catalogue *c);
+
 const struct indicator *catalogue_indicator(const struct catalogue *c, const char *code);
 const struct dataflow *catalogue_dataflow(const struct catalogue *c, const char *code);
 const struct provider *catalogue_provider(const struct catalogue *c, const char *code);

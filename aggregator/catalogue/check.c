@@ -372,5 +372,7 @@ void check(struct loading *l)
 	check_dataflows(l);
 	check_indicators(l);
 	check_cross_rules(l);
+	check_what_rules_say(l);
+	l->c->undecided = !check_contradictions(l);
 	check_published(l);
 }

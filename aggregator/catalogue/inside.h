@@ -15,6 +15,7 @@
 struct catalogue {
 	uint32_t holders; /* atomic */
 	uint32_t version;
+	bool undecided; /* whether comparisons contradict each other */
 	struct arena *arena;
 	int64_t parameters[N_PARAMETERS];
 	struct word *words;
@@ -83,5 +84,8 @@ bool build_related(struct loading *l) MUST_CHECK;
 
 /* What no single row can show. */
 void check(struct loading *l);
+void check_what_rules_say(struct loading *l);
+/* False: it could not be decided whether the comparisons contradict each other. */
+bool check_contradictions(struct loading *l);
 
 #endif

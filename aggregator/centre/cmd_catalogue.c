@@ -156,6 +156,11 @@ int cmd_catalogue_check(int argc, char **argv)
 	if (c && o.format == TABLE_TEXT) {
 		describe(c, text, sizeof text);
 		printf(_("no mistake: %s\n"), text);
+		if (catalogue_is_undecided(c)) {
+			printf(_("cross_rules.csv: too many comparisons, or too large numbers, to tell whether they "
+				 "contradict "
+				 "each other\n"));
+		}
 	}
 	status = c ? EX_OK : centre_fail(&err);
 	catalogue_unref(&c);
