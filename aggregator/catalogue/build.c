@@ -448,6 +448,8 @@ static void build_indicator(struct loading *l, const struct indicator_row *row, 
 				.derives_from = row->derives_from,
 				.denominator_vi = row->denominator_vi,
 				.dimensions = row->dimensions,
+				.units_min_percent =
+				    row->units_min_percent == RECORDS_ABSENT ? 0 : row->units_min_percent,
 				.frequencies = row->frequencies,
 				.mandatory = row->mandatory,
 				.max_age_days = row->max_age_days,

@@ -162,6 +162,7 @@ struct indicator {
 	const char *derives_from;    /* "x", or "x / y", or "" */
 	const char *denominator_vi;
 	const char *dimensions; /* those a figure may be broken down by: "SEX|AGE", or "" */
+	int units_min_percent; /* of its sub-units, that must have reported; 0: as the parameter has it, if stated at all */
 	const char *frequencies;
 	bool mandatory;
 	int max_age_days;

@@ -192,6 +192,7 @@ static const struct column indicator_columns[] = {
 	TEXT(indicator, derives_from, MAY_BE_EMPTY),
 	TEXT(indicator, denominator_vi, MAY_BE_EMPTY),
 	TEXT(indicator, dimensions, MAY_BE_ABSENT),
+	MAYBE_INTEGER(indicator, units_min_percent, 1, 100),
 	FREQUENCIES(indicator, frequencies),
 	YES(indicator, mandatory),
 	INTEGER(indicator, max_age_days, 1, 36500),

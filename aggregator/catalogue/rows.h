@@ -118,7 +118,7 @@ struct indicator_row {
 	const char *code, *dataflow, *name_vi, *name_en, *unit, *unit_vi, *mean_weight, *coverage_weight, *derives_from,
 	    *denominator_vi, *dimensions, *frequencies, *source_system, *notes;
 	int value_type, kind, over_area, over_time; /* enums; kind is a place in kind_names */
-	int display_unit_mult, display_decimals, max_age_days;
+	int display_unit_mult, display_decimals, max_age_days, units_min_percent;
 	bool integer, mandatory;
 	struct optional_decimal min, max;
 	int32_t valid_from, valid_to;

@@ -4,6 +4,8 @@
 
 #include "clock.h"
 
+#include <string.h>
+
 /* ---------------------------------------------------------------- DU-01: the report's head */
 
 static void is_there(struct walk *w, const char *field, const char *text)
@@ -64,6 +66,70 @@ void du_01(struct walk *w)
 	time_is_sound(w, "approved_at", r->approved_at);
 	if (!r->n_observations) {
 		find(w, 0, "observations", "0", "≥ 1");
+	}
+}
+
+/* ---------------------------------------------------------------- DU-02: every mandatory indicator */
+
+#define MISSING_SHOWN 10
+
+/* What the catalogue expects of the report's dataflow and period. */
+static bool is_expected(const struct judgement *j, const struct indicator *i)
+{
+	return i->mandatory && i->dataflow == j->dataflow && strchr(i->frequencies, period_frequency(&j->period)) &&
+	       i->valid_from <= j->period_to && j->period_from <= i->valid_to;
+}
+
+/* By indicator position, the totals that the report states, a reason for a missing value too. NULL: the arena is exhausted. */
+static const bool *stated_here(struct walk *w, size_t n)
+{
+	bool *stated = arena_calloc(w->arena, n, sizeof *stated);
+
+	for (size_t i = 0; stated && i < w->j->n; i++) {
+		const struct figure *f = &w->j->figures[i];
+
+		if (f->storable && !*f->dimensions && !is_withdrawal(w->report->observations[i])) {
+			stated[f->indicator->position] = true;
+		}
+	}
+	w->exhausted = w->exhausted || !stated;
+	return stated;
+}
+
+/* "a, b, …" */
+static const char *name_missing(struct walk *w, const struct indicator *all, const uint32_t *missing, size_t n)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < n && i < MISSING_SHOWN; i++) {
+		text = say(w, "%s%s%s", text, i ? ", " : "", all[missing[i]].code);
+	}
+	return n > MISSING_SHOWN ? say(w, "%s, …", text) : text;
+}
+
+void du_02(struct walk *w)
+{
+	const struct indicator *all;
+	size_t n = catalogue_indicators(w->catalogue, &all), expected = 0, n_missing = 0;
+	uint32_t missing[MISSING_SHOWN + 1];
+	const bool *stated;
+
+	if (!w->known->reported || !w->j->readable || !is_regular(w) || !(stated = stated_here(w, n))) {
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (!is_expected(w->j, &all[i])) {
+			continue;
+		}
+		expected++;
+		if (!stated[all[i].position] && !w->known->reported[all[i].position]) {
+			missing[n_missing < MISSING_SHOWN ? n_missing : MISSING_SHOWN] = i;
+			n_missing++;
+		}
+	}
+	if (n_missing) {
+		find(w, 0, "observations", say(w, "%zu / %zu", expected - n_missing, expected),
+		     name_missing(w, all, missing, n_missing));
 	}
 }
 
@@ -132,4 +198,27 @@ void du_04(struct walk *w, const struct look *x)
 		find(w, 0, "value", "", "");
 	}
 	status_agrees(w, o);
+}
+
+/* ---------------------------------------------------------------- DU-05: sub-units */
+
+void du_05(struct walk *w, const struct look *x)
+{
+	const Tram__V1__Observation *o = x->o;
+	int64_t least = x->f->indicator ? x->f->indicator->units_min_percent : 0;
+
+	if (!o->units_reporting && !o->units_expected) {
+		if (least && states_value(o) && !is_withdrawal(o)) {
+			find(w, 0, "units_expected", "", say(w, "≥ %lld %%", (long long)least));
+		}
+		return;
+	}
+	least = least ? least : catalogue_parameter(w->catalogue, PARAMETER_COVERAGE_PERCENT);
+	if (o->units_reporting > o->units_expected) {
+		find(w, SEVERITY_BLOCK, "units_reporting", say(w, "%u / %u", o->units_reporting, o->units_expected),
+		     say(w, "≤ %u", o->units_expected));
+	} else if (100 * (int64_t)o->units_reporting < least * (int64_t)o->units_expected) {
+		find(w, 0, "units_reporting", say(w, "%u / %u", o->units_reporting, o->units_expected),
+		     say(w, "≥ %lld %%", (long long)least));
+	}
 }

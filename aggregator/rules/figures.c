@@ -5,6 +5,12 @@
 
 /* ---------------------------------------------------------------- what an observation says */
 
+bool is_regular(const struct walk *w)
+{
+	return w->report->purpose != TRAM__V1__PURPOSE__PURPOSE_BACKFILL &&
+	       w->report->purpose != TRAM__V1__PURPOSE__PURPOSE_CORRECTION;
+}
+
 bool is_withdrawal(const Tram__V1__Observation *o)
 {
 	return o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW;
@@ -33,16 +39,6 @@ const char *missing_reason_name(int reason)
 int qualifier_of(const Tram__V1__Observation *o)
 {
 	return o->qualifier ? (int)o->qualifier : TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
-}
-
-static bool says_why(const char *text)
-{
-	return *text && !is_blank(text) && !is_placeholder(text);
-}
-
-bool is_justified(const Tram__V1__Observation *o)
-{
-	return says_why(o->justification) || says_why(o->justification_code);
 }
 
 /* ---------------------------------------------------------------- the same, or not */
@@ -86,6 +82,18 @@ bool says_what_is_stored(const struct look *x)
 	       same_decimal(f->has_numerator, f->numerator, p->has_numerator, p->numerator) &&
 	       same_decimal(f->has_denominator, f->denominator, p->has_denominator, p->denominator) &&
 	       same_decimal(f->has_weight, f->weight, p->has_weight, p->weight) && same_marks(x->o, p);
+}
+
+/* What the centre refused or took back is not there: who states it again wants it looked at again. */
+static bool was_rejected(const struct past *p)
+{
+	return p->decided == DECIDED_REFUSED || p->decided == DECIDED_WITHDRAWN;
+}
+
+bool is_stored_already(const struct walk *w, const struct look *x)
+{
+	return says_what_is_stored(x) && !was_rejected(x->past) &&
+	       (x->past->current || x->past->withdrawn || !is_justified(w, x->o));
 }
 
 /* ---------------------------------------------------------------- asked once */

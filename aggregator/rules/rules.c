@@ -90,6 +90,7 @@ static const struct {
 } tokens[] = {
     {"integer", "số nguyên", "a whole number"},
     {"revises", "--revise \"LÝ DO\"", "--revise \"REASON\""},
+    {"text", "nội dung giải trình", "the reason in words"},
 };
 
 static const char *in_words(const char *text, bool vietnamese)
@@ -175,6 +176,22 @@ void find(struct walk *w, enum severity severity, const char *field, const char 
 	ask_once(w, &w->findings[w->n - 1]);
 }
 
+void find_in_order(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected)
+{
+	size_t before = w->n;
+
+	find(w, severity, field, found, expected);
+	for (size_t i = before; w->n > before && i > 0; i--) {
+		struct finding *f = &w->findings[i], *other = f - 1, last = *f;
+
+		if (other->line < f->line || (other->line == f->line && other->rule->number <= f->rule->number)) {
+			break;
+		}
+		*f = *other;
+		*other = last;
+	}
+}
+
 /* ---------------------------------------------------------------- what findings make of a figure and of a word */
 
 static enum word_state state_of(const struct finding *f, bool justified)
@@ -212,40 +229,54 @@ static int rank_of(enum outcome outcome)
 	return ranks[outcome];
 }
 
-static void settle_figure(struct walk *w, const struct finding *f)
+static void worsen(struct judgement *j, size_t i, enum outcome outcome)
 {
-	size_t i = f->line - 1;
-	bool can_justify = is_justified(w->report->observations[i]);
-	enum outcome outcome = outcome_of(f, can_justify);
+	if (rank_of(outcome) > rank_of(j->outcomes[i])) {
+		j->outcomes[i] = outcome;
+	}
+}
 
-	if (f->rule->number == SACH_01) {
-		outcome = OUTCOME_DUPLICATE;
+/* What a finding makes of one figure; justified: there is a reason for it. */
+static void settle_figure(struct walk *w, const struct finding *f, size_t i, bool justified)
+{
+	worsen(w->j, i, f->rule->number == SACH_01 ? OUTCOME_DUPLICATE : outcome_of(f, justified));
+	w->j->justified[i] = w->j->justified[i] || (f->severity == SEVERITY_JUSTIFY && justified);
+}
+
+/* Whether what is said of the report concerns its figures: a warning marks the word alone, and what is missing says nothing
+   of what is there. */
+static bool concerns_figures(const struct finding *f)
+{
+	return f->severity >= SEVERITY_JUSTIFY && !(f->rule->number == DU_02 && f->severity == SEVERITY_JUSTIFY);
+}
+
+static void settle_finding(struct walk *w, const struct finding *f)
+{
+	struct judgement *j = w->j;
+	bool justified =
+	    f->severity == SEVERITY_JUSTIFY && (f->line ? is_justified(w, w->report->observations[f->line - 1])
+							: reason_of_report(w).kind == REASON_SOUND);
+	enum word_state state = state_of(f, justified);
+
+	if (f->line) {
+		settle_figure(w, f, f->line - 1, justified);
 	}
-	if (rank_of(outcome) > rank_of(w->j->outcomes[i])) {
-		w->j->outcomes[i] = outcome;
+	for (size_t i = 0; i < j->n && !f->line && concerns_figures(f); i++) {
+		settle_figure(w, f, i, justified);
 	}
-	w->j->justified[i] = w->j->justified[i] || (f->severity == SEVERITY_JUSTIFY && can_justify);
+	if (state > j->words[f->rule->word]) {
+		j->words[f->rule->word] = state;
+	}
 }
 
 static void settle(struct walk *w)
 {
 	struct judgement *j = w->j;
-	bool refused = !j->readable;
 
 	for (size_t i = 0; i < w->n; i++) {
-		const struct finding *f = &w->findings[i];
-		enum word_state state;
-
-		if (f->line) {
-			settle_figure(w, f);
-		}
-		refused = refused || (!f->line && f->severity == SEVERITY_BLOCK);
-		state = state_of(f, f->line && j->justified[f->line - 1]);
-		if (state > j->words[f->rule->word]) {
-			j->words[f->rule->word] = state;
-		}
+		settle_finding(w, &w->findings[i]);
 	}
-	for (size_t i = 0; i < j->n && refused; i++) {
+	for (size_t i = 0; i < j->n && !j->readable; i++) {
 		j->outcomes[i] = OUTCOME_REFUSED;
 	}
 	j->findings = w->findings;
@@ -275,6 +306,12 @@ static void walk_report(struct walk *w)
 			checks[k].of_report(w);
 		}
 	}
+	w->n_of_report = w->n;
+	if (w->in_force[DU_08]) {
+		w->rule = &w->rules[DU_08];
+		du_08_report(w);
+	}
+	w->n_of_report = w->n;
 }
 
 struct look look_at(const struct walk *w, size_t i)
@@ -293,6 +330,7 @@ static void walk_figures(struct walk *w)
 {
 	for (size_t i = 0; i < w->j->n; i++) {
 		struct look x = look_at(w, i);
+		size_t first = w->n;
 
 		w->line = (uint32_t)i + 1;
 		for (size_t k = 0; k < N_BUILT_IN_RULES; k++) {
@@ -302,6 +340,19 @@ static void walk_figures(struct walk *w)
 			}
 		}
 		rules_of_data(w, &x);
+		if (w->in_force[DU_08]) {
+			w->rule = &w->rules[DU_08];
+			du_08(w, &x, first);
+		}
+	}
+}
+
+static void walk_end(struct walk *w)
+{
+	w->line = 0;
+	if (w->in_force[DU_08]) {
+		w->rule = &w->rules[DU_08];
+		du_08_end(w);
 	}
 }
 
@@ -342,6 +393,7 @@ bool rules_judge(const struct report_context *ctx, const struct knowledge *known
 	find_rules(&w);
 	walk_report(&w);
 	walk_figures(&w);
+	walk_end(&w);
 	settle(&w);
 	return !w.exhausted;
 }

@@ -114,7 +114,7 @@ struct knowledge {
 	const struct look_alike *look_alike;
 	const bool
 	    *reported; /* by indicator position, of mandatory ones: the provider has stated its total already for this
-			  dataflow and period, accepted or held */
+			  dataflow and period, accepted or held; NULL: not known */
 	/* What stands of an indicator (the figure's own, or a related one of the catalogue) for the figure's area and dimensions
 	   in a period of the figure's frequency: its own, or one before it among the newest HISTORY_POINTS. NULL: nothing.
 	   Other figures of the same report are not in it. */

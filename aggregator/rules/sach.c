@@ -41,19 +41,6 @@ static const char *say_past(struct walk *w, const struct past *p)
 
 /* ---------------------------------------------------------------- SACH-01: once */
 
-/* What the centre refused or took back is not there: who states it again wants it looked at again. */
-static bool was_rejected(const struct past *p)
-{
-	return p->decided == DECIDED_REFUSED || p->decided == DECIDED_WITHDRAWN;
-}
-
-/* What waits for a justification and now has one is not said again: it is answered. */
-static bool is_stored_already(const struct look *x)
-{
-	return says_what_is_stored(x) && !was_rejected(x->past) &&
-	       (x->past->current || x->past->withdrawn || !is_justified(x->o));
-}
-
 void sach_01(struct walk *w, const struct look *x)
 {
 	uint32_t first = w->twins.first[x->i];
@@ -61,7 +48,7 @@ void sach_01(struct walk *w, const struct look *x)
 	if (!x->f->storable) {
 		return;
 	}
-	if (is_stored_already(x)) {
+	if (is_stored_already(w, x)) {
 		find(w, 0, "value", say_figure(w, x->i), "");
 	} else if (first != NO_LINE && first != x->i && w->twins.differs[x->i] == NO_LINE) {
 		find(w, 0, "value", say(w, "#%u: %s", first + 1, say_figure(w, x->i)), "");
@@ -104,7 +91,7 @@ void sach_02(struct walk *w, const struct look *x)
 	} else if (p->exists && !p->withdrawn && !says_it_revises(w->report) && !says_what_is_stored(x)) {
 		find(w, 0, "value", say(w, "%s → %s", say_past(w, p), say_figure(w, x->i)), "revises");
 	}
-	if (p->exists && p->revision >= RULES_REVISION_MAX && !is_stored_already(x)) {
+	if (p->exists && p->revision >= RULES_REVISION_MAX && !is_stored_already(w, x)) {
 		find(w, 0, "revises", say(w, "%u", p->revision), say(w, "< %u", RULES_REVISION_MAX));
 	}
 }
@@ -172,6 +159,8 @@ void sach_05_report(struct walk *w)
 	is_clean(w, "reason", r->reason);
 	is_clean(w, "prepared_by", r->prepared_by);
 	is_clean(w, "approved_by", r->approved_by);
+	is_clean(w, "justification_code", r->justification_code);
+	is_clean(w, "justification", r->justification);
 	is_clean(w, "comment", r->comment);
 	is_clean(w, "software", r->software);
 }
@@ -210,6 +199,8 @@ void sach_06_report(struct walk *w)
 	is_real(w, "reason", r->reason);
 	is_real(w, "prepared_by", r->prepared_by);
 	is_real(w, "approved_by", r->approved_by);
+	is_real(w, "justification_code", r->justification_code);
+	is_real(w, "justification", r->justification);
 }
 
 /* 999, 9999 …: whole numbers only, for 99.9 per cent is a value like any other. */

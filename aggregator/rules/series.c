@@ -26,8 +26,7 @@ struct series {
 
 /* ---------------------------------------------------------------- values */
 
-/* As peers_stated() has a figure's. */
-static bool point_value(const struct indicator *i, const struct point *p, struct decimal *ret)
+bool point_value(const struct indicator *i, const struct point *p, struct decimal *ret)
 {
 	struct figure f;
 

@@ -4,17 +4,32 @@
 
 #include "clock.h"
 
+#include <string.h>
+
 /* ---------------------------------------------------------------- SONG-01: in time */
 
 void song_01(struct walk *w)
 {
 	const struct judgement *j = w->j;
-	bool regular = w->report->purpose != TRAM__V1__PURPOSE__PURPOSE_BACKFILL &&
-		       w->report->purpose != TRAM__V1__PURPOSE__PURPOSE_CORRECTION;
 	int32_t due;
 
-	if (regular && j->readable && catalogue_due_date(j->dataflow, &j->period, &due) && w->received_day > due) {
+	if (is_regular(w) && j->readable && catalogue_due_date(j->dataflow, &j->period, &due) &&
+	    w->received_day > due) {
 		find(w, 0, "time_period", say_day(w, w->received_day), say(w, "≤ %s", say_day(w, due)));
+	}
+}
+
+/* ---------------------------------------------------------------- SONG-02: fresh */
+
+void song_02(struct walk *w, const struct look *x)
+{
+	const struct indicator *i = x->f->indicator;
+	int32_t day = w->j->reference_date;
+
+	if (i && w->j->readable && is_regular(w) && states_value(x->o) && w->received_day > day &&
+	    w->received_day - day > i->max_age_days) {
+		find(w, 0, "reference_date", say(w, "%s → %s", say_day(w, day), say_day(w, w->received_day)),
+		     say(w, "≤ %d", i->max_age_days));
 	}
 }
 
@@ -56,4 +71,128 @@ void song_04(struct walk *w)
 	is_in_order(w, "prepared_at", prepared, approved ? approved : w->ctx->handed_in_at_us);
 	is_in_order(w, "approved_at", approved, w->ctx->handed_in_at_us);
 	is_in_order(w, "handed_in_at", w->ctx->handed_in_at_us, w->ctx->received_at_us);
+}
+
+/* ---------------------------------------------------------------- SONG-06: mended in time */
+
+#define DAY (86400 * CLOCK_SECOND)
+
+/* What its province was told to mend, and has not until now. */
+static bool waits_for_mending(const struct past *p)
+{
+	if (!p->exists || p->current || p->withdrawn || !p->known_at_us) {
+		return false;
+	}
+	return p->outcome == OUTCOME_HELD || p->decided == DECIDED_HELD || p->decided == DECIDED_REFUSED;
+}
+
+void song_06(struct walk *w, const struct look *x)
+{
+	int64_t days = catalogue_parameter(w->catalogue, PARAMETER_MEND_DAYS);
+	char told[CLOCK_TEXT], mended[CLOCK_TEXT];
+
+	if (!x->f->storable || !waits_for_mending(x->past) || is_stored_already(w, x) ||
+	    w->ctx->received_at_us - x->past->known_at_us <= days * DAY) {
+		return;
+	}
+	find(
+	    w, 0, "value",
+	    say(w, "%s → %s", clock_text_vn(x->past->known_at_us, told), clock_text_vn(w->ctx->received_at_us, mended)),
+	    say(w, "≤ %lld", (long long)days));
+}
+
+/* ---------------------------------------------------------------- SONG-07: published figures that move */
+
+#define MOVED_SHOWN 5
+
+/* "x" and "x / y" derive from x. */
+static bool derives_from(const struct indicator *i, const struct indicator *level)
+{
+	size_t len = strlen(level->code);
+
+	for (const char *at = i->derives_from; (at = strstr(at, level->code)); at += len) {
+		if ((at == i->derives_from || at[-1] == ' ') && (at[len] == ' ' || !at[len])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A growth of the year after is of this level too. */
+static bool is_moved(const struct walk *w, const struct published_figure *p, const struct indicator *changed)
+{
+	struct period period, later;
+	int32_t own = period_pack(&w->j->period);
+
+	if (p->indicator != changed && !derives_from(p->indicator, changed)) {
+		return false;
+	}
+	if (!period_parse(p->time_period, &period)) {
+		return false;
+	}
+	return period_pack(&period) == own ||
+	       (p->indicator != changed && !strstr(p->indicator->derives_from, " / ") &&
+		period_shift_years(&w->j->period, 1, &later) && period_pack(&period) == period_pack(&later));
+}
+
+/* "#35 psp_registered_accounts 2023-S1, …" */
+static const char *name_moved(struct walk *w, const struct indicator *changed)
+{
+	const struct published_figure *all;
+	size_t n = catalogue_published(w->catalogue, &all), moved = 0;
+	const char *text = "";
+
+	for (size_t i = 0; i < n; i++) {
+		const struct published_figure *p = &all[i];
+
+		if (is_moved(w, p, changed) && ++moved <= MOVED_SHOWN) {
+			text = say(w, "%s%s#%d %s %s", text, moved > 1 ? ", " : "", p->figure_no, p->indicator->code,
+				   p->time_period);
+		}
+	}
+	return moved > MOVED_SHOWN ? say(w, "%s, …", text) : text;
+}
+
+void song_07(struct walk *w, const struct look *x)
+{
+	const char *moved;
+
+	if (!x->f->storable || !x->past->exists || !x->past->current || says_what_is_stored(x)) {
+		return;
+	}
+	moved = name_moved(w, x->f->indicator);
+	if (*moved) {
+		find(w, 0, "value", moved, "");
+	}
+}
+
+/* ---------------------------------------------------------------- SONG-08: still in force */
+
+static void is_in_force(struct walk *w, const char *field, const char *code, int32_t from, int32_t to)
+{
+	int64_t days = catalogue_parameter(w->catalogue, PARAMETER_ENDING_DAYS);
+	bool ends = to != DATE_OPEN && (int64_t)to - w->received_day < days;
+
+	if (ends || w->received_day < from) {
+		find(w, 0, field, say(w, "%s @ %s", code, say_day(w, w->received_day)),
+		     say(w, "%s … %s", say_day(w, from), say_day(w, to)));
+	}
+}
+
+void song_08_report(struct walk *w)
+{
+	const struct dataflow *d = w->j->dataflow;
+
+	if (d && is_regular(w)) {
+		is_in_force(w, "dataflow", d->code, d->valid_from, d->valid_to);
+	}
+}
+
+void song_08(struct walk *w, const struct look *x)
+{
+	const struct indicator *i = x->f->indicator;
+
+	if (i && is_regular(w) && !is_withdrawal(x->o)) {
+		is_in_force(w, "indicator", i->code, i->valid_from, i->valid_to);
+	}
 }

@@ -51,6 +51,7 @@ struct walk {
 	struct suspicion suspicion;
 	struct finding *findings;
 	size_t n, room;
+	size_t n_of_report; /* findings of line 0, which come first */
 	bool exhausted;
 };
 
@@ -70,8 +71,30 @@ struct look look_at(const struct walk *w, size_t i);
 /* Adds a finding of the rule being checked. severity 0: the rule's own. Texts live as long as the arena. */
 void find(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected);
 
+/* The same, put where the rule's place among the line's findings is. */
+void find_in_order(struct walk *w, enum severity severity, const char *field, const char *found, const char *expected);
+
+/* ---------------------------------------------------------------- justifications: reason.c */
+
+/* What was given as the reason, and whether it is one. */
+struct reason {
+	enum { REASON_NONE, REASON_SOUND, REASON_UNKNOWN_CODE, REASON_PLACEHOLDER, REASON_NO_TEXT } kind;
+	const char *code, *text;
+};
+struct reason reason_of_report(const struct walk *w);
+/* A figure's own, or else its report's. */
+struct reason reason_of(const struct walk *w, const Tram__V1__Observation *o);
+bool is_justified(const struct walk *w, const Tram__V1__Observation *o);
+
+/* DU-08, when all else is said: of the report, of a line (its findings are those from first on), of all lines. */
+void du_08_report(struct walk *w);
+void du_08(struct walk *w, const struct look *x, size_t first);
+void du_08_end(struct walk *w);
+
 /* ---------------------------------------------------------------- what figures say */
 
+/* Neither a backfill nor a correction: what a period owes. */
+bool is_regular(const struct walk *w);
 bool is_withdrawal(const Tram__V1__Observation *o);
 /* It states a value or both parts, valid or not. */
 bool states_value(const Tram__V1__Observation *o);
@@ -80,17 +103,19 @@ char obs_status_of(const Tram__V1__Observation *o);
 /* "not_applicable"; "?" for a number that is none. */
 const char *missing_reason_name(int reason);
 int qualifier_of(const Tram__V1__Observation *o);
-/* The province gave a reason that says something. */
-bool is_justified(const Tram__V1__Observation *o);
 /* What stands of the i-th figure was justified for the same rule, or released from it, and this is the same break: the value
    is neither many times that one nor a small part of it. */
 bool was_justified(const struct walk *w, size_t i, const struct rule *rule);
 /* Two observations, or an observation and what is stored, say the same. */
 bool says_the_same(const struct look *a, const struct look *b);
 bool says_what_is_stored(const struct look *x);
+/* It is stored already, and nothing more is said by it: what waits for a justification and now has one is answered. */
+bool is_stored_already(const struct walk *w, const struct look *x);
 /* The first observation of the report about an indicator, for the same area and dimensions as f; NULL: none. */
 const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator);
 bool twins_make(struct walk *w);
+/* A point's value, as peers_stated() has a figure's. */
+bool point_value(const struct indicator *i, const struct point *p, struct decimal *ret);
 /* The stated value of an indicator for the same area and dimensions as f: in the report's own period what the report says,
    otherwise, or when it does not speak of it, what stands. period: packed. False: none. */
 bool related_value(struct walk *w, const struct figure *f, const struct indicator *indicator, int32_t period,
@@ -121,11 +146,14 @@ void dung_01(struct walk *w);
 void dung_03_report(struct walk *w);
 void dung_13_report(struct walk *w);
 void du_01(struct walk *w);
+void du_02(struct walk *w);
 void sach_02_report(struct walk *w);
 void sach_05_report(struct walk *w);
 void sach_06_report(struct walk *w);
+void sach_09(struct walk *w);
 void song_01(struct walk *w);
 void song_04(struct walk *w);
+void song_08_report(struct walk *w);
 void dung_02(struct walk *w, const struct look *x);
 void dung_03(struct walk *w, const struct look *x);
 void dung_04(struct walk *w, const struct look *x);
@@ -139,6 +167,7 @@ void dung_13(struct walk *w, const struct look *x);
 void rules_of_data(struct walk *w, const struct look *x); /* those that only the catalogue defines */
 void du_03(struct walk *w, const struct look *x);
 void du_04(struct walk *w, const struct look *x);
+void du_05(struct walk *w, const struct look *x);
 void sach_01(struct walk *w, const struct look *x);
 void sach_02(struct walk *w, const struct look *x);
 void sach_03(struct walk *w, const struct look *x);
@@ -147,5 +176,11 @@ void sach_05(struct walk *w, const struct look *x);
 void sach_06(struct walk *w, const struct look *x);
 void sach_07(struct walk *w, const struct look *x);
 void sach_07_history(struct walk *w, const struct look *x);
+void sach_08(struct walk *w, const struct look *x);
+void sach_10(struct walk *w, const struct look *x);
+void song_02(struct walk *w, const struct look *x);
+void song_06(struct walk *w, const struct look *x);
+void song_07(struct walk *w, const struct look *x);
+void song_08(struct walk *w, const struct look *x);
 
 #endif

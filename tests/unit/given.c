@@ -58,6 +58,8 @@ static const char *const missing_reasons[] = {
     "", "not_applicable", "not_collected", "late", "suppressed", "system_down", NULL};
 static const char *const qualifiers[] = {"", "exact", "at_least", "more_than", "at_most", "nearly", "approx", NULL};
 static const char *const purposes[] = {"", "regular", "backfill", "correction", NULL};
+static const char *const outcomes[] = {"", "accepted", "warned", "held", "refused", NULL};
+static const char *const decisions[] = {"", "released", "refused", "held", "withdrawn", NULL};
 static const char *const actions[] = {"replace", "withdraw", NULL};
 
 /* ---------------------------------------------------------------- settings */
@@ -91,7 +93,9 @@ static void set_report(struct given *g, const char *name, const char *value)
 		     {"prepared_at", &r->prepared_at},
 		     {"approved_by", &r->approved_by},
 		     {"approved_at", &r->approved_at},
-		     {"report_comment", &r->comment}};
+		     {"report_comment", &r->comment},
+		     {"report_code", &r->justification_code},
+		     {"report_why", &r->justification}};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		if (strcmp(texts[i].name, name) == 0) {
@@ -161,6 +165,10 @@ static bool set_line(struct given *g, Tram__V1__Observation *o, const char *name
 	}
 	if (strcmp(name, "rank") == 0) {
 		o->rank_out_of = (uint32_t)atoi(value);
+	} else if (strcmp(name, "reporting") == 0) {
+		o->units_reporting = (uint32_t)strtoul(value, NULL, 10);
+	} else if (strcmp(name, "expected") == 0) {
+		o->units_expected = (uint32_t)strtoul(value, NULL, 10);
 	} else if (strcmp(name, "mult") == 0) {
 		o->unit_mult = atoi(value);
 	} else if (strcmp(name, "status") == 0) {
@@ -205,6 +213,14 @@ static void set_past(struct given *g, struct past *p, const char *name, const ch
 	} else if (strcmp(name, "withdrawn") == 0) {
 		p->withdrawn = atoi(value);
 		p->current = !p->withdrawn;
+	} else if (strcmp(name, "outcome") == 0) {
+		p->outcome = (enum outcome)one_of(value, outcomes);
+		p->current = p->outcome == OUTCOME_ACCEPTED || p->outcome == OUTCOME_WARNED;
+	} else if (strcmp(name, "decided") == 0) {
+		p->decided = (enum decided)one_of(value, decisions);
+		p->current = p->decided == DECIDED_RELEASED;
+	} else if (strcmp(name, "known") == 0) {
+		p->known_at_us = moment(value);
 	} else if (strcmp(name, "asked") == 0) {
 		p->asked = text(g, value);
 	} else if (strcmp(name, "revision") == 0) {
@@ -280,7 +296,7 @@ static void set_stands(struct given *g, const char *name, const char *value)
 	set_point(g, &s->point, text(g, value));
 }
 
-/* "62 5 0.5" */
+/* "62 5 0.5", "62 5 0.5 71.25 8" */
 static void set_peers(struct given *g, int line, const char *value)
 {
 	char *rest = text(g, value);
@@ -289,14 +305,34 @@ static void set_peers(struct given *g, int line, const char *value)
 
 	p->n = (uint32_t)atoi(strsep(&rest, " "));
 	set_past_number(g, strsep(&rest, " "), &has, &p->median);
-	set_past_number(g, rest, &has, &p->mad);
+	set_past_number(g, strsep(&rest, " "), &has, &p->mad);
+	if (rest) {
+		set_past_number(g, strsep(&rest, " "), &has, &p->mode);
+		p->mode_n = (uint32_t)atoi(rest);
+	}
 	g->peers[line] = p;
 }
 
-/* "h1", "q12", "s.": what is known besides. False: it is none of these. */
+/* "P63-45 2023-S2 12" */
+static void set_look_alike(struct given *g, const char *value)
+{
+	char *rest = text(g, value);
+	struct look_alike *a = arena_alloc(g->arena, sizeof *a);
+
+	a->provider = strsep(&rest, " ");
+	a->time_period = strsep(&rest, " ");
+	a->figures = (uint32_t)atoi(rest);
+	g->look_alike = a;
+}
+
+/* "h1", "q12", "s.", "reported", "alike": what is known besides. False: it is none of these. */
 static bool set_known(struct given *g, const char *name, const char *value)
 {
-	if (has_prefix(name, "s.")) {
+	if (strcmp(name, "reported") == 0) {
+		g->reported = text(g, value);
+	} else if (strcmp(name, "alike") == 0) {
+		set_look_alike(g, value);
+	} else if (has_prefix(name, "s.")) {
 		set_stands(g, name + 2, value);
 	} else if (*name == 'h' && name[1] >= '1' && name[1] <= '9') {
 		set_history(g, atoi(name + 1), value);
@@ -419,10 +455,31 @@ static const struct point *point_of(const struct knowledge *k, const struct figu
 	return NULL;
 }
 
+/* By indicator position; NULL: not known. */
+static const bool *reported(struct given *g, const struct catalogue *c)
+{
+	const struct indicator *all;
+	bool *ret = arena_calloc(g->arena, catalogue_indicators(c, &all), sizeof *ret);
+	char *rest = text(g, g->reported ? g->reported : ""), *code;
+
+	while ((code = strsep(&rest, "|"))) {
+		if (*code) {
+			assert_non_null(catalogue_indicator(c, code));
+			ret[catalogue_indicator(c, code)->position] = true;
+		}
+	}
+	return g->reported ? ret : NULL;
+}
+
 void given_judge(struct given *g, const struct catalogue *c)
 {
-	struct knowledge known = {
-	    .past = g->past + 1, .history = g->history + 1, .peers = g->peers + 1, .point_of = point_of, .context = g};
+	struct knowledge known = {.past = g->past + 1,
+				  .history = g->history + 1,
+				  .peers = g->peers + 1,
+				  .look_alike = g->look_alike,
+				  .reported = reported(g, c),
+				  .point_of = point_of,
+				  .context = g};
 	struct report_context ctx = {.catalogue = c,
 				     .report = &g->report,
 				     .agent = g->agent,

@@ -7,7 +7,9 @@
  *
  * What is known besides: "h1=2023-S2: 5 - 7* 8" is the history of line 1 up to 2023-S2, a period a word: "-" none, "7*" a
  * break, "3/4" parts without a value. "s.INDICATOR@2023-S2=5" is what stands of an indicator. "q1=62 5 0.5" is what 62
- * provinces state of line 1: median and MAD.
+ * provinces state of line 1: median and MAD; "q1=62 5 0.5 71.25 8": eight of them 71.25. "reported=a|b" are the indicators
+ * that the provider has stated already, "" none; where it is not set, nothing is known of them. "alike=P63-45 2023-S2 12" is
+ * another province's report of 12 figures that are the same.
  */
 #ifndef TRAM_TEST_GIVEN_H
 #define TRAM_TEST_GIVEN_H
@@ -36,7 +38,9 @@ struct given {
 	const struct peer_figures *peers[GIVEN_LINES + 1]; /* NULL: not known */
 	struct given_stands stands[GIVEN_STANDS];
 	size_t n_stands;
-	struct arena *arena; /* texts, numbers, and the judgement */
+	const char *reported;          /* NULL: not known */
+	struct look_alike *look_alike; /* NULL: none */
+	struct arena *arena;           /* texts, numbers, and the judgement */
 	struct judgement j;
 };
 
