@@ -388,6 +388,9 @@ def percentile(values, percent):
     return ordered[min(len(ordered) - 1, percent * len(ordered) // 100)] if ordered else 0
 
 
+ASKING_RULE = "DUNG-10"
+
+
 class Tally:
     """What became of one agent's reports."""
 
@@ -395,6 +398,8 @@ class Tally:
         self.reports = len(verdicts)
         self.outcomes = Counter()
         self.waited_ms = []
+        self.asked = [(verdict["time_period"], finding) for verdict in verdicts for finding in verdict["findings"]
+                      if finding["rule"] == ASKING_RULE and finding["severity"] == "justify"]
         for verdict in verdicts:
             for name in ("accepted", "warned", "held", "refused", "duplicate"):
                 self.outcomes[name] += verdict[name]
@@ -426,6 +431,21 @@ def show_figures(demo):
     print()
     say("Published figures beside the national roll-ups", "Số đã công bố đặt cạnh số tổng hợp cả nước")
     print(demo.tram("claims", "check", allow=(0, 1)))
+
+
+def show_asked(demo, tallies):
+    """What jumped, was asked about, and was taken with the reason that came with it: one of them, and how many there are."""
+    asked = [(agent, period, finding) for agent, tally in tallies.items() for period, finding in tally.asked]
+    if not asked:
+        return
+    reasons = {(row["indicator"], row["time_period"]): row["justification"] for row in demo.read("demonstration/justifications.csv")}
+    names = {row["code"]: row[text("name_en", "name_vi")] for row in demo.read("catalogue/indicators.csv")}
+    agent, period, finding = max(asked, key=lambda one: one[1])
+    print()
+    say(f"{len(asked)} figures jumped from their own past, gave a reason, and are taken with it ({ASKING_RULE}). One of them:",
+        f"{len(asked)} số liệu khác hẳn các kỳ trước, có kèm giải trình và được nhận ({ASKING_RULE}). Một trong số đó:")
+    print(f"  {agent}  {names[finding['indicator']]}, {period}: {finding['found']}  ({finding['expected']})")
+    print(f"  {reasons.get((finding['indicator'], period), '?')}")
 
 
 def show_real(demo):
@@ -467,6 +487,10 @@ def judge_agents(demo, tallies):
     refused = sum(t.outcomes["refused"] for t in tallies.values())
     if refused:
         yield text(f"{refused} figures were refused; none should be", f"{refused} số liệu bị từ chối; đáng lẽ không có")
+    asked, expected = sum(len(t.asked) for t in tallies.values()), 2 * len(demo.provinces)
+    if asked != expected:
+        yield text(f"{asked} figures were asked for a reason; it should be {expected}",
+                   f"{asked} số liệu phải giải trình; đáng lẽ {expected}")
     if held != 1 or tallies[CENTRE_AGENT].outcomes["held"] != 1:
         yield text(f"{held} figures are held; it should be one, of the centre", f"{held} số liệu bị giữ; đáng lẽ chỉ một, của trung ương")
 
@@ -524,6 +548,7 @@ def run_demo(demo, once):
     tallies = {agent: Tally(demo.verdicts(agent)) for agent in demo.agents}
     show_agents(demo, tallies)
     show_figures(demo)
+    show_asked(demo, tallies)
     show_real(demo)
     problems = [*judge_agents(demo, tallies), *judge_claims(demo)]
     show_judgement(demo, problems)

@@ -82,6 +82,7 @@ class World:
     earlier_levels: list
     denominators: dict
     centre_providers: dict
+    justifications: dict
     prepared_at: str
     rows: list = field(default_factory=list)  # (agent, row)
 
@@ -141,6 +142,7 @@ def read_world(catalogue, registry, prepared_at):
         earlier_levels=[earlier_level(row) for row in read_csv(HERE / "earlier_levels.csv")],
         denominators={(row["indicator"], row["time_period"]): row for row in read_csv(HERE / "denominators.csv")},
         centre_providers={row["indicator"]: row["provider"] for row in read_csv(HERE / "centre_providers.csv")},
+        justifications={(row["indicator"], row["time_period"]): row for row in read_csv(HERE / "justifications.csv")},
         prepared_at=prepared_at,
     )
 
@@ -224,6 +226,8 @@ def add(world, provider, figure, demonstration, **observation):
         "indicator": figure.indicator, "unit": indicator["unit"], "unit_mult": "0", "obs_status": figure.obs_status,
         "qualifier": figure.qualifier, "source_system": indicator["source_system"],
     }
+    if reason := world.justifications.get((figure.indicator, figure.time_period)):
+        row |= {name: reason[name] for name in ("justification_code", "justification")}
     row |= observation
     world.rows.append((world.providers[provider]["agent"], {name: row.get(name, "") for name in COLUMNS}))
 
