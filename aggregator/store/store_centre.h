@@ -122,4 +122,42 @@ struct quarantine_row {
 typedef void quarantine_each(void *context, const struct quarantine_row *row);
 enum store_result store_quarantine(struct store *s, quarantine_each *each, void *context, struct err *err) MUST_CHECK;
 
+/* ---------------------------------------------------------------- the board (reader) */
+
+/* The words, in their order. */
+typedef void word_each(void *context, const char *word, const char *name_vi, const char *name_en);
+enum store_result store_words(struct store *s, word_each *each, void *context, struct err *err) MUST_CHECK;
+
+/* Keeps the scores of the day, once (admin); how many rows that were. */
+enum store_result store_keep_scores(struct store *s, int *ret_rows, struct err *err) MUST_CHECK;
+
+struct board_question {
+	int64_t as_of_us; /* INT64_MAX: now */
+	const char *from_day,
+	    *to_day;          /* the due days; NULL: the year that ends with the newest that was reported for */
+	const char *province; /* 63/46, P63-46 or 46; NULL: all */
+	const char *sort;     /* score, name, area, on-time, data, agent */
+};
+struct board_score {
+	const char *score, *whole_score, *band; /* whole_score is cut off: 100 is all */
+};
+/* One area; the nation is first. NULL: not known. */
+struct board_row {
+	const char *area, *name_vi, *name_en;
+	struct board_score all;
+	const struct board_score *words; /* in their order */
+	size_t n_words;
+	const char *assessed, *failing, *breaches;
+	const char *worst_rule, *worst_cost, *worst_cost_shown, *worst_title_vi, *worst_title_en, *worst_indicator;
+	const char *due, *reported, *on_time, *late, *missing, *held, *refused, *on_time_rate; /* figures of the span */
+	const char *newest_period, *age_days, *data_state;
+	const char *agent_state;             /* NULL for the nation */
+	int64_t heard_at_us, silent_seconds; /* 0: never */
+	int fresh, alive, agents;            /* how many provinces */
+	const char *from_day, *to_day;
+};
+typedef void board_each(void *context, const struct board_row *row);
+enum store_result store_board(struct store *s, const struct board_question *q, board_each *each, void *context,
+			      struct err *err) MUST_CHECK;
+
 #endif

@@ -64,6 +64,11 @@ struct table *table_new(enum table_format format, FILE *out)
 	return t;
 }
 
+bool table_has_colours(const struct table *t)
+{
+	return t->colours;
+}
+
 static void drop_cells(struct table *t)
 {
 	for (size_t i = 0; i < t->n_cells; i++) {

@@ -22,6 +22,9 @@ struct table;
 struct table *table_new(enum table_format format, FILE *out);
 void table_free(struct table **tp);
 
+/* Whether cells are coloured: where they are not, what a colour says must be written. */
+bool table_has_colours(const struct table *t);
+
 /* Before the first row. key: JSON member and CSV head; title: what people read (already translated). */
 void table_column(struct table *t, const char *key, const char *title, enum table_align align);
 
