@@ -19,9 +19,9 @@ static struct decimal negative(struct decimal d)
 }
 
 /* By so much the left side is above the right one, as far as the operator minds; below 0: it does not. */
-static struct decimal excess(enum cross_operator operator, struct decimal gap)
+static struct decimal excess(enum cross_operator how, struct decimal gap)
 {
-	if (operator== CROSS_AT_LEAST ||(operator== CROSS_EQUAL && gap.mantissa<0)) {
+	if (how == CROSS_AT_LEAST || (how == CROSS_EQUAL && gap.mantissa < 0)) {
 		return negative(gap);
 	}
 	return gap;
