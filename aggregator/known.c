@@ -322,7 +322,7 @@ bool known_look_back(struct intake *in, struct intake_report *r, struct knowledg
 
 static bool asks(const struct judgement *j, const struct finding *f, size_t i)
 {
-	return f->line == i + 1 && f->severity == SEVERITY_JUSTIFY && j->justified[i];
+	return f->line == i + 1 && j->justified[i] && (f->severity == SEVERITY_JUSTIFY || f->answered);
 }
 
 const char *known_asked(struct arena *a, const struct judgement *j, size_t i)

@@ -146,6 +146,7 @@ static void ask_once(struct walk *w, struct finding *f)
 {
 	if (f->severity == SEVERITY_JUSTIFY && f->line && was_justified(w, f->line - 1, f->rule)) {
 		f->severity = SEVERITY_WARN;
+		f->answered = true;
 		f->expected = say(w, "%s" JUSTIFIED, f->expected);
 	}
 }
@@ -240,7 +241,7 @@ static void worsen(struct judgement *j, size_t i, enum outcome outcome)
 static void settle_figure(struct walk *w, const struct finding *f, size_t i, bool justified)
 {
 	worsen(w->j, i, f->rule->number == SACH_01 ? OUTCOME_DUPLICATE : outcome_of(f, justified));
-	w->j->justified[i] = w->j->justified[i] || (f->severity == SEVERITY_JUSTIFY && justified);
+	w->j->justified[i] = w->j->justified[i] || f->answered || (f->severity == SEVERITY_JUSTIFY && justified);
 }
 
 /* Whether what is said of the report concerns its figures: a warning marks the word alone, and what is missing says nothing

@@ -127,6 +127,7 @@ struct finding {
 	const struct rule *rule;
 	enum severity severity; /* the rule's, or what data made of it */
 	enum severity asked;    /* before a justification of the same break, or data, changed it: texts go by it */
+	bool answered;          /* what it asks for was given for the revision before; severity is WARN therefore */
 	uint32_t line;          /* observation from 1; 0: the report */
 	const char *field;      /* as named in Observation or Report */
 	const char *found,
@@ -156,7 +157,8 @@ struct judgement {
 	const struct word *word_table;  /* what they are called: the catalogue's */
 	const struct finding *findings; /* in order of line, then rule */
 	size_t n_findings;
-	bool *justified; /* one per observation: a J rule fired and the province gave its reason */
+	bool *
+	    justified; /* one per observation: a J rule fired and the province gave its reason, now or for the revision before */
 };
 
 /* First step. False only when the arena is exhausted (the report is then too large). */

@@ -629,6 +629,16 @@ static void test_justified(void **state)
 	assert_true(g.j.justified[0]);
 	assert_false(g.j.justified[1]); /* a reason where none was asked for */
 	given_end(&g);
+	given_start(&g, "province");
+	given_set(&g, "value=1999; revises=1; reason=x y; h1=2023-S2: 900; p1.value=2000; p1.asked=DUNG-10; "
+		      "2.indicator=eid_accounts_issued; 2.value=999; p2.value=5; "
+		      "3.indicator=psp_online_payment_transactions; 3.value=9");
+	given_judge(&g, catalogue);
+	assert_string_equal(given_outcomes(&g), "WHA");
+	assert_true(g.j.justified[0]); /* as the revision before was */
+	assert_true(given_finding(&g, "DUNG-10", 1, NULL)->answered);
+	assert_false(g.j.justified[1]);
+	given_end(&g);
 }
 
 /* ---------------------------------------------------------------- what the sources themselves hold */
@@ -1054,6 +1064,47 @@ static void test_a_long_sum(void **state)
 	free(file);
 }
 
+static void test_thresholds_are_data(void **state)
+{
+	static const struct {
+		const char *file, *from, *to;
+		struct row row;
+	} cases[] = {
+	    {"parameters.csv",
+	     "DUNG-10.points,6",
+	     "DUNG-10.points,7",
+	     {"DUNG-10", "ratio", "value=31; num=31; h1=2023-S2: 70 70 71 71 72 72", 1, SILENT}},
+	    {"parameters.csv",
+	     "SACH-07.thousand_percent,10",
+	     "SACH-07.thousand_percent,0",
+	     {"SACH-07", "province", "value=1000001; h1=2023-S1: 1000", 1, SILENT}},
+	    {"parameters.csv",
+	     "SACH-07.thousand_percent,10",
+	     "SACH-07.thousand_percent,0",
+	     {"SACH-07", "province", "value=1000000; h1=2023-S1: 1000", 1, 'J'}},
+	    /* a wrong multiplier is suspected as well when nobody looks for outliers */
+	    {"rules.csv",
+	     "DUNG-10,dung,J,1,value,,",
+	     "DUNG-10,dung,J,1,value,,2020-12-31",
+	     {"SACH-07", "province", "value=7700000000; h1=2023-S1: 7700000", 1, 'J', "unit_mult", "7700000000",
+	      "7700000000 × 10^-3? (≈ 7700000, n = 1)"}},
+	    {"rules.csv",
+	     "DUNG-10,dung,J,1,value,,",
+	     "DUNG-10,dung,J,1,value,,2020-12-31",
+	     {"DUNG-10", "province", "value=16400000; h1=2023-S1: 7700000", 1, SILENT}},
+	    /* what data made milder speaks of the past all the same */
+	    {"rules.csv",
+	     "DUNG-10,dung,J",
+	     "DUNG-10,dung,W",
+	     {"DUNG-10", "province", "value=16400000; h1=2023-S1: 7700000", 1, 'W'}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
 static void test_other_definitions(void **state)
 {
 	static const struct {
@@ -1104,33 +1155,6 @@ static void test_other_definitions(void **state)
 	     {"DUNG-03", "statistics", "dim=EX=1", 1, 'B', "dimensions"}},
 	    /* parameters */
 	    {"parameters.csv", "SACH-06.nines,3", "SACH-06.nines,4", {"SACH-06", "province", "value=999", 1, SILENT}},
-	    {"parameters.csv",
-	     "DUNG-10.points,6",
-	     "DUNG-10.points,7",
-	     {"DUNG-10", "ratio", "value=31; num=31; h1=2023-S2: 70 70 71 71 72 72", 1, SILENT}},
-	    {"parameters.csv",
-	     "SACH-07.thousand_percent,10",
-	     "SACH-07.thousand_percent,0",
-	     {"SACH-07", "province", "value=1000001; h1=2023-S1: 1000", 1, SILENT}},
-	    {"parameters.csv",
-	     "SACH-07.thousand_percent,10",
-	     "SACH-07.thousand_percent,0",
-	     {"SACH-07", "province", "value=1000000; h1=2023-S1: 1000", 1, 'J'}},
-	    /* a wrong multiplier is suspected as well when nobody looks for outliers */
-	    {"rules.csv",
-	     "DUNG-10,dung,J,1,value,,",
-	     "DUNG-10,dung,J,1,value,,2020-12-31",
-	     {"SACH-07", "province", "value=7700000000; h1=2023-S1: 7700000", 1, 'J', "unit_mult", "7700000000",
-	      "7700000000 × 10^-3? (≈ 7700000, n = 1)"}},
-	    {"rules.csv",
-	     "DUNG-10,dung,J,1,value,,",
-	     "DUNG-10,dung,J,1,value,,2020-12-31",
-	     {"DUNG-10", "province", "value=16400000; h1=2023-S1: 7700000", 1, SILENT}},
-	    /* what data made milder speaks of the past all the same */
-	    {"rules.csv",
-	     "DUNG-10,dung,J",
-	     "DUNG-10,dung,W",
-	     {"DUNG-10", "province", "value=16400000; h1=2023-S1: 7700000", 1, 'W'}},
 	    {"parameters.csv", "SACH-06.nines,3", "SACH-06.nines,4", {"SACH-06", "province", "value=9999", 1, 'J'}},
 	    {"parameters.csv",
 	     "seconds,300",
@@ -1455,6 +1479,7 @@ int main(void)
 	    cmocka_unit_test(test_published_figures),
 	    cmocka_unit_test(test_comparisons_are_data),
 	    cmocka_unit_test(test_a_long_sum),
+	    cmocka_unit_test(test_thresholds_are_data),
 	    cmocka_unit_test(test_other_definitions),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_texts_of_the_table),
