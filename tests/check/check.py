@@ -230,6 +230,12 @@ def check_mutants():
             yield f"{name}: does not fit any more, tests/mutants/README.md says what to do: {done.stderr.strip()}"
 
 
+def check_rule_cases():
+    """Every rule has cases on both sides of its boundary, and tests/unit/README.md counts them."""
+    done = subprocess.run(["tests/check/rule_cases.py", "--check"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    yield from done.stdout.splitlines()
+
+
 def check_shell():
     """The shell scripts parse."""
     for name in ("deploy/demo", "deploy/install-packages"):

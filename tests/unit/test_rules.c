@@ -808,9 +808,112 @@ static void test_every_qualifier(void **state)
 /* One source names no year at all. */
 static void test_without_a_year(void **state)
 {
+	struct given g;
+
 	(void)state;
 	expect("province", "date=19/7; period=", "R");
 	expect("province", "date=", "R");
+	judge(&g, "province", "date=19/7; period=");
+	assert_non_null(given_finding(&g, "DU-01", 0, "reference_date"));
+	assert_non_null(given_finding(&g, "DU-01", 0, "time_period"));
+	given_end(&g);
+}
+
+/* "hơn 900/3.000": both ends are round, and it says so; as exact figures after 872/2951 they would be doubted. */
+static void test_900_of_3000(void **state)
+{
+	static const char systems[] =
+	    "dataflow=governance_province; indicator=infosec_level_approved_systems; value=; num=900; "
+	    "den=3000; h1=2023-S2: 812/2951 845/2960 872/2951;";
+	const struct finding *f;
+	struct given g;
+
+	(void)state;
+	expect("ratio", systems, "W");
+	given_start(&g, "ratio");
+	given_set(&g, systems);
+	given_set(&g, "qualifier=more_than");
+	given_judge(&g, catalogue);
+	assert_string_equal(given_outcomes(&g), "A");
+	given_end(&g);
+	judge(&g, "ratio", systems);
+	f = given_finding(&g, "SACH-08", 1, "numerator");
+	assert_non_null(f);
+	assert_string_equal(f->found, "900 / 3000");
+	assert_string_equal(f->expected, "2023-S2: 872 / 2951");
+	given_end(&g);
+}
+
+/* "70.000" is seventy thousand, and round; read as a decimal it would be seventy people. */
+static void test_70000(void **state)
+{
+	static const char enrolment[] =
+	    "dataflow=digital_skills_province; indicator=computing_it_enrolment; period=2022; "
+	    "date=2022-12-31; received=2023-01-10; purpose=backfill; h1=2021: 55127 58914 60345;";
+	static const struct {
+		const char *value, *outcomes;
+	} cases[] = {
+	    {"value=70000", "W"}, {"value=70000; qualifier=approx", "A"}, {"value=70123", "A"}, {"value=70", "H"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char settings[512];
+
+		snprintf(settings, sizeof settings, "%s %s", enrolment, cases[i].value);
+		expect("province", settings, cases[i].outcomes);
+	}
+}
+
+/* U+00A0 stands 26 times in one source, once glued to "63"; and another has a page's debris between its lines. */
+static void test_what_pages_leave_in_texts(void **state)
+{
+	const struct finding *f;
+	struct given g;
+
+	(void)state;
+	judge(&g, "province", "comment=63\xC2\xA0tỉnh, thành");
+	assert_string_equal(given_outcomes(&g), "W");
+	f = given_finding(&g, "SACH-05", 1, "comment");
+	assert_non_null(f);
+	assert_string_equal(f->expected, "63 tỉnh, thành");
+	given_end(&g);
+	expect("province", "prepared_by=09:303850", "R");
+	expect("province", "why=09:303850", "R");
+	expect("province", "report_why=09:303850", "R");
+	expect("province", "reason=09:30", "A");
+}
+
+/* "Có báo cáo chỉ sửa mỗi ngày tháng!" Whatever else was changed to hide it. (The households are few.) */
+static void test_only_the_date_was_changed(void **state)
+{
+	static const char copied[] = INFRASTRUCTURE;
+	static const struct {
+		const char *changed, *outcomes, *words;
+	} cases[] = {
+	    {"", "HHHHH", "WPHP"},
+	    {"date=2024-05-31; prepared_at=2024-06-04", "HHHHH", "WPHP"},
+	    {"2.value=93; 4.value=47; 4.qualifier=approx", "HHHHH", "WPHP"},       /* rounded */
+	    {"num=0.000071; den=0.0001; value=0.000071; mult=6", "HHHHH", "WPHP"}, /* in another unit */
+	    {"report_code=verified_at_source; report_why=đã đối chiếu, không phát sinh", "WWWWW", "WPWP"},
+	    {"report_code=verified_at_source", "RRRRR", "WFHP"}, /* no reason without words */
+	    {"4.value=47.28", "WAWAA", "WPPP"},                  /* one figure is another */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct given g;
+
+		given_start(&g, "province");
+		given_set(&g, copied);
+		given_set(&g, cases[i].changed);
+		given_judge(&g, catalogue);
+		if (strcmp(given_outcomes(&g), cases[i].outcomes) != 0 ||
+		    strcmp(given_words(&g), cases[i].words) != 0) {
+			given_print(&g);
+			fail_msg("%s: must be %s, %s", cases[i].changed, cases[i].outcomes, cases[i].words);
+		}
+		given_end(&g);
+	}
 }
 
 /* Seven codes name another province since 2025-07-01. */
@@ -1101,6 +1204,160 @@ static void test_thresholds_are_data(void **state)
 	     "DUNG-10,dung,J",
 	     "DUNG-10,dung,W",
 	     {"DUNG-10", "province", "value=16400000; h1=2023-S1: 7700000", 1, 'W'}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
+/* The list of what is missing has an end, however long the catalogue's is. */
+static void test_a_long_list_of_what_is_missing(void **state)
+{
+	char more[8192] = "real figures of 2024";
+	const struct finding *f;
+	struct catalogue *c;
+	struct given g;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		char row[160];
+
+		snprintf(row, sizeof row,
+			 "\nindicator_%02d,province_statistics,tên,name,count,person,người,0,0,y,0,,stock,sum,last,,,,,"
+			 ",A,y,800,,"
+			 "2021-01-01,,",
+			 i);
+		strcat(more, row);
+	}
+	c = changed_catalogue("indicators.csv", "real figures of 2024", more);
+	given_start(&g, "statistics");
+	given_set(&g, "purpose=regular; reported=land_area");
+	given_judge(&g, c);
+	f = given_finding(&g, "DU-02", 0, "observations");
+	assert_non_null(f);
+	assert_string_equal(f->found, "2 / 44");
+	assert_in_range(strlen(f->expected), 100, 200);
+	assert_string_equal(f->expected + strlen(f->expected) - strlen(", …"), ", …");
+	given_end(&g);
+	catalogue_unref(&c);
+}
+
+/* indicators.csv with a column more, that has `share` for the population and nothing for the rest. Caller frees. */
+static char *with_share_of_units(const char *share)
+{
+	FILE *in = fopen(TRAM_SOURCE_DIR "/deploy/catalogue/indicators.csv", "r");
+	char *content = NULL, line[4096];
+	size_t len;
+	FILE *out = open_memstream(&content, &len);
+
+	assert_non_null(in);
+	for (bool head = true; fgets(line, sizeof line, in); head = false) {
+		bool is_population = strncmp(line, "population,", 11) == 0;
+
+		line[strcspn(line, "\n")] = 0;
+		fprintf(out, "%s,%s\n", line, head ? "units_min_percent" : is_population ? share : "");
+	}
+	fclose(in);
+	fclose(out);
+	return content;
+}
+
+/* The catalogue asks of an indicator that so many of its sub-units have reported. */
+static void test_a_share_of_units_that_is_asked_for(void **state)
+{
+	static const struct row cases[] = {
+	    {"DU-05", "statistics", "", 1, 'J', "units_expected", "", "≥ 95 %"},
+	    {"DU-05", "statistics", "value=; missing=late", 1, SILENT},
+	    {"DU-05", "statistics", "value=; action=withdraw; reason=nhầm; p1.value=5", 1, SILENT},
+	    {"DU-05", "statistics", "reporting=95; expected=100", 1, SILENT},
+	    {"DU-05", "statistics", "reporting=94; expected=100", 1, 'J', "units_reporting", "94 / 100", "≥ 95 %"},
+	    {"DU-05", "statistics", "indicator=land_area", 1, SILENT},
+	    {"DU-05", "statistics", "indicator=land_area; reporting=80; expected=100", 1, SILENT},
+	};
+	char *content = with_share_of_units("95");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with("indicators.csv", NULL, content, &cases[i]);
+	}
+	free(content);
+}
+
+/* Numbers, days and codes that a catalogue has otherwise. */
+static void test_other_parameters(void **state)
+{
+	static const struct {
+		const char *file, *from, *to;
+		struct row row;
+	} cases[] = {
+	    {"parameters.csv",
+	     "DU-05.coverage_percent,80",
+	     "DU-05.coverage_percent,81",
+	     {"DU-05", "province", "reporting=80; expected=100", 1, 'J'}},
+	    {"parameters.csv",
+	     "SACH-08.points,3",
+	     "SACH-08.points,2",
+	     {"SACH-08", "province", "value=200000; h1=2023-S2: 191877 195004", 1, 'W'}},
+	    {"parameters.csv",
+	     "SACH-08.zeros,2",
+	     "SACH-08.zeros,6",
+	     {"SACH-08", "province", "value=200000; h1=2023-S2: 190123 191877 195004", 1, SILENT}},
+	    {"parameters.csv",
+	     "SACH-10.points,8",
+	     "SACH-10.points,7",
+	     {"SACH-10", "province", "value=190125; h1=2023-S2: 155215 161040 166555 171010 175325 183130", 1, 'W'}},
+	    {"parameters.csv",
+	     "SACH-10.provinces,5",
+	     "SACH-10.provinces,4",
+	     {"SACH-10", "ratio", "num=7125; den=10000; value=71.25; q1=62 70 2 71.25 4", 1, 'W'}},
+	    {"parameters.csv",
+	     "SACH-09.figures,5",
+	     "SACH-09.figures,2",
+	     {"SACH-09", "province",
+	      "h1=2023-S2: 190123; 2.indicator=eid_accounts_issued; 2.value=815204; h2=2023-S2: 815204", 0, 'J'}},
+	    {"parameters.csv",
+	     "SONG-06.mend_days,10",
+	     "SONG-06.mend_days,9",
+	     {"SONG-06", "province",
+	      "value=5; revises=1; reason=sửa; p1.value=6; p1.outcome=held; p1.known=2024-05-26T08:00:00+07:00", 1,
+	      'W'}},
+	    /* a definition that ends: 90 days before, on its last day, and after it */
+	    {"indicators.csv",
+	     "population_db,2021-01-01,",
+	     "population_db,2021-01-01,2024-09-02",
+	     {"SONG-08", "statistics", "purpose=regular; received=2024-06-04", 1, SILENT}},
+	    {"indicators.csv",
+	     "population_db,2021-01-01,",
+	     "population_db,2021-01-01,2024-09-02",
+	     {"SONG-08", "statistics", "purpose=regular; received=2024-06-05", 1, 'W', "indicator",
+	      "population @ 2024-06-05", "2021-01-01 … 2024-09-02"}},
+	    {"indicators.csv",
+	     "population_db,2021-01-01,",
+	     "population_db,2021-01-01,2024-09-02",
+	     {"SONG-08", "statistics", "purpose=regular; received=2025-06-05", 1, 'W'}},
+	    {"indicators.csv",
+	     "population_db,2021-01-01,",
+	     "population_db,2021-01-01,2024-09-02",
+	     {"SONG-08", "statistics", "purpose=backfill; received=2025-06-05", 1, SILENT}},
+	    {"dataflows.csv",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,2024-09-02",
+	     {"SONG-08", "statistics", "purpose=regular; received=2024-06-05", 0, 'W', "dataflow"}},
+	    {"dataflows.csv",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,",
+	     "province,A,gregorian,circular_02_2023,2021-01-01,2024-09-02",
+	     {"SONG-08", "statistics", "purpose=regular; received=2024-06-04", 0, SILENT}},
+	    /* a catalogue without codes takes any that holds more than a place */
+	    {"justifications.csv",
+	     NULL,
+	     "code,name_vi,name_en,needs_text\n",
+	     {"DU-08", "province", "value=999; code=verified", 1, SILENT}},
+	    {"justifications.csv",
+	     NULL,
+	     "code,name_vi,name_en,needs_text\n",
+	     {"DU-08", "province", "value=999; code=???", 1, 'B', "justification_code", "???"}},
 	};
 
 	(void)state;
@@ -1421,6 +1678,21 @@ static const char *const odds[] = {
     "indicator=household_fiber_share",
     "indicator=fixed_broadband_speed",
     "2.comment=b",
+    "code=seasonal",
+    "code=nowhere",
+    "report_why=đúng",
+    "report_code=nowhere",
+    "report_code=other",
+    "reported=",
+    "reporting=5",
+    "expected=9",
+    "alike=P63-45 2024-S1 9",
+    "h1=2023-S2: 190123 190123 190000",
+    "h1=2023-S2: 5 0 - 7*",
+    "q1=62 5 1 190123 9",
+    "p1.outcome=held",
+    "p1.known=2020-01-01",
+    "p1.asked=SACH-06 SACH-09",
 };
 
 static bool has_block(const struct given *g, uint32_t line)
@@ -1479,12 +1751,19 @@ int main(void)
 	    cmocka_unit_test(test_more_users_than_people),
 	    cmocka_unit_test(test_every_qualifier),
 	    cmocka_unit_test(test_without_a_year),
+	    cmocka_unit_test(test_900_of_3000),
+	    cmocka_unit_test(test_70000),
+	    cmocka_unit_test(test_what_pages_leave_in_texts),
+	    cmocka_unit_test(test_only_the_date_was_changed),
+	    cmocka_unit_test(test_a_long_list_of_what_is_missing),
+	    cmocka_unit_test(test_a_share_of_units_that_is_asked_for),
 	    cmocka_unit_test(test_seven_codes_name_another_province),
 	    cmocka_unit_test(test_published_figures),
 	    cmocka_unit_test(test_comparisons_are_data),
 	    cmocka_unit_test(test_a_long_sum),
 	    cmocka_unit_test(test_thresholds_are_data),
 	    cmocka_unit_test(test_other_definitions),
+	    cmocka_unit_test(test_other_parameters),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_texts_of_the_table),
 	    cmocka_unit_test(test_long_texts_are_cut),
