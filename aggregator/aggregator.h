@@ -9,6 +9,7 @@
 #define TRAM_AGGREGATOR_H
 
 #include "ctl.h"
+#include "cutter.h"
 #include "feed.h"
 #include "gate.h"
 #include "lanes.h"
@@ -40,10 +41,12 @@ struct aggregator {
 	void *context;
 	struct ctl_server *control;
 	struct loader *loader;
+	struct cutter *cutter; /* NULL: peer cuts are switched off */
 
 	/* since SERVING */
 	struct roster *roster, *operators;
 	struct catalogue *catalogue;
+	struct peers *peers; /* NULL: no cut is known yet */
 	struct session_core *sessions;
 	struct lanes *lanes;
 	struct lane_store *stores;             /* by lane */
@@ -55,7 +58,10 @@ struct aggregator {
 	struct arena *codebook;
 	bool more_waits; /* on the road: the next wait does not wait */
 
-	unsigned load_next; /* LOAD_…, once the loader is free */
+	unsigned load_next;   /* LOAD_…, once the loader is free */
+	struct loaded *first; /* read before the cutter said anything: service begins when it has */
+	bool peers_told;      /* it has */
+	bool peers_failed;
 	bool load_failed, reloading;
 	struct retry load_retry;
 	/* monotonic: when the loader may be asked next, was asked last, was asked for what it last answered … */
@@ -82,6 +88,7 @@ struct session_settings aggregator_session_settings(const struct aggregator *a);
 
 void serve_signals(struct aggregator *a);       /* reload.c: reload, stop */
 void serve_loader(struct aggregator *a);        /* reload.c: roster and catalogue, read */
+void serve_cutter(struct aggregator *a);        /* reload.c: peer cuts */
 void serve_door(struct aggregator *a);          /* traffic.c: handshakes */
 void serve_lanes(struct aggregator *a);         /* traffic.c: results: acknowledge, answer, publish */
 void serve_feed(struct aggregator *a);          /* traffic.c: events of what is committed, some a turn */

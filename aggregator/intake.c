@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "known.h"
 #include "lang.h"
+#include "looks.h"
 #include "repeats.h"
 #include "views.h"
 
@@ -397,6 +398,8 @@ enum store_result intake_judge(struct intake *in, struct err *err)
 		result = repeats_find(in, err);
 	if (result == STORE_OK)
 		result = number_figures(in, err);
+	if (result == STORE_OK && in->settings->judge)
+		result = looks_find(in, err);
 	if (result == STORE_OK)
 		result = known_gather(in, err);
 	if (result == STORE_OK && !judge_all(in))
@@ -447,7 +450,7 @@ static int64_t time_or_none(const char *text)
 	return text && *text && clock_parse(text, &at) ? at : INT64_MIN;
 }
 
-static void lay_out_head(struct intake *in, const struct intake_report *r)
+static bool lay_out_head(struct intake *in, const struct intake_report *r)
 {
 	struct group *g = &in->group;
 	g->reports[g->n_reports++] = (struct report_row){.stream_no = r->stream->before.stream_no,
@@ -463,6 +466,7 @@ static void lay_out_head(struct intake *in, const struct intake_report *r)
 							 .judgement = &r->judgement,
 							 .catalogue_version = intake_catalogue_version(in, r),
 							 .repeats = r->repeat ? r->repeat->report_no : 0};
+	return looks_lay_out(in, r, &g->reports[g->n_reports - 1]);
 }
 
 static void lay_out_observations(struct intake *in, const struct intake_report *r)
@@ -503,6 +507,12 @@ static void lay_out_findings(struct group *g, const struct intake_report *r)
 	}
 }
 
+/* What is repeated was judged before, by what was known then. */
+static int32_t known_cut(const struct intake *in, const struct intake_report *r)
+{
+	return in->peers && !r->repeat ? (int32_t)peers_cut(in->peers)->no : 0;
+}
+
 static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 {
 	struct group *g = &in->group;
@@ -510,7 +520,7 @@ static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 							    .verdict_seq = r->verdict_seq,
 							    .report_no = report_no(r),
 							    .catalogue_version = intake_catalogue_version(in, r),
-							    .peer_cut = in->peer_cut,
+							    .peer_cut = known_cut(in, r),
 							    .words = r->judgement.words,
 							    .n_words = r->judgement.n_words,
 							    .outcomes = r->judgement.outcomes,
@@ -586,7 +596,8 @@ bool intake_lay_out(struct intake *in)
 	for (size_t i = 0; i < in->n_reports; i++) {
 		const struct intake_report *r = &in->reports[i];
 		if (r->report) {
-			lay_out_head(in, r);
+			if (!lay_out_head(in, r))
+				return false;
 			lay_out_observations(in, r);
 		} else {
 			lay_out_poison(in, r);

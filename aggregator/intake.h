@@ -10,6 +10,7 @@
 #define TRAM_INTAKE_H
 
 #include "history.h"
+#include "peers.h"
 #include "publish.h"
 #include "rules.h"
 #include "store.h"
@@ -62,7 +63,10 @@ struct intake_report {
 	int32_t own_area_no;  /* of its provider's area, where nobody else reports that; 0: not so */
 	struct mandatory *mandatory;
 	size_t n_mandatory;
-	bool *reported;   /* by indicator position: see knowledge */
+	bool *reported; /* by indicator position: see knowledge */
+	/* of other provinces (looks.h) */
+	const struct peer_figures **peers; /* one per observation; NULL: no cut is known */
+	const struct look_alike *look_alike;
 	int32_t *area_no; /* one per observation; 0: not storable */
 	int64_t *key;     /* with revision 0, until it is laid out */
 	uint64_t verdict_seq;
@@ -78,7 +82,7 @@ struct intake {
 	int64_t known_at_us;         /* when it was judged; intake_lay_out() sets it again, just before it is written */
 	bool force_past;             /* ask for the past of every figure, not only where a report was stored before */
 	struct histories *histories; /* the lane's; NULL: everything is asked, and nothing kept */
-	int32_t peer_cut;            /* that is known; 0: none */
+	const struct peers *peers;   /* the peer cut that is known; NULL: none */
 	struct known *known;
 	struct views *views; /* NULL: not judged by rules */
 	struct intake_report *reports;

@@ -313,6 +313,8 @@ bool known_look_back(struct intake *in, struct intake_report *r, struct knowledg
 	for (size_t i = 0; i < r->n_mandatory; i++)
 		r->reported[r->mandatory[i].indicator->position] = is_stated(in->known, &r->mandatory[i]);
 	*ret = (struct knowledge){.past = r->past,
+				  .peers = r->peers,
+				  .look_alike = r->look_alike,
 				  .history = in->views ? r->history : NULL,
 				  .reported = r->reported,
 				  .point_of = in->views ? views_point_of : NULL,

@@ -10,7 +10,7 @@
 #include "pace.h"
 #include "publish.h"
 #include "retry.h"
-#include "store.h"
+#include "store_peers.h"
 #include "verdict.h"
 #include "waiting.h"
 
@@ -46,6 +46,8 @@ struct lane {
 	struct lane_settings settings;
 	char *database;
 	struct catalogue *catalogue;
+	struct peers *peers;  /* NULL: none is known */
+	bool peers_are_known; /* by the store that is connected */
 	struct handoff *jobs, *results;
 	pthread_t thread;
 	atomic_bool abandoned;
@@ -134,6 +136,7 @@ void job_free(struct job **jp)
 	if (*jp) {
 		free((*jp)->data);
 		catalogue_unref(&(*jp)->catalogue);
+		peers_unref(&(*jp)->peers);
 	}
 	free(*jp);
 	*jp = NULL;
@@ -180,11 +183,21 @@ static void take_catalogue(struct lane *l, struct job *job)
 	job->catalogue = NULL;
 }
 
+static void take_peers(struct lane *l, struct job *job)
+{
+	peers_unref(&l->peers);
+	l->peers = job->peers;
+	l->peers_are_known = false;
+	job->peers = NULL;
+}
+
 /* A job that came in: done at once if it is about the lane itself; else it waits for its turn. */
 static void take_in(struct lane *l, struct job *job)
 {
 	if (job->kind == JOB_CATALOGUE)
 		take_catalogue(l, job);
+	else if (job->kind == JOB_PEERS)
+		take_peers(l, job);
 	else if (job->kind == JOB_STOP)
 		l->stopping = true;
 	else {
@@ -234,6 +247,7 @@ static void drop_store(struct lane *l)
 	store_close(&l->store);
 	forget_watermarks(l);
 	histories_clear(l->histories); /* it may be another store that is found next */
+	l->peers_are_known = false;
 }
 
 /* Abandoned, or asked to end with nothing left to do. */
@@ -505,6 +519,19 @@ static void serve_hello(struct lane *l, const struct job *job)
 
 /* ---------------------------------------------------------------- PUBLISH: groups */
 
+/* Another server, or one that was put back to an earlier time, may never have had the cut: verdicts would name what is not there. */
+static enum store_result check_peers(struct lane *l, struct err *err)
+{
+	bool known = true;
+	if (!l->peers || l->peers_are_known)
+		return STORE_OK;
+	enum store_result result = store_has_cut(l->store, peers_cut(l->peers), &known, err);
+	if (result == STORE_OK && !known)
+		peers_unref(&l->peers);
+	l->peers_are_known = result == STORE_OK && known;
+	return result;
+}
+
 static void start_intake(struct lane *l, struct intake *in, const struct intake_settings *settings)
 {
 	arena_reset(l->arena);
@@ -512,6 +539,7 @@ static void start_intake(struct lane *l, struct intake *in, const struct intake_
 			      .catalogue = l->catalogue,
 			      .settings = settings,
 			      .store = l->store,
+			      .peers = l->peers,
 			      .known_at_us = clock_wall_us()};
 	intake_start(in);
 }
@@ -792,10 +820,13 @@ static enum store_result try_group(struct lane *l, struct try *t, const struct l
 {
 	struct intake in;
 	const struct intake_settings settings = intake_settings_of(l);
+	enum store_result result = check_peers(l, err);
+	if (result != STORE_OK)
+		return result;
 	start_intake(l, &in, &settings);
 	in.force_past = lesson->force_past;
 	in.histories = l->histories;
-	enum store_result result = fill_group(l, &in, t, lesson, err);
+	result = fill_group(l, &in, t, lesson, err);
 	t->reports = in.n_reports;
 	t->work = work_of(&in, t);
 	if (result == STORE_OK && in.n_reports > 0)
@@ -862,6 +893,9 @@ static enum store_result try_check(struct lane *l, const struct job *job, struct
 {
 	struct intake in;
 	const struct intake_settings settings = intake_settings_of(l);
+	enum store_result result = check_peers(l, err);
+	if (result != STORE_OK)
+		return result;
 	start_intake(l, &in, &settings);
 	in.force_past = true;
 	Tram__V1__Envelope *e = codec_envelope(l->arena, job->data, job->len, err);
@@ -873,7 +907,7 @@ static enum store_result try_check(struct lane *l, const struct job *job, struct
 	r->check_id = e->check->check_id;
 	if (!intake_add_check(&in, job->agent, &entry, job->received_at_us))
 		return STORE_OK;
-	enum store_result result = intake_judge(&in, err);
+	result = intake_judge(&in, err);
 	if (result != STORE_OK)
 		return result;
 	const struct verdict_head head = {.digest = &entry.digest,
@@ -1033,6 +1067,7 @@ void lane_join(struct lane **lp)
 	free_streams(l);
 	waiting_free(&l->waiting);
 	catalogue_unref(&l->catalogue);
+	peers_unref(&l->peers);
 	arena_free(&l->arena);
 	histories_free(&l->histories);
 	free(l->database);

@@ -14,6 +14,7 @@
 #include "codec.h"
 #include "digest.h"
 #include "handoff.h"
+#include "peers.h"
 #include "rules.h"
 
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ enum job_kind {
 	JOB_CHECK,     /* judge and store nothing */
 	JOB_VERDICTS,  /* read verdicts after a cursor */
 	JOB_CATALOGUE, /* take up a catalogue, for the next group and question */
+	JOB_PEERS,     /* take up a peer cut, as soon as its store is known to have it */
 	JOB_STOP,      /* finish what waits and end */
 };
 
@@ -41,6 +43,7 @@ struct job {
 	size_t len;
 	uint64_t verdict_after;      /* JOB_VERDICTS */
 	struct catalogue *catalogue; /* JOB_CATALOGUE; a reference of the lane's own */
+	struct peers *peers;         /* JOB_PEERS; the same */
 };
 
 enum result_kind {

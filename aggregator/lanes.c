@@ -6,13 +6,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SPARE       8    /* beyond the capacity: a catalogue now and then, and the stop */
+#define SPARE       8    /* beyond the capacity: a catalogue or a peer cut now and then, and the stop */
 #define RESULTS_MAX 1024 /* a lane waits when main is that far behind */
 
 struct one {
 	struct lane *lane;
 	struct handoff *jobs, *results;
-	struct catalogue *due; /* did not fit into the queue; given as soon as it does */
+	/* did not fit into the queue; given as soon as they do */
+	struct catalogue *due_catalogue;
+	struct peers *due_peers;
 	bool stopped;
 };
 
@@ -48,7 +50,8 @@ static void free_one(struct one *o)
 		job_free(&job);
 	handoff_free(&o->jobs);
 	handoff_free(&o->results);
-	catalogue_unref(&o->due);
+	catalogue_unref(&o->due_catalogue);
+	peers_unref(&o->due_peers);
 }
 
 void lanes_free(struct lanes **lp)
@@ -70,27 +73,47 @@ bool lanes_give(struct lanes *l, unsigned lane, struct job *job)
 	return lanes_waiting(l, lane) < l->capacity && handoff_try_put(o->jobs, job);
 }
 
-static void give_due(struct one *o)
+static void give_due_catalogue(struct one *o)
 {
-	if (!o->due)
+	if (!o->due_catalogue)
 		return;
 	struct job *job = xcalloc(1, sizeof(*job));
 	job->kind = JOB_CATALOGUE;
-	job->catalogue = o->due;
-	if (handoff_try_put(o->jobs, job)) {
-		o->due = NULL;
+	job->catalogue = catalogue_ref(o->due_catalogue);
+	if (handoff_try_put(o->jobs, job))
+		catalogue_unref(&o->due_catalogue);
+	else
+		job_free(&job);
+}
+
+static void give_due_peers(struct one *o)
+{
+	if (!o->due_peers)
 		return;
-	}
-	job->catalogue = NULL;
-	job_free(&job);
+	struct job *job = xcalloc(1, sizeof(*job));
+	job->kind = JOB_PEERS;
+	job->peers = peers_ref(o->due_peers);
+	if (handoff_try_put(o->jobs, job))
+		peers_unref(&o->due_peers);
+	else
+		job_free(&job);
 }
 
 void lanes_set_catalogue(struct lanes *l, struct catalogue *catalogue)
 {
 	for (unsigned i = 0; i < l->n; i++) {
-		catalogue_unref(&l->all[i].due);
-		l->all[i].due = catalogue_ref(catalogue);
-		give_due(&l->all[i]);
+		catalogue_unref(&l->all[i].due_catalogue);
+		l->all[i].due_catalogue = catalogue_ref(catalogue);
+		give_due_catalogue(&l->all[i]);
+	}
+}
+
+void lanes_set_peers(struct lanes *l, struct peers *peers)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		peers_unref(&l->all[i].due_peers);
+		l->all[i].due_peers = peers_ref(peers);
+		give_due_peers(&l->all[i]);
 	}
 }
 
@@ -103,7 +126,8 @@ struct result *lanes_take(struct lanes *l, unsigned lane)
 {
 	struct one *o = &l->all[lane];
 	struct result *r = handoff_try_take(o->results);
-	give_due(o);
+	give_due_catalogue(o);
+	give_due_peers(o);
 	if (r && r->kind == RESULT_STOPPED)
 		o->stopped = true;
 	return r;

@@ -24,6 +24,9 @@ bool lanes_give(struct lanes *l, unsigned lane, struct job *job);
 /* Every lane is to take up the catalogue, for what it does next. */
 void lanes_set_catalogue(struct lanes *l, struct catalogue *catalogue);
 
+/* The same with a peer cut. */
+void lanes_set_peers(struct lanes *l, struct peers *peers);
+
 /* Readable while the lane has results. */
 int lanes_fd(const struct lanes *l, unsigned lane);
 

@@ -17,7 +17,7 @@
 #define TICK_MS    100 /* timers are looked at this often */
 #define SOCKETS    3
 #define LANES_MAX  64
-#define WAITED_MAX (SOCKETS + LANES_MAX + 2 + CTL_FDS_MAX)
+#define WAITED_MAX (SOCKETS + LANES_MAX + 3 + CTL_FDS_MAX)
 
 /* ---------------------------------------------------------------- the loop */
 
@@ -27,6 +27,8 @@ static size_t wait_list(struct aggregator *a, zmq_pollitem_t *items)
 	size_t n = 0;
 	items[n++] = (zmq_pollitem_t){.fd = a->signals, .events = ZMQ_POLLIN};
 	items[n++] = (zmq_pollitem_t){.fd = loader_fd(a->loader), .events = ZMQ_POLLIN};
+	if (a->cutter)
+		items[n++] = (zmq_pollitem_t){.fd = cutter_fd(a->cutter), .events = ZMQ_POLLIN};
 	for (unsigned i = 0; a->lanes && i < lanes_count(a->lanes); i++)
 		items[n++] = (zmq_pollitem_t){.fd = lanes_fd(a->lanes, i), .events = ZMQ_POLLIN};
 	if (a->gate) {
@@ -72,6 +74,7 @@ static void loop_once(struct aggregator *a)
 	wait_for_events(a); /* until something comes, or the next tick */
 	serve_signals(a);   /* reload, stop */
 	serve_loader(a);    /* roster and catalogue that were read */
+	serve_cutter(a);    /* what is known of other provinces */
 	serve_door(a);      /* handshakes: who may come in */
 	serve_lanes(a);     /* what is committed: acknowledge, answer, tell */
 	serve_feed(a);      /* of what is committed, to whoever listens */

@@ -156,6 +156,15 @@ static void take_up(struct aggregator *a, struct loaded *l)
 	}
 }
 
+/* What other provinces stated is to be known with the first report. */
+static void keep_first(struct aggregator *a, struct loaded **lp)
+{
+	loaded_free(&a->first);
+	a->first = *lp;
+	*lp = NULL;
+	cutter_look(a->cutter);
+}
+
 void serve_loader(struct aggregator *a)
 {
 	for (struct loaded *l; (l = loader_take(a->loader)); loaded_free(&l)) {
@@ -166,9 +175,42 @@ void serve_loader(struct aggregator *a)
 		a->read_from_us = a->asked_us;
 		if (a->phase == WAITING && l->result != STORE_OK)
 			keep_waiting(a, l);
+		else if (a->phase == WAITING && !a->peers_told)
+			keep_first(a, &l);
 		else if (a->phase == WAITING)
 			begin(a, l);
 		else if (a->phase == SERVING)
 			take_up(a, l);
 	}
+}
+
+/* ---------------------------------------------------------------- peer cuts */
+
+static void take_peers(struct aggregator *a, struct cut_news *news)
+{
+	if (news->result != STORE_OK && !a->peers_failed)
+		tell_failed(a, "peers", &news->err);
+	a->peers_failed = news->result != STORE_OK;
+	if (news->result != STORE_OK)
+		return;
+	peers_unref(&a->peers);
+	a->peers = news->peers;
+	news->peers = NULL;
+	if (a->phase == SERVING && a->peers)
+		lanes_set_peers(a->lanes, a->peers); /* where there is none any more, lanes find out from the store */
+}
+
+/* A store that is not there is waited for, and told of, with roster and catalogue. */
+void serve_cutter(struct aggregator *a)
+{
+	for (struct cut_news *news; a->cutter && (news = cutter_take(a->cutter)); cut_news_free(&news)) {
+		if (a->phase == WAITING && news->result != STORE_OK && !a->first)
+			continue;
+		take_peers(a, news);
+		a->peers_told = true;
+	}
+	if (!a->first || !a->peers_told || a->phase != WAITING)
+		return;
+	begin(a, a->first);
+	loaded_free(&a->first);
 }

@@ -135,6 +135,15 @@ enum log_level aggregator_log_level(const struct settings *s)
 
 /* ---------------------------------------------------------------- starting */
 
+static struct cutter *cutter_of(const struct settings *s)
+{
+	const struct cutter_settings settings = {.database = s->database,
+						 .patience_us = s->database_patience,
+						 .every_us = s->peer_cut_every,
+						 .bytes = (size_t)s->peer_memory};
+	return s->peer_cut_every ? cutter_start(&settings) : NULL;
+}
+
 bool aggregator_start(struct aggregator *a, struct err *err)
 {
 	a->started_us = clock_wall_us();
@@ -148,6 +157,8 @@ bool aggregator_start(struct aggregator *a, struct err *err)
 		return false;
 	a->context = road_context_open();
 	a->loader = loader_start(a->settings.database);
+	a->cutter = cutter_of(&a->settings);
+	a->peers_told = !a->cutter;
 	a->load_next = LOAD_ROSTER | LOAD_CATALOGUE;
 	a->phase = WAITING;
 	return true;
@@ -194,6 +205,8 @@ bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalo
 	if (!open_sockets(a, err))
 		return false;
 	a->lanes = lanes_start(&lane, (unsigned)a->settings.lanes, (size_t)a->settings.lane_queue, catalogue);
+	if (a->peers)
+		lanes_set_peers(a->lanes, a->peers); /* before any job of an agent */
 	a->phase = SERVING;
 	tell_catalogue(a);
 	tell_started(a);
@@ -239,6 +252,7 @@ bool aggregator_close(struct aggregator *a)
 	bool ended = end_lanes(a);
 	ctl_server_close(&a->control);
 	ended = loader_stop(&a->loader) && ended;
+	ended = cutter_stop(&a->cutter) && ended;
 	gate_close(&a->gate);
 	feed_close(&a->feed);
 	zap_close(&a->zap);
@@ -247,6 +261,8 @@ bool aggregator_close(struct aggregator *a)
 	roster_free(&a->roster);
 	roster_free(&a->operators);
 	catalogue_unref(&a->catalogue);
+	peers_unref(&a->peers);
+	loaded_free(&a->first);
 	arena_free(&a->codebook);
 	free(a->stores);
 	settings_clear(&a->settings);

@@ -117,6 +117,7 @@ static void put_all(struct sheet *s, const struct aggregator *a)
 		put(s, "feed", "%s", road_endpoint(feed_socket(a->feed), endpoint));
 		put(s, "feed_position", "%" PRIu64, feed_position(a->feed));
 		put(s, "catalogue_version", "%u", catalogue_version(a->catalogue));
+		put(s, "peer_cut", "%u", a->peers ? peers_cut(a->peers)->no : 0);
 		put_agents(s, a);
 		put_lanes(s, a);
 	}

@@ -27,6 +27,7 @@ const size_t settings_count = sizeof(settings_table) / sizeof(settings_table[0])
 #define SMALL_MESSAGE  (4 << 10)           /* as gate.h has it */
 #define OWN_MEMORY     (INT64_C(96) << 20) /* catalogue, feed, buffers of libpq, what malloc does not give back */
 #define ROW_MEMORY     (4 << 10) /* what libpq has of the store's answer for one figure, whose history has 32 points */
+#define PEERS_AT_ONCE  6 /* the newest, the next, one on its way to lanes; three times the bytes while one is read */
 #define AGENT_MEMORY   (256 << 10) /* its session, and what libzmq has for a connection */
 
 /* Two settings of which the first must not be less than the second and some more. */
@@ -128,7 +129,8 @@ struct settings_memory settings_memory(const struct settings *s)
 	const int64_t results = s->lane_arena / 8 * 2, small = s->high_water * SMALL_MESSAGE;
 	return (struct settings_memory){
 	    .itself = OWN_MEMORY + s->credit_total + s->checks * (s->report_bytes + ENVELOPE_SLACK) +
-		      s->lanes * (s->lane_arena + results + s->history_memory + s->group_rows * ROW_MEMORY),
+		      s->lanes * (s->lane_arena + results + s->history_memory + s->group_rows * ROW_MEMORY) +
+		      (s->peer_cut_every ? (s->lanes + PEERS_AT_ONCE) * s->peer_memory : 0),
 	    .each = (s->receive_high_water + 2) * s->message_bytes + 2 * s->message_bytes + small + AGENT_MEMORY,
 	};
 }

@@ -167,6 +167,25 @@ void copy_text(struct copy *c, const char *text)
 	copy_bytes(c, text, strlen(text));
 }
 
+/* An array: dimensions, flags, element type; then of each dimension its size and first index; then the elements. */
+void copy_int32s(struct copy *c, const int32_t *values, size_t n)
+{
+	enum { INT4 = 23, HEAD = 5 };
+	const int32_t head[HEAD] = {n > 0, 0, INT4, (int32_t)n, 1};
+	size_t heads = n > 0 ? HEAD : HEAD - 2, len = 4 * heads + 8 * n;
+	uint8_t *bytes = xmalloc(len), *at = bytes;
+
+	for (size_t i = 0; i < heads; i++, at += 4) {
+		encode_int32(at, head[i]);
+	}
+	for (size_t i = 0; i < n; i++, at += 8) {
+		encode_int32(at, 4);
+		encode_int32(at + 4, values[i]);
+	}
+	copy_bytes(c, bytes, len);
+	free(bytes);
+}
+
 void copy_timestamp(struct copy *c, int64_t us)
 {
 	if (us == INT64_MIN) {

@@ -28,6 +28,7 @@ void copy_char(struct copy *c, char value); /* "char" */
 void copy_bool(struct copy *c, bool value);
 void copy_text(struct copy *c, const char *text); /* UTF-8 without NUL */
 void copy_bytes(struct copy *c, const void *data, size_t len);
+void copy_int32s(struct copy *c, const int32_t *values, size_t n);   /* integer[] */
 void copy_timestamp(struct copy *c, int64_t us);                     /* since 1970 UTC; INT64_MIN: null */
 void copy_date(struct copy *c, int32_t days);                        /* since 1970-01-01 */
 void copy_numeric(struct copy *c, bool there, struct decimal value); /* not there: null */

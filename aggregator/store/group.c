@@ -57,6 +57,24 @@ static void put_dates(struct copy *c, const struct judgement *j)
 	}
 }
 
+/* What peer cuts take of it. */
+static void put_contents(struct copy *c, const struct report_row *row)
+{
+	uint8_t bytes[SKETCH_BYTES];
+
+	if (row->series) {
+		copy_int32s(c, row->series, row->n_series);
+	} else {
+		copy_null(c);
+	}
+	if (row->sketch.there) {
+		sketch_write(&row->sketch, bytes);
+		copy_bytes(c, bytes, sizeof bytes);
+	} else {
+		copy_null(c);
+	}
+}
+
 static void put_report(struct copy *c, const struct report_row *row)
 {
 	const Tram__V1__Report *r = row->report;
@@ -90,6 +108,7 @@ static void put_report(struct copy *c, const struct report_row *row)
 	}
 	copy_text(c, r->justification_code);
 	copy_text(c, r->justification);
+	put_contents(c, row);
 }
 
 static void put_reports(struct copy *c, const struct group *g)
@@ -293,8 +312,8 @@ static const struct part {
      "report_no, handed_in_at, received_at, known_at, agent_no, catalogue_version, period, period_from, period_to, "
      "reference_date, observations, purpose, demonstration, digest, provider, dataflow, time_period, reason, "
      "prepared_by, prepared_at, approved_by, approved_at, comment, software, repeats, justification_code, "
-     "justification",
-     27, count_reports, put_reports},
+     "justification, series, sketch",
+     29, count_reports, put_reports},
     {"tram.poison", "report_no, agent_no, received_at, known_at, digest, cause", 6, count_poisons, put_poisons},
     {"tram.observation",
      "key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier, missing_reason, flags, obs_status, "

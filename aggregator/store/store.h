@@ -14,6 +14,7 @@
 #include "digest.h"
 #include "err.h"
 #include "rules.h"
+#include "sketch.h"
 
 #include <stdint.h>
 
@@ -178,6 +179,10 @@ struct report_row {
 	const struct judgement *judgement; /* not readable: period 0 and no dates are stored */
 	uint32_t catalogue_version;
 	uint64_t repeats; /* the report of another epoch that this one is; 0: none */
+	/* for peer cuts */
+	const int32_t *series; /* of the figures that are stored of it; NULL: of none */
+	size_t n_series;
+	struct sketch sketch; /* of those that are accepted */
 };
 
 struct observation_row {

@@ -12,6 +12,7 @@ int aggregator_main(int argc, char **argv);
 #include "codec.h"
 #include "control.pb-c.h"
 #include "fsx.h"
+#include "store_peers.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -31,6 +32,8 @@ int aggregator_main(int argc, char **argv);
 static struct {
 	enum store_result result; /* of store_open() */
 	uint32_t catalogue_version;
+	uint32_t cut_no;              /* the newest; 0: there is none */
+	enum store_result cut_result; /* of asking for it */
 	struct catalogue_file *files;
 	size_t n_files;
 	struct roster_entry entry; /* the one agent */
@@ -131,6 +134,53 @@ enum store_result store_catalogue(struct store *s, uint32_t version, struct aren
 	return STORE_OK;
 }
 
+void store_set_patience(struct store *s, int64_t us)
+{
+	(void)s;
+	(void)us;
+}
+
+enum store_result store_cut_state(struct store *s, const struct peer_cut *given, struct cut_state *ret, struct err *err)
+{
+	(void)s;
+	pthread_mutex_lock(&store.lock);
+	enum store_result result = store.cut_result;
+	*ret = (struct cut_state){.newest.no = store.cut_no, .has_given = given != NULL};
+	pthread_mutex_unlock(&store.lock);
+	if (result != STORE_OK)
+		err_set(err, ERR_CONFIG, "the store says %d", (int)result);
+	return result;
+}
+
+enum store_result store_make_cut(struct store *s, const struct peer_cut *newest, uint32_t horizon, int most,
+				 bool *ret_made, struct err *err)
+{
+	(void)s;
+	(void)newest;
+	(void)horizon;
+	(void)most;
+	(void)err;
+	*ret_made = false;
+	return STORE_OK;
+}
+
+enum store_result store_peers(struct store *s, const struct peer_cut *cut, const struct peers *before,
+			      struct peers **ret, struct err *err)
+{
+	(void)s;
+	(void)err;
+	*ret = peers_new(cut, before, NULL, 0, NULL, 0);
+	return STORE_OK;
+}
+
+static void set_cut(uint32_t no, enum store_result result)
+{
+	pthread_mutex_lock(&store.lock);
+	store.cut_no = no;
+	store.cut_result = result;
+	pthread_mutex_unlock(&store.lock);
+}
+
 static void set_store(enum store_result result)
 {
 	pthread_mutex_lock(&store.lock);
@@ -177,6 +227,7 @@ static struct {
 	atomic_int events;         /* of a commit */
 	atomic_bool ignores_stop;
 	atomic_uint catalogue_version;
+	atomic_uint cut_no;
 	struct lane *last;
 } lanes_told;
 
@@ -185,6 +236,7 @@ void job_free(struct job **jp)
 	if (*jp) {
 		free((*jp)->data);
 		catalogue_unref(&(*jp)->catalogue);
+		peers_unref(&(*jp)->peers);
 	}
 	free(*jp);
 	*jp = NULL;
@@ -268,6 +320,7 @@ static struct result *serve_job(struct lane *l, struct job *job)
 		r->check_id = 7;
 		break;
 	case JOB_CATALOGUE: atomic_store(&lanes_told.catalogue_version, catalogue_version(job->catalogue)); break;
+	case JOB_PEERS: atomic_store(&lanes_told.cut_no, peers_cut(job->peers)->no); break;
 	case JOB_VERDICTS:
 		r = result_for(job, RESULT_VERDICTS);
 		put_verdict(r, job->verdict_after + 1);
@@ -350,7 +403,7 @@ static void write_settings(const struct world *w, const char *more)
 {
 	char *text =
 	    xasprintf("road = tcp://127.0.0.1:*\nfeed = ipc://%s/feed\ncontrol = %s\nkey_file = %s/centre.key\n"
-		      "lanes = 1\nheartbeat = 100ms\ndrain = 200ms\n%s",
+		      "lanes = 1\nheartbeat = 100ms\ndrain = 200ms\npeer_cut_every = 20ms\n%s",
 		      w->dir, w->control, w->dir, more);
 	assert_true(fsx_write(w->conf, text, strlen(text), 0600, NULL));
 	free(text);
@@ -373,11 +426,14 @@ static int setup(void **state)
 	store.result = STORE_OK;
 	store.catalogue_version = 1;
 	store.notices = 0;
+	store.cut_no = 0;
+	store.cut_result = STORE_OK;
 	store.entry.verdict_seq = 0;
 	set_entry(&w->keys, AGENT_ACTIVE);
 	atomic_store(&lanes_told.holds_commits, false);
 	atomic_store(&lanes_told.events, 1);
 	atomic_store(&lanes_told.ignores_stop, false);
+	atomic_store(&lanes_told.cut_no, 0);
 	w->a.settings_file = w->conf;
 	assert_true(settings_load(w->conf, &w->a.settings, &err));
 	assert_true(keys_load_secret(w->a.settings.key_file, &w->a.keys, &err));
@@ -755,6 +811,35 @@ static void a_catalogue_that_is_loaded_is_read_at_once(void **state)
 	WAIT_FOR(w->catalogue_version == 2);
 }
 
+static void lanes_have_the_newest_cut(void **state)
+{
+	struct world *w = *state;
+	set_cut(3, STORE_OK);
+	open_session(w);
+	WAIT_FOR(atomic_load(&lanes_told.cut_no) == 3);
+	expect_status(w, "peer_cut", "3");
+	set_cut(4, STORE_OK);
+	WAIT_FOR(atomic_load(&lanes_told.cut_no) == 4);
+	set_cut(2, STORE_OK); /* the database was put back to an earlier time */
+	WAIT_FOR(atomic_load(&lanes_told.cut_no) == 2);
+	set_cut(5, STORE_BROKEN);
+	WAIT_FOR(w->a.peers_failed);
+	assert_int_equal(atomic_load(&lanes_told.cut_no), 2);
+	set_cut(5, STORE_OK);
+	WAIT_FOR(atomic_load(&lanes_told.cut_no) == 5);
+}
+
+static void without_cuts_it_serves_all_the_same(void **state)
+{
+	struct world *w = *state;
+	set_cut(5, STORE_BROKEN);
+	open_session(w);
+	WAIT_FOR(w->a.peers_failed);
+	expect_status(w, "peer_cut", "0");
+	say_publish(w);
+	WAIT_FOR(w->acks > 0);
+}
+
 static void verdicts_of_a_decision_are_said_at_once(void **state)
 {
 	struct world *w = *state;
@@ -919,6 +1004,8 @@ int main(void)
 	    TEST(an_agent_accepted_a_moment_ago_comes_in_at_its_first_knock),
 	    TEST(revoking_needs_no_reload),
 	    TEST(a_catalogue_that_is_loaded_is_read_at_once),
+	    TEST(lanes_have_the_newest_cut),
+	    TEST(without_cuts_it_serves_all_the_same),
 	    TEST(verdicts_of_a_decision_are_said_at_once),
 	    TEST(a_revocation_is_heard_at_once),
 	    TEST(a_notice_that_was_lost_is_made_good),

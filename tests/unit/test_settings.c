@@ -49,13 +49,18 @@ static void memory_follows_from_the_settings(void **state)
 	const int64_t mib = 1 << 20;
 	assert_true(settings_load(NULL, &s, &err));
 	struct settings_memory m = settings_memory(&s);
-	assert_in_range(m.itself + 64 * m.each, 1024 * mib, 1728 * mib);
+	assert_in_range(m.itself + 64 * m.each, 1024 * mib, 1760 * mib);
 	s.receive_high_water++;
 	assert_int_equal(settings_memory(&s).each - m.each, s.message_bytes);
 	s.credit_total += mib;
 	s.lane_arena += 4 * mib;
 	s.history_memory += 2 * mib;
 	assert_int_equal(settings_memory(&s).itself - m.itself, mib + s.lanes * 7 * mib);
+	int64_t before = settings_memory(&s).itself;
+	s.peer_memory += mib;
+	assert_int_equal(settings_memory(&s).itself - before, (s.lanes + 6) * mib);
+	s.peer_cut_every = 0;
+	assert_int_equal(settings_memory(&s).itself, before - (s.lanes + 6) * (s.peer_memory - mib));
 	settings_clear(&s);
 }
 
