@@ -8,6 +8,8 @@
 #include "peers.h"
 #include "walk.h"
 
+#include <string.h>
+
 __extension__ typedef __int128 i128;
 
 #define SCALED_MAX     INT64_C(1000000000000000000)
@@ -70,15 +72,19 @@ static bool is_within(struct decimal a, struct decimal b, int64_t percent)
 	       decimal_compare_products(magnitude(gap), decimal_int(100), magnitude(b), decimal_int(percent)) <= 0;
 }
 
+static bool has_past(const struct look *x)
+{
+	return x->history && x->history->n > 0;
+}
+
 /* The last point says that there is nothing to look for, as it mostly does. */
 static bool is_near_last(const struct walk *w, const struct look *x, struct decimal value)
 {
 	const struct history *h = x->history;
 	struct decimal last;
 
-	return !h || !h->n ||
-	       (point_value(x->f->indicator, &h->points[h->n - 1], &last) &&
-		is_within(value, last, catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_STEP)));
+	return point_value(x->f->indicator, &h->points[h->n - 1], &last) &&
+	       is_within(value, last, catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_STEP));
 }
 
 /* ---------------------------------------------------------------- whole numbers at one scale */
@@ -246,7 +252,7 @@ void sach_07_history(struct walk *w, const struct look *x)
 	struct decimal value;
 	struct series s;
 
-	if (!is_level(x, &value) || is_near_last(w, x, value)) {
+	if (!has_past(x) || !is_level(x, &value) || is_near_last(w, x, value)) {
 		return;
 	}
 	if (found->line != w->line && make_series(x, value, &s)) {
@@ -326,8 +332,7 @@ static void is_like_its_past(struct walk *w, const struct look *x, struct decima
 	struct series s;
 	i128 spread;
 
-	if (is_near_last(w, x, value) || !make_series(x, value, &s) || suspect(w, x, &s) ||
-	    (counted && !is_large(w, &s, value))) {
+	if (!make_series(x, value, &s) || suspect(w, x, &s) || (counted && !is_large(w, &s, value))) {
 		return;
 	}
 	spread = spread400(w, s.median2, s.mad4);
@@ -392,13 +397,20 @@ static bool are_few_things(const struct walk *w, const struct figure *f, struct 
 	       decimal_compare(at_own_size(f, median), least) < 0;
 }
 
+/* What people have or do; an extent, as of land, has nothing to do with how many live there. */
+static bool is_per_head(const struct indicator *i)
+{
+	return strcmp(i->kind, "stock") == 0 || strcmp(i->kind, "flow") == 0 || strcmp(i->kind, "count") == 0;
+}
+
 /* By what an area's number is divided to make a rate for a million people, times a million; 0: no such rate is known. */
 static int64_t people_of(const struct figure *f)
 {
 	if (!is_counted(f->indicator)) {
 		return 1;
 	}
-	return f->area->has_population && f->area->population > 0 ? f->area->population : 0;
+	return is_per_head(f->indicator) && f->area->has_population && f->area->population > 0 ? f->area->population
+											       : 0;
 }
 
 /* distance = |value * 10^6 - median * people|, or |value - median|: what is exact is not divided. */
@@ -432,7 +444,13 @@ void dung_10(struct walk *w, const struct look *x)
 {
 	struct decimal value;
 
-	if (is_level(x, &value)) {
+	if (!is_level(x, &value)) {
+		return;
+	}
+	if (!has_past(x)) {
+		is_like_its_peers(w, x, value);
+	} else if (!is_near_last(w, x,
+				 value)) { /* what was so before needs no looking at others: they are as they are */
 		is_like_its_past(w, x, value);
 		is_like_its_peers(w, x, value);
 	}
