@@ -106,7 +106,8 @@ static Tram__V1__Event *announce_finding(struct arena *a, const struct intake_re
 	bool of_line = f->line >= 1 && f->line <= r->report->n_observations;
 	const Tram__V1__Observation *o = of_line ? r->report->observations[f->line - 1] : NULL;
 	e->severity = (Tram__V1__Severity)f->severity;
-	e->word = arena_strdup(a, r->judgement.word_table[f->rule->word].code);
+	const struct word *word = &r->judgement.word_table[f->rule->word];
+	e->word = arena_strdup(a, word->code);
 	add(a, e, "rule", f->rule->code);
 	add_number(a, e, "seq", r->entry->seq);
 	add(a, e, "dataflow", r->report->dataflow);
@@ -119,6 +120,10 @@ static Tram__V1__Event *announce_finding(struct arena *a, const struct intake_re
 	add(a, e, "expected", f->expected);
 	add(a, e, "title_vi", f->rule->title_vi);
 	add(a, e, "title_en", f->rule->title_en);
+	if (!word_is_built_in(word)) {
+		add(a, e, "word_vi", word->name_vi);
+		add(a, e, "word_en", word->name_en);
+	}
 	return e->word ? e : NULL;
 }
 

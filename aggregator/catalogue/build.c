@@ -43,6 +43,12 @@ const char *catalogue_parameter_name(enum parameter parameter)
 	return parameters[parameter].name;
 }
 
+struct parameter_bounds catalogue_parameter_bounds(enum parameter parameter)
+{
+	return (struct parameter_bounds){parameters[parameter].value, parameters[parameter].least,
+					 parameters[parameter].most};
+}
+
 static size_t parameter_named(const char *name)
 {
 	size_t i = 0;

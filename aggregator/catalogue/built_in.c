@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalogue.h"
 
+#include <string.h>
+
 /* The names that rules.def has for words. */
 enum { DUNG, DU, SACH, SONG };
 
@@ -11,6 +13,17 @@ const struct word built_in_words[] = {
     [SONG] = {"song", "sống", "live", 1},
 };
 const size_t n_built_in_words = sizeof built_in_words / sizeof *built_in_words;
+
+bool word_is_built_in(const struct word *word)
+{
+	for (size_t i = 0; i < n_built_in_words; i++) {
+		if (strcmp(built_in_words[i].code, word->code) == 0) {
+			return strcmp(built_in_words[i].name_vi, word->name_vi) == 0 &&
+			       strcmp(built_in_words[i].name_en, word->name_en) == 0;
+		}
+	}
+	return false;
+}
 
 /* Only its texts and severities are read here: what looks for a rule's faults belongs to the rules. */
 const struct rule built_in_rules[] = {

@@ -103,6 +103,8 @@ struct rule {
 /* What the program has of itself, for a catalogue without words.csv and rules.csv. */
 extern const struct word built_in_words[];
 extern const size_t n_built_in_words;
+/* Is it one of these, and called so? Others bring their names to whoever shows them. */
+bool word_is_built_in(const struct word *word);
 extern const struct rule built_in_rules[]; /* N_BUILT_IN_RULES */
 
 /* justifications.csv: why a figure that looks wrong is right. */
@@ -324,6 +326,10 @@ const struct justification *catalogue_justification(const struct catalogue *c, c
 const struct reference *catalogue_reference_on(const struct catalogue *c, const struct reference_rule *rule,
 					       const struct area *area, int32_t day);
 const char *catalogue_parameter_name(enum parameter parameter); /* SONG-04.clock_tolerance_seconds */
+struct parameter_bounds {
+	int value, least, most; /* value: when parameters.csv lacks it */
+};
+struct parameter_bounds catalogue_parameter_bounds(enum parameter parameter);
 
 /* May the provider report the dataflow for the area on that day? (provinces: their own area and dataflows of provinces; centre: VN and its dataflows) */
 bool catalogue_agreement(const struct catalogue *c, const struct provider *p, const struct dataflow *d,

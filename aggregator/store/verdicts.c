@@ -22,7 +22,7 @@ enum verdict_column {
 	VERDICT_KNOWN_AT,
 	VERDICT_CATALOGUE,
 	VERDICT_WORDS,
-	VERDICT_WORD_CODES,
+	VERDICT_WORD_TABLE,
 	VERDICT_CAUSE,
 	VERDICT_OUTCOMES,
 	VERDICT_DIGEST,
@@ -32,7 +32,8 @@ enum verdict_column {
 
 #define VERDICT_COLUMNS(digest)                                                                                        \
 	"v.verdict_seq, v.report_no, (extract(epoch FROM v.known_at) * 1000000)::bigint, v.catalogue_version, "        \
-	"v.words, (SELECT string_agg(w.word, ' ' ORDER BY w.word_no) FROM tram.word w),"                               \
+	"v.words, (SELECT string_agg(concat_ws(E'\\t', w.word, w.name_vi, w.name_en, ''), '' ORDER BY w.word_no)"      \
+	" FROM tram.word w),"                                                                                          \
 	" v.cause, v.outcomes, " digest ", '\\x' || s.epoch"
 
 static const struct statement verdicts_after = {
@@ -154,22 +155,31 @@ static enum store_result read_findings(struct store *s, struct arena *a, struct 
 
 /* ---------------------------------------------------------------- verdicts */
 
-/* "dung du sach song": words are only ever added, so the first ones are those that an old verdict speaks of. */
-static bool read_codes(const char *codes, struct arena *a, struct word *ret, size_t n)
+/* The text up to the next tab, which is passed. NULL: the arena is exhausted. */
+static const char *read_part(const char **at, struct arena *a)
+{
+	size_t len = strcspn(*at, "\t");
+	const char *part = arena_strndup(a, *at, len);
+
+	*at += len + ((*at)[len] == '\t');
+	return part;
+}
+
+/* "dung đúng correct du …", a tab after each: words are only ever added, so an old verdict speaks of the first ones. */
+static bool read_table(const char *table, struct arena *a, struct word *ret, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t len = strcspn(codes, " ");
-
-		ret[i].code = arena_strndup(a, codes, len);
-		if (!ret[i].code) {
+		ret[i].code = read_part(&table, a);
+		ret[i].name_vi = read_part(&table, a);
+		ret[i].name_en = read_part(&table, a);
+		if (!ret[i].code || !ret[i].name_vi || !ret[i].name_en) {
 			return false;
 		}
-		codes += len + (codes[len] == ' ');
 	}
 	return true;
 }
 
-static bool read_words(const char *letters, const char *codes, struct arena *a, struct judgement *j)
+static bool read_words(const char *letters, const char *words, struct arena *a, struct judgement *j)
 {
 	size_t n = strlen(letters);
 	struct word *table = arena_calloc(a, n, sizeof *table);
@@ -180,7 +190,7 @@ static bool read_words(const char *letters, const char *codes, struct arena *a, 
 	}
 	j->word_table = table;
 	j->n_words = n;
-	return j->words && table && read_codes(codes, a, table, n);
+	return j->words && table && read_table(words, a, table, n);
 }
 
 static bool read_outcomes(const PGresult *r, int row, struct arena *a, struct judgement *j)
@@ -214,7 +224,7 @@ static bool read_verdict(const PGresult *r, int row, struct arena *a, struct rea
 	};
 	return ret->head.cause && cell_bytes(r, row, VERDICT_EPOCH, ret->epoch.bytes, EPOCH_SIZE) &&
 	       cell_bytes(r, row, VERDICT_DIGEST, ret->digest.bytes, DIGEST_SIZE) &&
-	       read_words(cell_text(r, row, VERDICT_WORDS), cell_text(r, row, VERDICT_WORD_CODES), a,
+	       read_words(cell_text(r, row, VERDICT_WORDS), cell_text(r, row, VERDICT_WORD_TABLE), a,
 			  &ret->judgement) &&
 	       read_outcomes(r, row, a, &ret->judgement);
 }

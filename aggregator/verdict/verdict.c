@@ -33,6 +33,10 @@ static bool make_words(struct arena *a, const struct judgement *j, Tram__V1__Ver
 		tram__v1__word__init(&rows[i]);
 		rows[i].code = text(j->word_table[i].code);
 		rows[i].state = (Tram__V1__WordState)j->words[i];
+		if (!word_is_built_in(&j->word_table[i])) {
+			rows[i].name_vi = text(j->word_table[i].name_vi);
+			rows[i].name_en = text(j->word_table[i].name_en);
+		}
 		v->words[i] = &rows[i];
 	}
 	v->n_words = j->n_words;

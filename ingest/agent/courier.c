@@ -18,7 +18,7 @@
 #define HELLO_TRIES      3
 #define SOON_US          (SECOND / 5) /* a cursor that moved is told so soon, not at the next heartbeat */
 #define NO_LINK_US       (2 * MINUTE) /* libzmq reconnects by itself; after this long it gets a new socket all the same */
-#define CODEBOOK_US      (30 * SECOND) /* between two requests of the codebook */
+#define CODEBOOK_US      (30 * SECOND) /* between two requests of the codebook, the first of which was not answered */
 #define PERSON_US        (60 * MINUTE) /* what only a person can mend is looked at again so often, and no wait is longer */
 #define ENVELOPE_ROOM    1024          /* of a PUBLISH or CHECK, beside payload or report */
 #define HEARTBEAT_LEAST  (SECOND / 5)
@@ -555,6 +555,7 @@ static void store_codebook(struct courier *c, struct turn *t)
 	struct courier_action *action = add(t->out, COURIER_STORE_CODEBOOK);
 	action->data = codec_pack(&book->base, &action->len);
 	action->version = c->catalogue_version = book->catalogue_version;
+	c->codebook_at = 0; /* a version that comes after it is asked for at once */
 	field_number(tell(t, EVENT_CODEBOOK_STORED), "version", book->catalogue_version);
 }
 

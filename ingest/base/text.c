@@ -250,3 +250,24 @@ size_t text_distance(const char *a, const char *b)
 	}
 	return row[m];
 }
+
+char *text_capitals(const char *text, char *buf, size_t size)
+{
+	const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text;
+	size_t used = 0;
+	utf8proc_int32_t c;
+	utf8proc_ssize_t n;
+
+	while (*at && (n = utf8proc_iterate(at, -1, &c)) > 0) {
+		utf8proc_uint8_t encoded[4];
+		utf8proc_ssize_t len = utf8proc_encode_char(utf8proc_toupper(c), encoded);
+
+		if (used + (size_t)len + 1 > size)
+			break;
+		memcpy(buf + used, encoded, (size_t)len);
+		used += (size_t)len;
+		at += n;
+	}
+	buf[used] = 0;
+	return buf;
+}

@@ -45,4 +45,7 @@ size_t text_columns(const char *s);
 #define TEXT_DISTANCE_MAX 64
 size_t text_distance(const char *a, const char *b);
 
+/* In capitals, in any script, cut where there is no room. UTF-8. Returns buf. */
+char *text_capitals(const char *text, char *buf, size_t size);
+
 #endif

@@ -43,7 +43,8 @@ static const struct option_row rows[] = {
     ROW("agent", "AGENT", OPTION_LIST, filter.agents, N_("of this agent")),
     ROW("severity", "LETTER", OPTION_TEXT, filter.severity,
 	N_("at least: B refused, J held until justified, W warning, I everything")),
-    ROW("word", "WORD", OPTION_LIST, filter.words, N_("dung, du, sach or song")),
+    ROW("word", "WORD", OPTION_LIST, filter.words,
+	N_("dung, du, sach, song, or another word of the catalogue, by code or name")),
     ROW("event", "NAME", OPTION_LIST, filter.events,
 	N_("report.committed, or report for all of these: tram-events(7)")),
     ROW("dataflow", "CODE", OPTION_LIST, filter.dataflows, N_("of this dataflow")),
@@ -262,6 +263,10 @@ int cmd_tail(int argc, char **argv)
 	t.format = format_of(o.common.format_name);
 	t.arena = arena_new(EVENT_ARENA);
 	bool fine = tail_filter_check(&o.filter, &err) && find_feed(&t, &err) && join(&t, &err);
+	const char *foreign = fine ? tail_filter_foreign_word(&o.filter) : NULL;
+	if (foreign)
+		fprintf(stderr, _("tram tail: '%s' is none of the four words; waiting for one of the catalogue\n"),
+			foreign);
 	if (fine) {
 		heed_signals();
 		listen_until_enough(&t);

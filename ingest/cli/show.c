@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "lang.h"
 #include "terminal.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -16,13 +17,15 @@ static const struct {
 } words[] = {
     {"dung", "ĐÚNG", "CORRECT"}, {"du", "ĐỦ", "SUFFICIENT"}, {"sach", "SẠCH", "CLEAN"}, {"song", "SỐNG", "LIVE"}};
 
-/* What a word that this version does not know is called: its code. */
-static const char *word_name(const char *code)
+/* A word beside those brings its name; one that brings none is called by its code. */
+static char *word_name(const Tram__V1__Word *word, char *buf, size_t size)
 {
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (strcmp(words[i].code, code) == 0)
-			return lang_is_vi() ? words[i].vi : words[i].en;
-	return code;
+	const char *name = lang_is_vi() ? word->name_vi : word->name_en;
+
+	for (size_t i = 0; !*name && i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].code, word->code) == 0)
+			name = lang_is_vi() ? words[i].vi : words[i].en;
+	return text_capitals(*name ? name : word->code, buf, size);
 }
 
 static const struct {
@@ -72,9 +75,11 @@ static void show_words(FILE *out, const Tram__V1__Verdict *verdict)
 {
 	for (size_t i = 0; i < verdict->n_words; i++) {
 		const Tram__V1__Word *word = verdict->words[i];
+		char name[96];
 
-		fprintf(out, "%s %s%s%s  ", word_name(word->code), terminal_begin(out, ROW(states, word->state).colour),
-			ROW(states, word->state).sign, terminal_end(out));
+		fprintf(out, "%s %s%s%s  ", word_name(word, name, sizeof name),
+			terminal_begin(out, ROW(states, word->state).colour), ROW(states, word->state).sign,
+			terminal_end(out));
 	}
 }
 

@@ -49,16 +49,31 @@ static bool check_event(const char *name, struct err *err)
 	return err_set(err, ERR_USAGE, _("--event %s: there is none; tram-events(7) lists them"), name);
 }
 
-/* Replaces a word's Vietnamese name by its code. */
+static const char *word_called(const char *word)
+{
+	for (size_t i = 0; i < N_WORDS; i++)
+		if (strcmp(word, words[i].code) == 0 || strcmp(word, words[i].name) == 0)
+			return words[i].code;
+	return NULL;
+}
+
+/* Replaces a word's Vietnamese name by its code. What only the catalogue knows is taken as it is, name or code. */
 static bool check_word(const char **word, struct err *err)
 {
-	for (size_t i = 0; i < N_WORDS; i++) {
-		if (strcmp(*word, words[i].code) == 0 || strcmp(*word, words[i].name) == 0) {
-			*word = words[i].code;
-			return true;
-		}
-	}
-	return err_set(err, ERR_USAGE, _("--word %s: use dung, du, sach or song"), *word);
+	const char *code = word_called(*word);
+
+	if (code)
+		*word = code;
+	return **word ||
+	       err_set(err, ERR_USAGE, _("--word: name one: dung, du, sach, song, or another of the catalogue"));
+}
+
+const char *tail_filter_foreign_word(const struct tail_filter *f)
+{
+	for (size_t i = 0; i < f->words.n; i++)
+		if (!word_called(f->words.texts[i]))
+			return f->words.texts[i];
+	return NULL;
 }
 
 static bool check_area(const char *area, struct err *err)
@@ -116,6 +131,12 @@ static const char *field(const Tram__V1__Event *event, const char *name)
 	return "";
 }
 
+static bool has_word(const struct tail_filter *f, const Tram__V1__Event *event)
+{
+	return passes(&f->words, event->word, is_same) || passes(&f->words, field(event, "word_vi"), is_same) ||
+	       passes(&f->words, field(event, "word_en"), is_same);
+}
+
 static bool is_grave_enough(const struct tail_filter *f, const Tram__V1__Event *event)
 {
 	return !f->severity || event->severity >= event_severity((char)toupper((unsigned char)*f->severity));
@@ -124,7 +145,7 @@ static bool is_grave_enough(const struct tail_filter *f, const Tram__V1__Event *
 bool tail_filter_passes(const struct tail_filter *f, const Tram__V1__Event *event)
 {
 	return is_grave_enough(f, event) && passes(&f->areas, event->area, is_area) &&
-	       passes(&f->agents, event->agent, is_same) && passes(&f->words, event->word, is_same) &&
+	       passes(&f->agents, event->agent, is_same) && has_word(f, event) &&
 	       passes(&f->events, event->name, is_event) && passes(&f->dataflows, field(event, "dataflow"), is_same) &&
 	       passes(&f->indicators, field(event, "indicator"), is_same) &&
 	       passes(&f->rules, field(event, "rule"), is_same);

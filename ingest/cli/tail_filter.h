@@ -13,7 +13,7 @@
 struct tail_filter {
 	struct option_list areas;  /* "63/46", or a bare "46" */
 	struct option_list agents; /* agent-63-46 */
-	struct option_list words;  /* dung, du, sach, song; also đúng, đủ, sạch, sống */
+	struct option_list words; /* dung, du, sach, song; also đúng, đủ, sạch, sống; or another of the catalogue */
 	struct option_list events; /* "report.committed", or "report" for all of these */
 	struct option_list dataflows, indicators, rules;
 	const char *severity; /* "B", "J", "W", "I": at least; NULL: all */
@@ -21,6 +21,9 @@ struct tail_filter {
 
 /* False and *err when a value can never match anything: the name of the event, the word, the severity, the area's form. */
 bool tail_filter_check(struct tail_filter *filter, struct err *err) MUST_CHECK;
+
+/* The first word that only a catalogue can know, or NULL. filter has been checked. */
+const char *tail_filter_foreign_word(const struct tail_filter *filter);
 
 /* Whether the event is wanted. filter has been checked. */
 bool tail_filter_passes(const struct tail_filter *filter, const Tram__V1__Event *event);

@@ -404,9 +404,11 @@ void session_set_roster(struct session_core *c, const struct roster *roster, str
 void session_set_catalogue(struct session_core *c, uint32_t version, struct session_time now)
 {
 	c->catalogue_version = version;
-	for (size_t i = 0; i < c->n_agents; i++)
+	for (size_t i = 0; i < c->n_agents; i++) {
+		c->agents[i]->codebook_us = 0; /* whoever was just sent the last version may ask for this one */
 		if (c->agents[i]->session)
 			say_heartbeat(c, c->agents[i], now);
+	}
 }
 
 /* While reports of the agent are under way its lane's next word says how far its verdicts go, and brings them. */

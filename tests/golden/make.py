@@ -165,6 +165,13 @@ def verdict():
                              remedy_vi="sửa giá trị, hoặc tử số và mẫu số", remedy_en="mend the value or its parts")])
 
 
+def verdict_of_five_words():
+    """A word beside the four brings what it is called."""
+    made = verdict()
+    made.words.append(pb.Word(code="thong_nhat", state=pb.WORD_STATE_HELD, name_vi="thống nhất", name_en="unified"))
+    return made
+
+
 def envelope(**body):
     return pb.Envelope(version=1, **body)
 
@@ -215,6 +222,7 @@ def messages():
     yield "ack", envelope(ack=pb.Ack(
         session=SESSION, acknowledgement=acknowledge(EPOCH, FIRST_SEQ + 1, CHAIN, COMMITTED), credit=credit))
     yield "verdicts", envelope(verdicts=pb.Verdicts(session=SESSION, verdicts=[verdict()]))
+    yield "verdicts_2", envelope(verdicts=pb.Verdicts(session=SESSION, verdicts=[verdict_of_five_words()]))
     yield "heartbeat", envelope(heartbeat=pb.Heartbeat(
         session=SESSION, at_us=COMMITTED, verdict_cursor=900, last_appended=FIRST_SEQ + 1,
         committed_through=FIRST_SEQ, oldest_pending_us=HANDED_IN, credit=credit,

@@ -868,10 +868,10 @@ CONVERSATION(a_check_that_is_not_to_be_had, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}
 	     {REFUSE, 7, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST}, {QUIET}, IS(STREAMING, NONE))
 
 CONVERSATION(the_codebook_is_fetched_once, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {BEAT, 7, 3}, {ASK_BOOK}, {BEAT, 7, 3},
-	     {QUIET}, {BOOK, 3}, {KEEP_BOOK, 3}, {BEAT, 7, 3}, {QUIET}, {BEAT, 7, 4}, {QUIET}, {WAIT, 14 * SECOND},
-	     {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {BEAT, 7, 4}, {WAIT, 14 * SECOND}, {HEARTBEAT, 0, 0},
-	     {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {BEAT, 7, 4}, {WAIT, 3 * SECOND}, {HEARTBEAT, 0, 0}, {BEAT, 7, 4},
-	     {ASK_BOOK})
+	     {QUIET}, {BOOK, 3}, {KEEP_BOOK, 3}, {BEAT, 7, 3}, {QUIET}, {BEAT, 7, 4}, {ASK_BOOK}, {BEAT, 7, 4}, {QUIET},
+	     {WAIT, 14 * SECOND}, {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {BEAT, 7, 4}, {WAIT, 14 * SECOND},
+	     {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {BEAT, 7, 4}, {WAIT, 3 * SECOND},
+	     {HEARTBEAT, 0, 0}, {BEAT, 7, 4}, {ASK_BOOK})
 
 CONVERSATION(what_the_socket_did_not_take, {APPEND, 3, 10}, UP, {HELLO, 3, 0}, {SUBSCRIBE, 7, 0}, {PUBLISH, 1, 3},
 	     {UNSENT, 1}, {WAIT, 250}, {PUBLISH, 1, 3})

@@ -886,6 +886,8 @@ static const struct conversation conversations[] = {
       {.input = CATALOGUE, .expect = "1<heartbeat 0 catalogue 8 credit 600"},
       {.input = CODEBOOK, .expect = "codebook"},
       {.input = CODEBOOK, .expect = "1<BUSY"},
+      {.input = CATALOGUE, .expect = "1<heartbeat 0 catalogue 8 credit 600"},
+      {.input = CODEBOOK, .expect = "codebook"},
       {.input = WAIT, .n = 1, .expect = ""},
       {.input = CODEBOOK, .expect = "codebook"}}},
 

@@ -19,7 +19,7 @@
 
 struct sample {
 	Tram__V1__Event event;
-	Tram__V1__EventField fields[4], *list[4];
+	Tram__V1__EventField fields[8], *list[8];
 };
 
 static void add(struct sample *s, const char *name, const char *value)
@@ -109,6 +109,33 @@ static void each_filter_passes_what_it_names(void **state)
 	}
 }
 
+/* A word that only the catalogue has brings its names; it is asked for by any of them. */
+static void a_word_of_the_catalogue_has_three_names(void **state)
+{
+	static const struct {
+		const char *wanted;
+		bool passes;
+	} names[] = {{"thong_nhat", true}, {"thống nhất", true}, {"unified", true}, {"thong", false}, {"dung", false}};
+	struct sample s = {0};
+	(void)state;
+	make(&s);
+	s.event.word = TEXT("thong_nhat");
+	add(&s, "word_vi", "thống nhất");
+	add(&s, "word_en", "unified");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct tail_filter f = {0};
+		struct err err;
+		set(&f, &(struct filter_case){IN(words), names[i].wanted, false});
+		assert_true(tail_filter_check(&f, &err));
+		if (tail_filter_passes(&f, &s.event) != names[i].passes)
+			fail_msg("%s", names[i].wanted);
+		if (strcmp(names[i].wanted, "dung") == 0)
+			assert_null(tail_filter_foreign_word(&f));
+		else
+			assert_string_equal(tail_filter_foreign_word(&f), names[i].wanted);
+	}
+}
+
 static void of_one_kind_any_of_two_kinds_both(void **state)
 {
 	struct sample s = {0};
@@ -135,7 +162,7 @@ static void what_can_never_match_is_refused(void **state)
 	    {IN(events), "agent.slient", "agent.silent"},
 	    {IN(events), "report.committe", "report.committed"},
 	    {IN(events), "", "--event"},
-	    {IN(words), "true", "--word true"},
+	    {IN(words), "", "--word"},
 	    {IN(areas), "63//46", "--area 63//46"},
 	    {IN(areas), "", "--area"},
 	    {IN(areas), "63|46", "--area 63|46"},
@@ -292,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_filter_passes_what_it_names),
+	    cmocka_unit_test(a_word_of_the_catalogue_has_three_names),
 	    cmocka_unit_test(of_one_kind_any_of_two_kinds_both),
 	    cmocka_unit_test(what_can_never_match_is_refused),
 	    cmocka_unit_test(a_line_for_people),

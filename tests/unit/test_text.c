@@ -150,6 +150,27 @@ static void characters_and_their_bytes(void **state)
 	assert_int_equal(text_character("a", 0), 0);
 }
 
+static void capitals(void **state)
+{
+	static const struct {
+		const char *text, *want;
+		size_t size;
+	} cases[] = {{"thống nhất", "THỐNG NHẤT", 32},
+		     {"đúng", "ĐÚNG", 32},
+		     {"a_1", "A_1", 32},
+		     {"", "", 1},
+		     {"đủ", "Đ", 5},
+		     {"ab", "A", 2},
+		     {"a\xFF"
+		      "b",
+		      "A", 8}};
+	char buf[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(text_capitals(cases[i].text, buf, cases[i].size), cases[i].want);
+}
+
 static void distance_between_words(void **state)
 {
 	char longer[200];
@@ -176,6 +197,7 @@ int main(void)
 	    cmocka_unit_test(columns_on_a_terminal),
 	    cmocka_unit_test(characters_and_their_bytes),
 	    cmocka_unit_test(distance_between_words),
+	    cmocka_unit_test(capitals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
