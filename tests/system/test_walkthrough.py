@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The walk-through in deploy/walkthrough, run word for word: its files are written, its commands run, and what they print is
+what the document says.
+
+In what is expected "…" stands for any text of a line, and a line of it alone for any lines. Times and the outbox's name in
+tickets differ from run to run and count as equal.
+"""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tramtest import BIN, ROOT
+
+FOLDER = ROOT / "deploy" / "walkthrough"
+BLOCK = re.compile(r"^```(?P<kind>[a-z]+) (?P<what>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+OUTBOX = re.compile(r"(agent-63-24/)[0-9a-f]{8}")
+
+
+def same_for_all(text):
+    return OUTBOX.sub(r"\1OUTBOX", TIME.sub("TIME", text))
+
+
+def pattern_of(expected):
+    """A regular expression for what the document shows."""
+    lines = []
+    for line in same_for_all(expected).splitlines(keepends=True):
+        lines.append(r"(?:.*\n)*" if line.strip() == "…" else re.escape(line).replace("…", ".*"))
+    return re.compile("".join(lines))
+
+
+def steps_of(document):
+    """("file", name, content), or ("centre" or "province", command, what it prints), in order."""
+    for block in BLOCK.finditer(document.read_text(encoding="utf-8")):
+        if block["kind"] == "csv":
+            yield "file", block["what"].strip(), block["text"]
+        elif block["kind"] == "console":
+            for part in re.split(r"^\$ ", block["text"], flags=re.M)[1:]:
+                command, _, expected = part.partition("\n")
+                yield block["what"].strip(), command, expected
+
+
+@pytest.mark.parametrize("name, language", [("README.md", "en"), ("README.vi.md", "vi")])
+def test_every_command_prints_what_the_document_says(fleet, name, language):
+    centre = fleet.centre()
+    agent = fleet.agent(centre, "agent-63-24").wait_for_codes()
+    environment = dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}", TRAM_LANG=language, TRAM_ALLOW_ROOT="yes",
+                       TRAM_AGENT_SOCKET=str(agent.control), TRAM_CENTRE=str(centre.conf))
+    commands = 0
+    for where, what, text in steps_of(FOLDER / name):
+        if where == "file":
+            (agent.folder / what).write_text(text, encoding="utf-8")
+            continue
+        if agent.outbox():
+            agent.wait_for_verdicts()
+        done = subprocess.run(["sh", "-c", what], cwd=agent.folder, env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, encoding="utf-8", timeout=60)
+        printed = same_for_all(done.stdout)
+        assert pattern_of(text).fullmatch(printed), f"$ {what}\n{done.stdout}\n--- the document says:\n{text}"
+        commands += 1
+    assert commands >= 10
