@@ -66,6 +66,9 @@ struct aggregator {
 	struct retry load_retry;
 	/* monotonic: when the loader may be asked next, was asked last, was asked for what it last answered … */
 	int64_t load_at_us, asked_us, read_from_us, refresh_at_us;
+	bool heard_failed;
+	int64_t heard_at_us;        /* monotonic: when the store is told next who was heard */
+	int64_t listening_since_us; /* wall */
 	int64_t told_waiting_us, drain_until_us, give_up_us;
 	char waiting_for[ERR_TEXT_MAX];
 };
@@ -96,6 +99,8 @@ void serve_road(struct aggregator *a);          /* traffic.c: messages of agents
 void serve_clock(struct aggregator *a);         /* traffic.c: heartbeats, silence, refresh, the end of a drain */
 void carry_out(struct aggregator *a);           /* traffic.c: what the sessions want done */
 extern const struct ctl_handler status_handler; /* status.c: the control socket */
+void watch_heard(struct aggregator *a, struct session_time now);       /* clocks.c: tells the store who was heard */
+void take_announcements(struct aggregator *a, const struct loaded *l); /* clocks.c */
 
 /* The level that log_level names. */
 enum log_level aggregator_log_level(const struct settings *s);

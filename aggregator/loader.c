@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loader.h"
 
+#include "clock.h"
 #include "handoff.h"
 #include "lang.h"
 #include "mem.h"
@@ -13,7 +14,10 @@
 #include <string.h>
 
 #define LOAD_ARENA   ((size_t)256 << 20)
+#define HEARD_ARENA  ((size_t)16 << 20)
 #define STOP_WAIT_MS 3000
+
+#define SCORES_AGAIN_US (3600 * CLOCK_SECOND)
 
 struct loader {
 	char *database;
@@ -25,6 +29,8 @@ struct loader {
 	struct store *store;        /* NULL: not connected */
 	unsigned told;              /* LOAD_... that was heard and told since the last question */
 	uint32_t catalogue_version; /* as read last; 0: none yet */
+	int32_t scores_day;         /* in Viet Nam, of the scores that were kept last */
+	int64_t scores_at_us;       /* monotonic: not before */
 };
 
 static const unsigned stop = 0; /* a question that asks for nothing ends the thread */
@@ -37,6 +43,8 @@ void loaded_free(struct loaded **lp)
 	roster_free(&l->roster);
 	catalogue_unref(&l->catalogue);
 	free(l->verdicts);
+	free(l->alive);
+	arena_free(&l->arena);
 	free(l);
 	*lp = NULL;
 }
@@ -133,6 +141,30 @@ static enum store_result have_store(struct loader *l, struct err *err)
 	return result;
 }
 
+/* The scores are worked out once a day, which takes a second or two; while there are none yet, once an hour. */
+static enum store_result keep_scores(struct loader *l, struct err *err)
+{
+	int32_t today = date_in_vietnam(clock_wall_us());
+	int64_t now_us = clock_monotonic_us();
+	int rows;
+	if (today == l->scores_day || now_us < l->scores_at_us)
+		return STORE_OK;
+	enum store_result result = store_keep_scores(l->store, &rows, err);
+	if (result == STORE_OK && rows > 0)
+		l->scores_day = today;
+	l->scores_at_us = now_us + SCORES_AGAIN_US;
+	return result;
+}
+
+static enum store_result announce(struct loader *l, struct loaded *ret)
+{
+	enum store_result result = store_tell_heard(l->store, ret->alive, ret->n_alive, &ret->err);
+	if (result == STORE_OK)
+		result = store_announce(l->store, ret->listening_since_us, ret->arena, &ret->announcements,
+					&ret->n_announcements, &ret->err);
+	return result == STORE_OK ? keep_scores(l, &ret->err) : result;
+}
+
 static void load(struct loader *l, struct loaded *ret)
 {
 	struct arena *arena = arena_new(LOAD_ARENA);
@@ -141,6 +173,8 @@ static void load(struct loader *l, struct loaded *ret)
 		ret->result = load_roster(l->store, arena, ret);
 	if (ret->result == STORE_OK && (ret->asked & LOAD_CATALOGUE))
 		ret->result = load_catalogue(l, arena, ret);
+	if (ret->result == STORE_OK && ret->asked == LOAD_ANNOUNCEMENTS)
+		ret->result = announce(l, ret);
 	if (ret->result != STORE_OK)
 		store_close(&l->store);
 	arena_free(&arena);
@@ -216,6 +250,28 @@ static void ask(struct loader *l, unsigned what)
 	struct loaded *question = xcalloc(1, sizeof(*question));
 	question->asked = what;
 	handoff_put(l->questions, question);
+}
+
+/* Names and software live in the question's arena. */
+bool loader_tell_heard(struct loader *l, const struct agent_heard *rows, size_t n, int64_t listening_since_us)
+{
+	if (l->busy)
+		return false;
+	struct loaded *question = xcalloc(1, sizeof(*question));
+	question->asked = LOAD_ANNOUNCEMENTS;
+	question->arena = arena_new(HEARD_ARENA);
+	question->listening_since_us = listening_since_us;
+	question->alive = xcalloc(n + 1, sizeof(*rows));
+	for (size_t i = 0; i < n; i++) {
+		struct agent_heard row = rows[i];
+		row.agent = arena_strdup(question->arena, row.agent);
+		row.software = arena_strdup(question->arena, row.software);
+		if (row.agent && row.software)
+			question->alive[question->n_alive++] = row;
+	}
+	l->busy = true;
+	handoff_put(l->questions, question);
+	return true;
 }
 
 bool loader_ask(struct loader *l, unsigned what)

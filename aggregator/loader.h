@@ -13,7 +13,7 @@
 #include "roster.h"
 #include "store.h"
 
-enum { LOAD_ROSTER = 1, LOAD_CATALOGUE = 2, LOAD_HEARD = 4 };
+enum { LOAD_ROSTER = 1, LOAD_CATALOGUE = 2, LOAD_HEARD = 4, LOAD_ANNOUNCEMENTS = 8 };
 
 /* How far the verdicts of an agent go. */
 struct loaded_verdicts {
@@ -31,6 +31,13 @@ struct loaded {
 	struct catalogue *catalogue;      /* the same; or it is the one that was read before */
 	struct loaded_verdicts *verdicts; /* of every agent on the roster */
 	size_t n_verdicts;
+	/* LOAD_ANNOUNCEMENTS: what goes there and what comes back */
+	struct agent_heard *alive;
+	size_t n_alive;
+	int64_t listening_since_us;
+	struct announcement *announcements;
+	size_t n_announcements;
+	struct arena *arena;
 };
 void loaded_free(struct loaded **lp);
 
@@ -44,6 +51,12 @@ bool loader_stop(struct loader **lp);
 
 /* Asks for LOAD_ROSTER, LOAD_CATALOGUE or both; false when it is still at an earlier question. */
 bool loader_ask(struct loader *l, unsigned what);
+
+/*
+ * Tells the store who was heard (the rows are copied), asks for what is to be announced, and keeps the scores of a day
+ * that has begun; false when it is still at an earlier question.
+ */
+bool loader_tell_heard(struct loader *l, const struct agent_heard *rows, size_t n, int64_t listening_since_us);
 
 /* Readable when an answer waits; and the answer, or NULL. */
 int loader_fd(const struct loader *l);

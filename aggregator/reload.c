@@ -172,6 +172,11 @@ void serve_loader(struct aggregator *a)
 			a->load_next |= l->heard;
 			continue;
 		}
+		if (l->asked == LOAD_ANNOUNCEMENTS) {
+			if (a->phase == SERVING)
+				take_announcements(a, l);
+			continue;
+		}
 		a->read_from_us = a->asked_us;
 		if (a->phase == WAITING && l->result != STORE_OK)
 			keep_waiting(a, l);

@@ -208,6 +208,7 @@ bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalo
 	if (a->peers)
 		lanes_set_peers(a->lanes, a->peers); /* before any job of an agent */
 	a->phase = SERVING;
+	a->listening_since_us = clock_wall_us();
 	tell_catalogue(a);
 	tell_started(a);
 	daemon_ready(_("takes reports"));

@@ -301,6 +301,8 @@ void serve_clock(struct aggregator *a)
 		watch_loader(a, now_us);
 	if (a->phase == SERVING || a->phase == DRAINING) {
 		session_tick(a->sessions, aggregator_now());
+		if (a->phase == SERVING)
+			watch_heard(a, aggregator_now());
 		carry_out(a);
 	}
 	if (a->phase == DRAINING)

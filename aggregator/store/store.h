@@ -91,6 +91,29 @@ int store_fd(const struct store *s);
 /* What came since, NOTICE_... added up; does not wait. False: the connection has ended. */
 bool store_hear(struct store *s, unsigned *ret) MUST_CHECK;
 
+/* When an agent was last heard; connected_since_us 0: it is not connected now. */
+struct agent_heard {
+	const char *agent;
+	int64_t heard_us, connected_since_us;
+	const char *software;
+};
+enum store_result store_tell_heard(struct store *s, const struct agent_heard *rows, size_t n,
+				   struct err *err) MUST_CHECK;
+
+/* An agent that is missing, or data that are late: told once, whoever asks. heard_us 0: never. */
+struct announcement {
+	bool is_late;
+	const char *agent, *area;
+	const char *dataflow, *time_period, *due_day; /* of late data; else "" */
+	int64_t heard_us, silent_seconds;             /* of a missing agent */
+};
+/* Since when somebody listened: before, nobody can have been silent. Array and texts live in the arena. */
+enum store_result store_announce(struct store *s, int64_t listening_since_us, struct arena *a,
+				 struct announcement **ret, size_t *ret_n, struct err *err) MUST_CHECK;
+
+/* Keeps the scores of the day, once; how many rows that were. */
+enum store_result store_keep_scores(struct store *s, int *ret_rows, struct err *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------- numbers (lane) */
 
 /* The number of an area identity; from a cache filled at open and refreshed on a miss. 0 in *ret_no: the loaded catalogue has none. */

@@ -128,9 +128,6 @@ enum store_result store_quarantine(struct store *s, quarantine_each *each, void 
 typedef void word_each(void *context, const char *word, const char *name_vi, const char *name_en);
 enum store_result store_words(struct store *s, word_each *each, void *context, struct err *err) MUST_CHECK;
 
-/* Keeps the scores of the day, once (admin); how many rows that were. */
-enum store_result store_keep_scores(struct store *s, int *ret_rows, struct err *err) MUST_CHECK;
-
 struct board_question {
 	int64_t as_of_us; /* INT64_MAX: now */
 	const char *from_day,

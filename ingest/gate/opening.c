@@ -250,6 +250,8 @@ static void open_session(struct session_core *c, struct agent *a, const struct o
 	memcpy(a->nonce, o->nonce, NONCE_SIZE);
 	a->heard_us = now.monotonic_us;
 	a->heartbeat_at_us = now.monotonic_us + c->settings.heartbeat_us;
+	a->connected_since_us = now.wall_us;
+	memcpy(a->software, o->software, sizeof(a->software));
 	a->last_appended = o->last_appended;
 	a->confirmed = 0;
 	a->verdict_cursor = r->verdicts_differ ? 0 : o->verdict_cursor;

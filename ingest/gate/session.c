@@ -526,6 +526,8 @@ struct session_view session_view(const struct session_core *c, size_t i)
 	return (struct session_view){
 	    .agent = a->id,
 	    .connected = a->session != 0,
+	    .software = a->software,
+	    .connected_since_us = a->connected_since_us,
 	    .lane = a->lane,
 	    .session = a->session,
 	    .committed = a->committed,

@@ -166,9 +166,11 @@ void session_action_clear(struct session_action *action);
 struct session_view {
 	const char *agent;
 	bool connected;
+	const char *software;       /* of the last session */
+	int64_t connected_since_us; /* wall, the same */
 	unsigned lane;
 	uint64_t session, committed, last_appended, verdict_seq, verdict_cursor;
-	int64_t heard_us, oldest_pending_us; /* monotonic; wall, 0: none */
+	int64_t heard_us, oldest_pending_us; /* monotonic, 0: never; wall, 0: none */
 	struct credit told, under_way;
 };
 /* Agents that said HELLO since the start, in the order of their names; how many. */

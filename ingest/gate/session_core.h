@@ -59,6 +59,8 @@ struct agent {
 	uint8_t nonce[NONCE_SIZE];
 	int64_t heard_us, heartbeat_at_us, ack_at_us, verdicts_said_us, codebook_us;
 	uint64_t last_appended, confirmed, verdict_cursor; /* as the agent last said */
+	int64_t connected_since_us;                        /* wall */
+	char software[SESSION_FIELD_TEXT];
 	int64_t oldest_pending_us;
 
 	struct opening opening; /* the HELLO whose lane is at it */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When agents were last heard goes to the store now and then; what it makes of that, and of late data, is announced. */
+#include "aggregator.h"
+
+#include "clock.h"
+#include "mem.h"
+
+#include <stdlib.h>
+
+static struct agent_heard heard_of(const struct session_view *v, struct session_time now)
+{
+	return (struct agent_heard){.agent = v->agent,
+				    .heard_us = now.wall_us - (now.monotonic_us - v->heard_us),
+				    .connected_since_us = v->connected ? v->connected_since_us : 0,
+				    .software = v->software};
+}
+
+void watch_heard(struct aggregator *a, struct session_time now)
+{
+	size_t n = 0;
+	if (!a->settings.liveness || now.monotonic_us < a->heard_at_us)
+		return;
+	struct agent_heard *rows = xcalloc(session_count(a->sessions) + 1, sizeof(*rows));
+	for (size_t i = 0; i < session_count(a->sessions); i++) {
+		const struct session_view v = session_view(a->sessions, i);
+		if (v.heard_us)
+			rows[n++] = heard_of(&v, now);
+	}
+	if (loader_tell_heard(a->loader, rows, n, a->listening_since_us))
+		a->heard_at_us = now.monotonic_us + a->settings.liveness;
+	free(rows);
+}
+
+static void announce_missing(struct aggregator *a, const struct announcement *n)
+{
+	char heard[CLOCK_TEXT] = "";
+	if (n->heard_us)
+		clock_text_rfc3339(n->heard_us, heard);
+	const struct log_field fields[] = {{"heard_at", heard}, {"silent_seconds", log_num(n->silent_seconds)}};
+	feed_tell(a->feed, EVENT_AGENT_MISSING, n->agent, n->area, clock_wall_us(), fields, 2);
+}
+
+static void announce_late(struct aggregator *a, const struct announcement *n)
+{
+	const struct log_field fields[] = {
+	    {"dataflow", n->dataflow}, {"time_period", n->time_period}, {"due_day", n->due_day}};
+	feed_tell(a->feed, EVENT_DATA_LATE, n->agent, n->area, clock_wall_us(), fields, 3);
+}
+
+void take_announcements(struct aggregator *a, const struct loaded *l)
+{
+	bool failed = l->result != STORE_OK;
+	if (failed && !a->heard_failed) {
+		count(&a->counters, COUNTER_RELOADS_FAILED);
+		tell(a, EVENT_RELOAD_FAILED, "what", "liveness", "text", l->err.text, NULL);
+	}
+	a->heard_failed = failed;
+	for (size_t i = 0; i < l->n_announcements; i++) {
+		if (l->announcements[i].is_late)
+			announce_late(a, &l->announcements[i]);
+		else
+			announce_missing(a, &l->announcements[i]);
+	}
+}
