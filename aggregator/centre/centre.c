@@ -56,6 +56,7 @@ static struct store *open_as(enum centre_role role, const char *conninfo, struct
 	static enum store_result (*const open[])(const char *, struct store **,
 						 struct err *) = {[CENTRE_READER] = store_open_reader,
 								  [CENTRE_AUDITOR] = store_open_reader,
+								  [CENTRE_OPERATOR] = store_open_admin,
 								  [CENTRE_ADMIN] = store_open_admin,
 								  [CENTRE_OWNER] = store_open_owner};
 	struct store *s;
@@ -69,6 +70,7 @@ static const char *conninfo_of(const struct settings *settings, enum centre_role
 	switch (role) {
 	case CENTRE_READER: return settings->reader_database;
 	case CENTRE_AUDITOR: return settings->auditor_database;
+	case CENTRE_OPERATOR: return settings->operator_database;
 	case CENTRE_ADMIN:
 	case CENTRE_OWNER: break;
 	}

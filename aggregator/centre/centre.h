@@ -36,7 +36,7 @@ struct centre_options {
 		    N_("this database instead of the one in the settings")                                             \
 	}
 
-enum centre_role { CENTRE_READER, CENTRE_AUDITOR, CENTRE_ADMIN, CENTRE_OWNER };
+enum centre_role { CENTRE_READER, CENTRE_AUDITOR, CENTRE_OPERATOR, CENTRE_ADMIN, CENTRE_OWNER };
 
 /* Connects as the options and the settings file say. NULL and *err when that fails. Closed with store_close(). */
 struct store *centre_connect(const struct centre_options *options, enum centre_role role, struct err *err) MUST_CHECK;

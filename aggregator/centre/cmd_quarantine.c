@@ -1,19 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tram quarantine list: what is held, and why. */
+/* tram quarantine list, release, refuse: what is held and why, and what people decide on it. */
 #include "centre.h"
 
 #include "display.h"
 #include "figures.h"
 #include "lang.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct quarantine_options {
 	struct centre_options centre;
+	const char *rule, *provider, *reason, *by;
+	bool dry_run;
 };
 
-static const struct option_row list_rows[] = {CENTRE_ROWS(quarantine_options)};
+#define AT(member) offsetof(struct quarantine_options, member)
+#define FILTER_ROWS                                                                                                    \
+	{"rule", "CODE", OPTION_TEXT, AT(rule), N_("figures that this rule holds")},                                   \
+	{                                                                                                              \
+		"provider", "CODE", OPTION_TEXT, AT(provider), N_("figures of this provider")                          \
+	}
+
+static const struct option_row list_rows[] = {FILTER_ROWS, CENTRE_ROWS(quarantine_options)};
+static const struct option_row decide_rows[] = {
+    {"reason", "TEXT", OPTION_TEXT, AT(reason), N_("why; the province reads it, and it stays for ever")},
+    {"by", "NAME", OPTION_TEXT, AT(by), N_("who decides; else who is logged in")},
+    {"dry-run", NULL, OPTION_FLAG, AT(dry_run), N_("show what it would be about, and change nothing")},
+    FILTER_ROWS,
+    CENTRE_ROWS(quarantine_options),
+};
+#define ROWS(rows) rows, sizeof rows / sizeof *rows
 
 static const struct options list_spec = {
     "quarantine list",
@@ -21,14 +42,14 @@ static const struct options list_spec = {
     N_("Figures that are held: stored, but in no roll-up until the province justifies or corrects them. Oldest first."),
     false,
     true,
-    list_rows,
-    sizeof list_rows / sizeof *list_rows,
+    ROWS(list_rows),
     0,
     0};
 
 struct listing {
 	struct table *table;
 	bool for_people;
+	size_t n;
 };
 
 static void list_columns(struct listing *l)
@@ -38,6 +59,7 @@ static void list_columns(struct listing *l)
 		enum table_align align;
 		bool for_people;
 	} columns[] = {
+	    {"id", N_("Id"), TABLE_LEFT, true},
 	    {"held_at", N_("Since"), TABLE_LEFT, true},
 	    {"area", N_("Area"), TABLE_LEFT, false},
 	    {"area_name", N_("Area"), TABLE_LEFT, true},
@@ -56,7 +78,8 @@ static void list_columns(struct listing *l)
 	    {"agent", N_("Agent"), TABLE_LEFT, false},
 	    {"seq", N_("Report"), TABLE_RIGHT, false},
 	    {"line", N_("Line"), TABLE_RIGHT, false},
-	    {"justification", N_("Justification"), TABLE_LEFT, false},
+	    {"justification_code", N_("Code"), TABLE_LEFT, true},
+	    {"justification", N_("Justification"), TABLE_LEFT, true},
 	};
 
 	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
@@ -70,6 +93,7 @@ static void show_for_people(struct table *t, const struct quarantine_row *row)
 {
 	char *figure = row->value ? display_number(row->value) : display_parts(row->numerator, row->denominator);
 
+	table_cell(t, row->id);
 	centre_cell_time(t, true, row->held_at_us);
 	table_cell(t, row->area_name);
 	table_cell(t, row->indicator);
@@ -80,11 +104,14 @@ static void show_for_people(struct table *t, const struct quarantine_row *row)
 	table_cell(t, row->found);
 	table_cell(t, row->expected);
 	table_cell(t, row->provider);
+	table_cell(t, row->justification_code);
+	table_cell(t, row->justification);
 	free(figure);
 }
 
 static void show_for_programs(struct table *t, const struct quarantine_row *row)
 {
+	table_cell(t, row->id);
 	centre_cell_time(t, false, row->held_at_us);
 	table_cell(t, row->area);
 	table_cell(t, row->area_name);
@@ -103,6 +130,7 @@ static void show_for_programs(struct table *t, const struct quarantine_row *row)
 	table_cell(t, row->agent);
 	table_cell_number(t, row->seq);
 	table_cell_number(t, row->line);
+	table_cell(t, row->justification_code);
 	table_cell(t, row->justification);
 }
 
@@ -110,11 +138,29 @@ static void show_held(void *context, const struct quarantine_row *row)
 {
 	struct listing *l = context;
 
+	l->n++;
 	if (l->for_people) {
 		show_for_people(l->table, row);
 	} else {
 		show_for_programs(l->table, row);
 	}
+}
+
+static struct listing start_listing(const struct quarantine_options *o)
+{
+	struct listing l = {.table = table_new(o->centre.common.format, stdout),
+			    .for_people = o->centre.common.format == TABLE_TEXT};
+
+	list_columns(&l);
+	return l;
+}
+
+static void end_listing(struct listing *l, bool ok)
+{
+	if (ok) {
+		table_end(l->table);
+	}
+	table_free(&l->table);
 }
 
 int cmd_quarantine_list(int argc, char **argv)
@@ -133,14 +179,142 @@ int cmd_quarantine_list(int argc, char **argv)
 	if (!s) {
 		return centre_fail(&err);
 	}
-	l = (struct listing){.table = table_new(o.centre.common.format, stdout),
-			     .for_people = o.centre.common.format == TABLE_TEXT};
-	list_columns(&l);
-	ok = store_quarantine(s, show_held, &l, &err) == STORE_OK;
-	if (ok) {
-		table_end(l.table);
-	}
-	table_free(&l.table);
+	const struct quarantine_filter filter = {.rule = o.rule, .provider = o.provider};
+	l = start_listing(&o);
+	ok = store_quarantine(s, &filter, show_held, &l, &err) == STORE_OK;
+	end_listing(&l, ok);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
+}
+
+/* ---------------------------------------------------------------- release, refuse */
+
+#define IDS_MAX 10000
+
+static const struct options release_spec = {"quarantine release",
+					    "ID... --reason TEXT [OPTION]...",
+					    N_("Lets figures that are held count as they are. All the ids, or none: "
+					       "when one of them is not held any more nothing "
+					       "is\n"
+					       "changed, and it is told who decided what. Without ids: all that --rule "
+					       "and --provider name; look with --dry-run\n"
+					       "first. The province is told at once, by whom and why."),
+					    false,
+					    true,
+					    ROWS(decide_rows),
+					    0,
+					    IDS_MAX};
+
+static const struct options refuse_spec = {
+    "quarantine refuse",
+    "ID... --reason TEXT [OPTION]...",
+    N_("Refuses figures that are held: the province has to mend them and hand them in again. Otherwise as tram "
+       "quarantine\n"
+       "release."),
+    false,
+    true,
+    ROWS(decide_rows),
+    0,
+    IDS_MAX};
+
+static const char *login_name(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+	const char *login = getlogin();
+
+	return login && *login ? login : user ? user->pw_name : NULL;
+}
+
+static bool is_blank(const char *text)
+{
+	return !text || text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static bool set_order(const struct quarantine_options *o, struct decision_order *order, struct err *err)
+{
+	bool filtered = o->rule || o->provider;
+
+	order->filter = (struct quarantine_filter){.rule = o->rule, .provider = o->provider};
+	order->by = o->by ? o->by : login_name();
+	order->reason = o->reason;
+	order->dry_run = o->dry_run;
+	if (is_blank(o->reason) && !o->dry_run) {
+		return err_set(err, ERR_USAGE,
+			       _("say why with --reason: the province reads it, and it stays for ever"));
+	}
+	if (is_blank(order->by)) {
+		return err_set(err, ERR_USAGE, _("say who decides with --by"));
+	}
+	if (!filtered && order->n_ids == 0) {
+		return err_set(err, ERR_USAGE,
+			       _("say which: ids that tram quarantine list shows, or --rule and --provider"));
+	}
+	if (filtered && order->n_ids > 0) {
+		return err_set(err, ERR_USAGE, _("either ids, or --rule and --provider"));
+	}
+	return true;
+}
+
+static void sum_up(const struct decision_order *order, size_t n)
+{
+	bool released = strcmp(order->decision, "released") == 0;
+
+	if (order->dry_run) {
+		printf(ngettext("%zu figure; nothing was changed\n", "%zu figures; nothing was changed\n", n), n);
+	} else if (released) {
+		printf(ngettext("%zu figure released; its province is told\n",
+				"%zu figures released; their provinces are told\n", n),
+		       n);
+	} else {
+		printf(ngettext("%zu figure refused; its province is told\n",
+				"%zu figures refused; their provinces are told\n", n),
+		       n);
+	}
+}
+
+static int carry_out(const struct quarantine_options *o, const struct decision_order *order, struct err *err)
+{
+	struct store *s = centre_connect(&o->centre, CENTRE_OPERATOR, err);
+	struct listing l;
+	bool ok;
+
+	if (!s) {
+		return centre_fail(err);
+	}
+	l = start_listing(o);
+	ok = store_decide(s, order, show_held, &l, err) == STORE_OK;
+	if (ok && l.n == 0) {
+		ok = err_set(err, ERR_DATA, _("nothing that is held is of this rule and provider"));
+	}
+	end_listing(&l, ok);
+	if (ok && l.for_people) {
+		sum_up(order, l.n);
+	}
+	store_close(&s);
+	return ok ? EX_OK : centre_fail(err);
+}
+
+static int decide(const struct options *spec, const char *decision, int argc, char **argv)
+{
+	struct quarantine_options o = {0};
+	struct decision_order order = {.decision = decision};
+	struct err err;
+	int first, status;
+
+	if (!centre_parse(spec, argc, argv, &o.centre.common, &first, &status)) {
+		return status;
+	}
+	order.ids = (const char *const *)argv + first;
+	order.n_ids = (size_t)(argc - first);
+	return set_order(&o, &order, &err) ? carry_out(&o, &order, &err) : centre_fail(&err);
+}
+
+int cmd_quarantine_release(int argc, char **argv)
+{
+	return decide(&release_spec, "released", argc, argv);
+}
+
+int cmd_quarantine_refuse(int argc, char **argv)
+{
+	return decide(&refuse_spec, "refused", argc, argv);
 }

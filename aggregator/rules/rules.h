@@ -174,6 +174,12 @@ bool rules_judge(const struct report_context *ctx, const struct knowledge *known
 /* Whether one of the rules (codes with spaces between) is about how far a series moves: a reason for that is a break of it. */
 bool rules_break(const char *codes);
 
+/*
+ * What the centre's decision on figures that are held makes of a judgement: lines (from 1) get the outcome, OUTCOME_ACCEPTED
+ * or OUTCOME_REFUSED, and every word that asked for a reason is worked out anew from all findings and outcomes.
+ */
+void rules_decide(struct judgement *j, const uint32_t *lines, size_t n, enum outcome outcome);
+
 /* A finding as a person reads it, from the rule's texts; into the arena. */
 const char *finding_message(struct arena *a, const struct finding *f, bool vietnamese);
 const char *finding_remedy(const struct finding *f, bool vietnamese);

@@ -69,6 +69,12 @@ void sach_02_report(struct walk *w)
 	}
 }
 
+/* Nothing of the figure ever stood: mending it revises nothing. */
+static bool is_first_refused(const struct past *p)
+{
+	return p->decided == DECIDED_REFUSED && p->revision == 0;
+}
+
 static void may_withdraw(struct walk *w, const struct look *x)
 {
 	if (!x->past->exists) {
@@ -88,7 +94,8 @@ void sach_02(struct walk *w, const struct look *x)
 	}
 	if (is_withdrawal(x->o)) {
 		may_withdraw(w, x);
-	} else if (p->exists && !p->withdrawn && !says_it_revises(w->report) && !says_what_is_stored(x)) {
+	} else if (p->exists && !p->withdrawn && !is_first_refused(p) && !says_it_revises(w->report) &&
+		   !says_what_is_stored(x)) {
 		find(w, 0, "value", say(w, "%s → %s", say_past(w, p), say_figure(w, x->i)), "revises");
 	}
 	if (p->exists && p->revision >= RULES_REVISION_MAX && !is_stored_already(w, x)) {

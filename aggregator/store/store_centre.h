@@ -12,7 +12,7 @@
 
 #include "store.h"
 
-/* As whoever may make the schema; as tram_admin; as tram_reader or tram_auditor (a standby will do). Closed with store_close(). */
+/* As whoever may make the schema; as tram_admin or tram_operator; as tram_reader or tram_auditor (a standby will do). Closed with store_close(). */
 enum store_result store_open_owner(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
 enum store_result store_open_admin(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
 enum store_result store_open_reader(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
@@ -113,14 +113,38 @@ typedef void claim_each(void *context, const struct claim_row *row);
 enum store_result store_claims(struct store *s, claim_each *each, void *context, struct err *err) MUST_CHECK;
 
 struct quarantine_row {
+	const char *id; /* the figure's and revision's: short, and the same in every store */
 	const char *area, *area_name, *indicator, *dimensions, *time_period, *revision;
 	const char *value, *numerator, *denominator, *unit;
 	int64_t held_at_us;
 	const char *provider, *agent, *seq, *line;
-	const char *rules, *found, *expected, *justification;
+	const char *rules, *found, *expected, *justification_code, *justification;
 };
 typedef void quarantine_each(void *context, const struct quarantine_row *row);
-enum store_result store_quarantine(struct store *s, quarantine_each *each, void *context, struct err *err) MUST_CHECK;
+struct quarantine_filter {
+	const char *rule, *provider; /* NULL: any */
+};
+enum store_result store_quarantine(struct store *s, const struct quarantine_filter *filter, quarantine_each *each,
+				   void *context, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- decisions (operator) */
+
+struct decision_order {
+	const char *decision; /* "released" or "refused" */
+	const char *const *ids;
+	size_t n_ids;                    /* 0: all that the filter lets through */
+	struct quarantine_filter filter; /* of what is held now */
+	const char *by, *reason;
+	bool dry_run; /* finds out whether it could be done */
+};
+
+/*
+ * Decides on figures that are held, in one transaction: the decisions, and for each report concerned a verdict that tells
+ * its agent of them. All or nothing: STORE_POISON and ERR_DATA when an id is unknown or one of the figures is not held any
+ * more, with what became of it. each: what was decided on.
+ */
+enum store_result store_decide(struct store *s, const struct decision_order *order, quarantine_each *each,
+			       void *context, struct err *err) MUST_CHECK;
 
 /* ---------------------------------------------------------------- the board (reader) */
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
+#include "lang.h"
 #include "letters.h"
 #include "verdict.h"
+#include "verdicts_latest.h"
 
 #include <limits.h>
 #include <string.h>
@@ -27,14 +29,16 @@ enum verdict_column {
 	VERDICT_OUTCOMES,
 	VERDICT_DIGEST,
 	VERDICT_EPOCH,
-	VERDICT_QUESTION, /* of a repeated report */
+	VERDICT_DECIDED_BY,
+	VERDICT_REASON,
+	VERDICT_QUESTION, /* of a report that was asked for */
 };
 
 #define VERDICT_COLUMNS(digest)                                                                                        \
 	"v.verdict_seq, v.report_no, (extract(epoch FROM v.known_at) * 1000000)::bigint, v.catalogue_version, "        \
 	"v.words, (SELECT string_agg(concat_ws(E'\\t', w.word, w.name_vi, w.name_en, ''), '' ORDER BY w.word_no)"      \
 	" FROM tram.word w),"                                                                                          \
-	" v.cause, v.outcomes, " digest ", '\\x' || s.epoch"
+	" v.cause, v.outcomes, " digest ", '\\x' || s.epoch, v.decided_by, v.reason"
 
 static const struct statement verdicts_after = {
     "verdicts_after",
@@ -61,12 +65,14 @@ enum finding_column {
 	FINDING_MESSAGE_EN,
 	FINDING_REMEDY_VI,
 	FINDING_REMEDY_EN,
+	FINDING_WORD_NO, /* null when the rule is no more */
 };
 
 static const struct statement findings_of = {
     "findings_of",
     "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected,"
-    " t.message_vi, t.message_en, t.remedy_vi, t.remedy_en"
+    " t.message_vi, t.message_en, t.remedy_vi, t.remedy_en,"
+    " (SELECT w.word_no FROM tram.rule u JOIN tram.word w ON w.word = u.word WHERE u.rule = f.rule LIMIT 1)"
     " FROM unnest($1, $2) WITH ORDINALITY q(report_no, version, i)"
     " JOIN tram.stream s ON s.stream_no = (q.report_no >> 40)::integer"
     " JOIN tram.report_finding f ON f.agent_no = s.agent_no AND f.report_no = q.report_no"
@@ -96,6 +102,10 @@ static const struct rule *rule_of(const PGresult *r, int row, struct arena *a)
 	}
 	*told = (struct rule){.code = arena_strdup(a, code),
 			      .severity = SEVERITY_INFORM,
+			      .word = !cell_is_null(r, row, FINDING_WORD_NO)
+					  ? (unsigned)cell_int(r, row, FINDING_WORD_NO) - 1
+				      : own ? own->word
+					    : 0,
 			      .number = own ? own->number : UINT_MAX,
 			      .title_vi = "",
 			      .title_en = "",
@@ -219,10 +229,13 @@ static bool read_verdict(const PGresult *r, int row, struct arena *a, struct rea
 	    .known_at_us = cell_int(r, row, VERDICT_KNOWN_AT),
 	    .catalogue_version = (uint32_t)ret->catalogue_version,
 	    .cause = arena_strdup(a, cell_text(r, row, VERDICT_CAUSE)),
+	    .decided_by = arena_strdup(a, cell_text(r, row, VERDICT_DECIDED_BY)),
+	    .reason = arena_strdup(a, cell_text(r, row, VERDICT_REASON)),
 	    .epoch = &ret->epoch,
 	    .digest = &ret->digest,
 	};
-	return ret->head.cause && cell_bytes(r, row, VERDICT_EPOCH, ret->epoch.bytes, EPOCH_SIZE) &&
+	return ret->head.cause && ret->head.decided_by && ret->head.reason &&
+	       cell_bytes(r, row, VERDICT_EPOCH, ret->epoch.bytes, EPOCH_SIZE) &&
 	       cell_bytes(r, row, VERDICT_DIGEST, ret->digest.bytes, DIGEST_SIZE) &&
 	       read_words(cell_text(r, row, VERDICT_WORDS), cell_text(r, row, VERDICT_WORD_TABLE), a,
 			  &ret->judgement) &&
@@ -372,5 +385,55 @@ enum store_result store_repeats(struct store *s, struct repeat_question *questio
 		answer(r, readings, found, questions);
 	}
 	PQclear(r);
+	return result;
+}
+
+/* ---------------------------------------------------------------- reports that are decided on */
+
+static const struct statement latest_verdicts = {
+    "latest_verdicts",
+    "SELECT " VERDICT_COLUMNS(
+	"coalesce(r.digest, p.digest)") ", q.i FROM unnest($1) WITH ORDINALITY q(report_no, i)"
+					" JOIN tram.stream s ON s.stream_no = (q.report_no >> 40)::integer"
+					" CROSS JOIN LATERAL (SELECT * FROM tram.verdict w"
+					"   WHERE w.agent_no = s.agent_no AND w.report_no = q.report_no"
+					"   ORDER BY w.verdict_seq DESC LIMIT 1) v"
+					" LEFT JOIN tram.report r ON r.agent_no = v.agent_no AND r.report_no = "
+					"v.report_no"
+					" LEFT JOIN tram.poison p ON p.agent_no = v.agent_no AND p.report_no = "
+					"v.report_no"
+					" ORDER BY q.i",
+};
+
+enum store_result verdicts_latest(struct store *s, const int64_t *report_nos, size_t n, struct arena *a,
+				  struct latest_verdict *ret, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	struct reading *readings = arena_calloc(a, n, sizeof *readings);
+	enum store_result result;
+	size_t read = 0;
+	bool fits = false;
+
+	params_init(&p);
+	params_int64s(&p, report_nos, sizeof *report_nos, n);
+	result = connection_ask_prepared(s, &latest_verdicts, &p, &r, err);
+	params_done(&p);
+	while (result == STORE_OK && readings && read < n && (int)read < PQntuples(r) &&
+	       read_verdict(r, (int)read, a, &readings[read])) {
+		read++;
+	}
+	PQclear(r);
+	if (result == STORE_OK && read == n) {
+		result = read_findings(s, a, readings, n, &fits, err);
+	}
+	if (result == STORE_OK && !fits) {
+		err_set(err, ERR_SOFTWARE, _("the verdicts of %zu reports cannot be read"), n);
+		return STORE_BROKEN;
+	}
+	for (size_t i = 0; result == STORE_OK && i < n; i++) {
+		ret[i] = (struct latest_verdict){.judgement = readings[i].judgement,
+						 .catalogue_version = readings[i].head.catalogue_version};
+	}
 	return result;
 }

@@ -107,6 +107,8 @@ Tram__V1__Verdict *verdict_make(struct arena *a, const struct verdict_head *head
 	v->known_at_us = head->known_at_us;
 	v->catalogue_version = head->catalogue_version;
 	v->cause = text(head->cause);
+	v->decided_by = text(head->decided_by);
+	v->reason = text(head->reason);
 	if (head->epoch && !copy_bytes(a, head->epoch->bytes, EPOCH_SIZE, &v->epoch))
 		return NULL;
 	if (head->digest && !copy_bytes(a, head->digest->bytes, DIGEST_SIZE, &v->digest))

@@ -17,7 +17,8 @@ struct verdict_head {
 	const struct digest *digest;
 	int64_t known_at_us;
 	uint32_t catalogue_version;
-	const char *cause; /* outlives the arena */
+	const char *cause;               /* outlives the arena, as do the next two */
+	const char *decided_by, *reason; /* of a decision; NULL: it is none */
 };
 
 Tram__V1__Verdict *verdict_make(struct arena *a, const struct verdict_head *head, const struct judgement *j);

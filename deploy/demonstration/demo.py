@@ -169,7 +169,7 @@ STARTED_BY_ROOT = "TRAM_DEMO_STARTED_BY_ROOT" in os.environ
 class Postgres:
     """A cluster of our own: Unix socket only, peer authentication, fsync as it should be."""
 
-    ROLES = ("tram_writer", "tram_reader", "tram_auditor", "tram_admin")
+    ROLES = ("tram_writer", "tram_reader", "tram_auditor", "tram_operator", "tram_admin")
 
     def __init__(self, directory, children):
         self.data, self.run, self.children = directory / "postgres", directory / "run", children
@@ -297,6 +297,7 @@ class Demo:
             f"database = {self.postgres.conninfo('tram_writer')}\n"
             f"reader_database = {self.postgres.conninfo('tram_reader')}\n"
             f"auditor_database = {self.postgres.conninfo('tram_auditor')}\n"
+            f"operator_database = {self.postgres.conninfo('tram_operator')}\n"
             f"admin_database = {self.postgres.conninfo('tram_admin')}\n", encoding="utf-8")
         for agent in self.agents:
             folder = self.agent_folder(agent)

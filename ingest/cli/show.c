@@ -83,6 +83,15 @@ static void show_words(FILE *out, const Tram__V1__Verdict *verdict)
 	}
 }
 
+/* One that this version does not know is called by its code. */
+static const char *cause_name(const char *cause)
+{
+	return strcmp(cause, "released") == 0  ? _("released at the centre")
+	       : strcmp(cause, "refused") == 0 ? _("refused at the centre")
+	       : strcmp(cause, "checked") == 0 ? _("checked, not handed in")
+					       : cause;
+}
+
 static void show_head(FILE *out, const Tram__V1__Verdict *verdict, const struct show_about *about)
 {
 	const char *parts[] = {about->provider, about->dataflow, about->time_period, about->file_name, about->ticket};
@@ -95,8 +104,18 @@ static void show_head(FILE *out, const Tram__V1__Verdict *verdict, const struct 
 	if (about->stored_at_us)
 		fprintf(out, "  %s", clock_text_vn(about->stored_at_us, when));
 	if (*verdict->cause && strcmp(verdict->cause, "received") != 0)
-		fprintf(out, "  (%s)", verdict->cause);
+		fprintf(out, "  (%s)", cause_name(verdict->cause));
 	fputc('\n', out);
+}
+
+/* Whose word it is, where a person has spoken. */
+static void show_decision(FILE *out, const Tram__V1__Verdict *verdict)
+{
+	char when[CLOCK_TEXT];
+
+	if (*verdict->decided_by)
+		fprintf(out, _("  %s by %s, %s: %s\n"), cause_name(verdict->cause), verdict->decided_by,
+			clock_text_vn(verdict->known_at_us, when), verdict->reason);
 }
 
 static void show_sums(FILE *out, const Tram__V1__Verdict *verdict)
@@ -151,12 +170,17 @@ static void show_where(FILE *out, const Tram__V1__Finding *finding, const struct
 		fprintf(out, " (%s)", finding->field);
 }
 
-/* Whoever has said why is not asked again. */
-static bool is_answered(const Tram__V1__Verdict *verdict, const Tram__V1__Finding *finding)
+/* Whoever has said why is not asked again, nor whose figure the centre released. NULL: it waits. */
+static const char *answer_to(const Tram__V1__Verdict *verdict, const Tram__V1__Finding *finding)
 {
-	return finding->severity == TRAM__V1__SEVERITY__SEVERITY_JUSTIFY && finding->observation > 0 &&
-	       finding->observation <= verdict->n_outcomes &&
-	       verdict->outcomes[finding->observation - 1] == TRAM__V1__OUTCOME__OUTCOME_ACCEPTED_WITH_WARNINGS;
+	if (finding->severity != TRAM__V1__SEVERITY__SEVERITY_JUSTIFY || finding->observation == 0 ||
+	    finding->observation > verdict->n_outcomes)
+		return NULL;
+	switch ((int)verdict->outcomes[finding->observation - 1]) {
+	case TRAM__V1__OUTCOME__OUTCOME_ACCEPTED_WITH_WARNINGS: return _("justified: accepted with a warning");
+	case TRAM__V1__OUTCOME__OUTCOME_ACCEPTED: return _("released at the centre: accepted as it is");
+	default: return NULL;
+	}
 }
 
 static void show_finding(FILE *out, const Tram__V1__Verdict *verdict, const Tram__V1__Finding *finding,
@@ -164,13 +188,14 @@ static void show_finding(FILE *out, const Tram__V1__Verdict *verdict, const Tram
 {
 	bool vi = lang_is_vi();
 	const char *remedy = vi ? finding->remedy_vi : finding->remedy_en;
+	const char *answer = answer_to(verdict, finding);
 
 	fprintf(out, "  %s%s %s%s  ", terminal_begin(out, ROW(severities, finding->severity).colour),
 		ROW(severities, finding->severity).sign, finding->rule, terminal_end(out));
 	show_where(out, finding, about);
 	fprintf(out, ": %s\n", vi ? finding->message_vi : finding->message_en);
-	if (is_answered(verdict, finding))
-		fprintf(out, "      %s\n", _("justified: accepted with a warning"));
+	if (answer)
+		fprintf(out, "      %s\n", answer);
 	else if (*remedy)
 		fprintf(out, "      %s %s\n", _("remedy:"), remedy);
 }
@@ -178,6 +203,7 @@ static void show_finding(FILE *out, const Tram__V1__Verdict *verdict, const Tram
 void show_verdict(FILE *out, const Tram__V1__Verdict *verdict, const struct show_about *about)
 {
 	show_head(out, verdict, about);
+	show_decision(out, verdict);
 	show_sums(out, verdict);
 	for (size_t i = 0; i < verdict->n_findings; i++)
 		show_finding(out, verdict, verdict->findings[i], about);
@@ -260,6 +286,8 @@ json_t *show_verdict_json(const Tram__V1__Verdict *verdict, const struct show_ab
 	set_time(object, "known_at", verdict->known_at_us);
 	set_time(object, "stored_at", about->stored_at_us);
 	set_text(object, "cause", verdict->cause);
+	set_text(object, "decided_by", verdict->decided_by);
+	set_text(object, "reason", verdict->reason);
 	json_object_set_new(object, "words", words_json(verdict));
 	set_counts(object, verdict);
 	for (size_t i = 0; i < verdict->n_findings; i++)

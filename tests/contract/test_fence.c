@@ -15,19 +15,21 @@
 
 static struct province other = {.agent = AGENT_TWO, .provider = "P63-01", .area = "63/01"};
 
-static struct store *admin;
+static struct store *admin, *decider;
 
 static int open_all(void **state)
 {
 	assert_true(sodium_init() >= 0);
 	contract_open(state);
 	assert_result(STORE_OK, store_open_admin(contract_conninfo("tram_admin"), &admin, &contract_err));
+	assert_result(STORE_OK, store_open_admin(contract_conninfo("tram_operator"), &decider, &contract_err));
 	return 0;
 }
 
 static int close_all(void **state)
 {
 	store_close(&admin);
+	store_close(&decider);
 	return contract_close(state);
 }
 
@@ -243,6 +245,157 @@ static void revoked_keys_stay_revoked_whoever_comes_late(void **state)
 	    "0");
 }
 
+/* ---------------------------------------------------------------- decisions, while reports are under way */
+
+#define HELD_YEAR  "2024"
+#define HELD_VALUE 999999 /* nines alone are a placeholder: SACH-06 asks for a reason */
+
+static void nothing(void *context, const struct quarantine_row *row)
+{
+	(void)row;
+	(*(int *)context)++;
+}
+
+struct deciding {
+	struct store *store;
+	const char *decision, *id, *by;
+	enum store_result result;
+	struct err err;
+	int decided;
+};
+
+static void *decide(void *context)
+{
+	struct deciding *d = context;
+	const struct decision_order order = {
+	    .decision = d->decision, .ids = &d->id, .n_ids = 1, .by = d->by, .reason = "số giữ chỗ"};
+
+	d->result = store_decide(d->store, &order, nothing, &d->decided, &d->err);
+	return NULL;
+}
+
+static void wait_for_locks(const char *whose, const char *how_many)
+{
+	int tries = 0;
+
+	while (strcmp(contract_ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s' AND"
+				   " wait_event_type = 'Lock'",
+				   whose),
+		      how_many) != 0) {
+		assert_true(++tries < 8000);
+		contract_ask("SELECT pg_sleep(0.001)");
+		contract_ask("SELECT pg_stat_clear_snapshot()");
+	}
+}
+
+/* Decisions stop in the middle, with the agent locked, for as long as the owner holds the lock. */
+static void make_decisions_wait(void)
+{
+	contract_ask("CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+		     " PERFORM pg_catalog.pg_advisory_xact_lock(77); RETURN NEW; END $$");
+	contract_ask("CREATE TRIGGER wait BEFORE INSERT ON tram.decision FOR EACH ROW EXECUTE FUNCTION public.wait()");
+	contract_ask("SELECT pg_advisory_lock(77)");
+}
+
+static void let_decisions_go(void)
+{
+	contract_ask("SELECT pg_advisory_unlock(77)");
+}
+
+static void undo_waiting(void)
+{
+	contract_ask("DROP TRIGGER wait ON tram.decision");
+	contract_ask("DROP FUNCTION public.wait");
+}
+
+static const char *held_id(void)
+{
+	return contract_ask("SELECT id FROM tram.quarantine WHERE area = '63/46' AND time_period = '" HELD_YEAR "'");
+}
+
+/*
+ * The lane has judged the second report by a past without the decision, and waits for the agent's row that the decision
+ * holds. It finds its verdicts moved and judges anew: what was refused is no duplicate any more.
+ */
+static void what_was_judged_before_a_decision_is_judged_anew(void **state)
+{
+	struct bench b = bench_open();
+	struct province p = {.agent = AGENT_ONE, .provider = "P63-46", .area = "63/46"};
+	struct deciding d = {.store = decider, .decision = "refused", .by = "An"};
+	char id[16];
+	pthread_t thread;
+
+	(void)state;
+	province_start(&p);
+	append_report(&p, HELD_YEAR, HELD_VALUE, "");
+	append_report(&p, HELD_YEAR, HELD_VALUE, "một lần nữa");
+	say_hello(&b, &p);
+	assert_int_equal(subscribed_at(&b), 0);
+	publish(&b, &p, 1, 1);
+	committed_through(&b, &p, 1, "3");
+	snprintf(id, sizeof id, "%s", held_id());
+	d.id = id;
+	make_decisions_wait();
+	assert_int_equal(pthread_create(&thread, NULL, decide, &d), 0);
+	wait_for_locks("tram admin", "1");
+	publish(&b, &p, 2, 2);
+	wait_for_locks("tram lane 1", "1");
+	let_decisions_go();
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	contract_err = d.err;
+	assert_result(STORE_OK, d.result);
+	assert_int_equal(d.decided, 1);
+	committed_through(&b, &p, 2, "3");
+	assert_string_equal(
+	    contract_ask("SELECT string_agg(cause, ' ' ORDER BY verdict_seq) FROM (SELECT cause, v.verdict_seq FROM"
+			 " tram.verdict v JOIN tram.agent a USING (agent_no) WHERE a.agent = '%s'"
+			 " ORDER BY v.verdict_seq DESC LIMIT 3) last",
+			 p.agent),
+	    "received refused received");
+	assert_string_equal(contract_ask("SELECT count(*) = max(v.verdict_seq) AND count(*) = max(a.verdict_seq) FROM"
+					 " tram.verdict v JOIN tram.agent a USING (agent_no) WHERE a.agent = '%s'",
+					 p.agent),
+			    "t");
+	undo_waiting();
+	province_clear(&p);
+	bench_close(&b);
+}
+
+/* The second one waits for the first, and is told who did what. */
+static void of_two_operators_one_decides(void **state)
+{
+	struct deciding first = {.store = decider, .decision = "released", .by = "An"};
+	struct deciding second = {.decision = "refused", .by = "Bình"};
+	char id[16];
+	pthread_t threads[2];
+
+	(void)state;
+	snprintf(id, sizeof id, "%s", held_id());
+	first.id = second.id = id;
+	assert_result(STORE_OK, store_open_admin(contract_conninfo("tram_operator"), &second.store, &contract_err));
+	make_decisions_wait();
+	assert_int_equal(pthread_create(&threads[0], NULL, decide, &first), 0);
+	wait_for_locks("tram admin", "1");
+	assert_int_equal(pthread_create(&threads[1], NULL, decide, &second), 0);
+	wait_for_locks("tram admin", "2");
+	let_decisions_go();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	}
+	contract_err = first.err;
+	assert_result(STORE_OK, first.result);
+	assert_int_equal(second.result, STORE_POISON);
+	assert_int_equal(second.err.kind, ERR_DATA);
+	assert_non_null(strstr(second.err.text, "An"));
+	assert_int_equal(second.decided, 0);
+	assert_string_equal(contract_ask("SELECT string_agg(d.decided_by, ' ') FROM tram.decision d JOIN tram.held h"
+					 " USING (area_no, key) WHERE h.id = '%s'",
+					 id),
+			    "An");
+	undo_waiting();
+	store_close(&second.store);
+}
+
 /* ---------------------------------------------------------------- epochs */
 
 /* HELLO makes nothing; only epochs of which something is committed count, and there are so many and no more. */
@@ -329,6 +482,8 @@ int main(void)
 	    cmocka_unit_test(what_waits_when_an_agent_is_shut_out_is_not_committed),
 	    cmocka_unit_test(a_revocation_is_the_last_word),
 	    cmocka_unit_test(revoked_keys_stay_revoked_whoever_comes_late),
+	    cmocka_unit_test(what_was_judged_before_a_decision_is_judged_anew),
+	    cmocka_unit_test(of_two_operators_one_decides),
 	    cmocka_unit_test(one_agent_has_so_many_epochs),
 	    cmocka_unit_test(what_fails_for_one_agent_is_refused_to_one_agent),
 	};

@@ -172,6 +172,17 @@ def verdict_of_five_words():
     return made
 
 
+def released_verdict():
+    """What a decision of the centre made of it."""
+    v = verdict()
+    v.verdict_seq += 1
+    v.known_at_us += 1
+    v.cause = "released"
+    v.decided_by = "Trần Thị Bình"
+    v.reason = "đã đối chiếu với sổ gốc"
+    return v
+
+
 def envelope(**body):
     return pb.Envelope(version=1, **body)
 
@@ -223,6 +234,7 @@ def messages():
         session=SESSION, acknowledgement=acknowledge(EPOCH, FIRST_SEQ + 1, CHAIN, COMMITTED), credit=credit))
     yield "verdicts", envelope(verdicts=pb.Verdicts(session=SESSION, verdicts=[verdict()]))
     yield "verdicts_2", envelope(verdicts=pb.Verdicts(session=SESSION, verdicts=[verdict_of_five_words()]))
+    yield "verdicts_3", envelope(verdicts=pb.Verdicts(session=SESSION, verdicts=[released_verdict()]))
     yield "heartbeat", envelope(heartbeat=pb.Heartbeat(
         session=SESSION, at_us=COMMITTED, verdict_cursor=900, last_appended=FIRST_SEQ + 1,
         committed_through=FIRST_SEQ, oldest_pending_us=HANDED_IN, credit=credit,

@@ -208,6 +208,7 @@ class Centre:
             "database": postgres.conninfo(database, "tram_writer"),
             "reader_database": postgres.conninfo(database, "tram_reader"),
             "auditor_database": postgres.conninfo(database, "tram_auditor"),
+            "operator_database": postgres.conninfo(database, "tram_operator"),
             "admin_database": postgres.conninfo(database, "tram_admin"),
         } | settings
         self.write_settings()

@@ -223,6 +223,8 @@ static void set_past(struct given *g, struct past *p, const char *name, const ch
 		p->known_at_us = moment(value);
 	} else if (strcmp(name, "asked") == 0) {
 		p->asked = text(g, value);
+	} else if (strcmp(name, "decided") == 0) {
+		p->decided = (enum decided)atoi(value);
 	} else if (strcmp(name, "revision") == 0) {
 		p->revision = (uint32_t)atoi(value);
 	} else if (strcmp(name, "status") == 0) {

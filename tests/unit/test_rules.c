@@ -299,6 +299,10 @@ static const struct row rows[] = {
     {"SACH-01", "province", "p1.value=190123; p1.qualifier=approx", 1, SILENT},
     {"SACH-01", "province", "p1.value=190123; status=P", 1, SILENT},
     {"SACH-01", "province", "p1.value=190123; p1.current=0", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190123; p1.decided=1", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190123; p1.current=0; p1.decided=2", 1, SILENT},
+    {"SACH-01", "province", "p1.value=190123; p1.current=0; p1.decided=3", 1, 'I'},
+    {"SACH-01", "province", "p1.value=190123; p1.current=0; p1.decided=4", 1, SILENT},
     {"SACH-01", "province", "p1.value=190123; p1.current=0; why=số liệu đúng theo biên bản", 1, SILENT},
     {"SACH-01", "province", "p1.value=190123; why=số liệu đúng theo biên bản", 1, 'I'},
     {"SACH-01", "province", "p1.value=190123; p1.current=0; p1.decided=held", 1, 'I'},
@@ -320,6 +324,8 @@ static const struct row rows[] = {
     {"SACH-01", "statistics", "2.dim=SEX=F", 2, SILENT},
 
     /* a second value says so */
+    {"SACH-02", "province", "p1.value=190124; p1.current=0; p1.revision=0; p1.decided=2", 1, SILENT},
+    {"SACH-02", "province", "p1.value=190124; p1.current=0; p1.revision=1; p1.decided=2", 1, 'B'},
     {"SACH-02", "province", "p1.value=190124", 1, 'B', "value", "190124 → 190123", "revises"},
     {"SACH-02", "province", "p1.value=190124; p1.current=0", 1, 'B', "value"},
     {"SACH-02", "province", "p1.value=190124; p1.withdrawn=1", 1, SILENT},

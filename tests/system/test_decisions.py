@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A figure is held; a person at the centre decides; the province hears by whom and why, at once."""
+
+import time
+
+import pytest
+
+from tramtest import POPULATION, csv_text, wait_until
+
+HELD = POPULATION | {"value": "999999"}  # nines alone: SACH-06 asks for a reason
+BY = ("--by", "Nguyễn Văn An")
+
+
+@pytest.fixture
+def held(agent, centre):
+    """The id of the one figure that is held."""
+    agent.submit(csv_text(HELD))
+    (verdict,) = agent.wait_for_verdicts(1)
+    assert verdict["held"] == 1, verdict
+    (row,) = centre.json("quarantine", "list")
+    return row["id"]
+
+
+def heard(agent, count):
+    return wait_until(lambda: len(rows := agent.verdicts()) >= count and rows[-1], "the verdict of the decision", 2)
+
+
+def current(centre):
+    return centre.sql("SELECT value::text FROM tram.observation_current")
+
+
+def test_a_release_is_heard_at_once(agent, centre, held):
+    assert current(centre) == []
+    begun = time.monotonic()
+    done = centre.tram("quarantine", "release", held, "--reason", "đã đối chiếu với sổ gốc", *BY)
+    assert "1 figure released" in done.stdout
+    verdict = heard(agent, 2)
+    assert time.monotonic() - begun < 2
+    assert (verdict["cause"], verdict["decided_by"], verdict["reason"]) == ("released", BY[1], "đã đối chiếu với sổ gốc")
+    assert (verdict["accepted"], verdict["held"]) == (1, 0)
+    assert verdict["words"]["sach"] == "warn"
+    shown = agent.tram("verdicts", language="vi").stdout
+    assert BY[1] in shown and "đã đối chiếu với sổ gốc" in shown
+    assert current(centre) == [("999999",)]
+    assert centre.json("quarantine", "list") == []
+    assert centre.sql("SELECT decision, decided_by, decided_as, verdict_seq FROM tram.decision") \
+        == [("released", BY[1], "tram_operator", 2)]
+
+
+def test_refused_figures_can_be_handed_in_again(agent, centre, held):
+    centre.tram("quarantine", "refuse", held, "--reason", "số giữ chỗ", *BY)
+    verdict = heard(agent, 2)
+    assert (verdict["cause"], verdict["refused"], verdict["words"]["sach"]) == ("refused", 1, "fail")
+    agent.submit(csv_text(HELD))
+    again = agent.wait_for_verdicts(2)[-1]
+    assert (again["held"], again["duplicate"]) == (1, 0)
+    agent.submit(csv_text(POPULATION, revises="yes", purpose="correction"))
+    assert agent.wait_for_verdicts(3)[-1]["held"] == 0
+    assert current(centre) == [("1178600",)]
+
+
+def test_what_was_decided_is_decided(agent, centre, held):
+    centre.tram("quarantine", "release", held, "--reason", "đúng", *BY)
+    done = centre.tram("quarantine", "refuse", held, "--reason", "sai", "--by", "Trần Thị Bình", check=False)
+    assert done.returncode == 65
+    assert "released by Nguyễn Văn An" in done.stderr and "đúng" in done.stderr
+    assert centre.value("SELECT count(*) FROM tram.decision") == 1
+    heard(agent, 2)
+
+
+@pytest.mark.parametrize("words, status, said", [
+    (("release", "0123456789", "--reason", "x"), 65, "quarantine list"),
+    (("release", "{id}", "0123456789", "--reason", "x"), 65, "0123456789"),
+    (("release", "{id}"), 64, "--reason"),
+    (("release", "{id}", "--reason", "  "), 64, "--reason"),
+    (("release", "{id}", "--reason", "x", "--by", " "), 64, "--by"),
+    (("release", "--reason", "x"), 64, "--rule"),
+    (("release", "{id}", "--rule", "SACH-06", "--reason", "x"), 64, "either"),
+    (("release", "--rule", "DUNG-07", "--reason", "x"), 65, "nothing"),
+    (("refuse", "--provider", "P63-01", "--reason", "x"), 65, "nothing"),
+])
+def test_what_cannot_be_decided(centre, held, words, status, said):
+    done = centre.tram("quarantine", *(word.format(id=held) for word in words), check=False)
+    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+    assert centre.value("SELECT count(*) FROM tram.decision") == 0
+    assert centre.value("SELECT count(*) FROM tram.verdict") == 1
+
+
+def test_a_rules_figures_are_looked_at_first(agent, centre, held):
+    filters = ("--rule", "SACH-06", "--provider", "P63-46")
+    assert [row["id"] for row in centre.json("quarantine", "release", "--dry-run", *filters)] == [held]
+    assert centre.value("SELECT count(*) FROM tram.decision") == 0
+    assert [row["id"] for row in centre.json("quarantine", "release", *filters, "--reason", "đúng")] == [held]
+    assert heard(agent, 2)["cause"] == "released"
+
+
+def test_an_agent_that_was_away_hears_it_later(agent, centre, held):
+    agent.daemon.stop()
+    centre.tram("quarantine", "release", held, "--reason", "đúng", *BY)
+    agent.start()
+    assert heard(agent, 2)["decided_by"] == BY[1]
+
+
+def test_a_notice_that_is_lost_is_made_good(agent, centre, held):
+    """The decision stands in the store, and nobody was told of it."""
+    with centre.postgres.connect(centre.database) as db:
+        db.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'tram roster'"
+                   " AND datname = current_database()")
+    centre.tram("quarantine", "release", held, "--reason", "đúng", *BY)
+    assert wait_until(lambda: agent.verdicts()[-1]["cause"] == "released", "the verdict", 20)
+
+
+def test_the_store_is_sound_after_decisions(agent, centre, held):
+    centre.tram("quarantine", "refuse", held, "--reason", "sai", *BY)
+    heard(agent, 2)
+    assert centre.tram("verify").returncode == 0
