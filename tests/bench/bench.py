@@ -20,6 +20,7 @@ import tramtest  # noqa: E402
 
 DISTRICTS = 1200  # as in prepare_backlog.c
 WARDS = 20
+BACKLOG = {"public_services_province", "digital_economy_province", "digital_skills_province"}
 PROVIDERS = ROOT / "deploy" / "catalogue" / "providers.csv"
 FIGURES = 20  # in a report of the light load
 
@@ -30,20 +31,30 @@ def provinces(count):
     return rows[:count]
 
 
-def make_catalogue(folder):
-    """The shipped catalogue, with the figures broken down by DISTRICT and WARD, so that every figure can be new."""
-    for name in ("catalogue", "registry"):
-        shutil.copytree(ROOT / "deploy" / name, folder / name)
-    with open(folder / "catalogue" / "dimensions.csv", "a", encoding="utf-8") as f:
-        f.writelines(f"DISTRICT,{i:04},Huyện {i},District {i}\n" for i in range(DISTRICTS))
-        f.writelines(f"WARD,{i},Xã {i},Ward {i}\n" for i in range(WARDS))
-    path = folder / "catalogue" / "indicators.csv"
+def rewrite(path, change):
+    """A CSV file with each row as change(row) has it."""
     with open(path, encoding="utf-8", newline="") as f:
         rows = list(tramtest.csv.DictReader(f))
     with open(path, "w", encoding="utf-8", newline="") as f:
         writer = tramtest.csv.DictWriter(f, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row | {"dimensions": "DISTRICT|WARD"} for row in rows)
+        writer.writerows(change(row) for row in rows)
+
+
+def monthly(row):
+    backlog = row.get("dataflow", row["code"]) in BACKLOG and "M" not in row["frequencies"]
+    return row | {"frequencies": row["frequencies"] + "|M"} if backlog else row
+
+
+def make_catalogue(folder):
+    """The shipped catalogue, with the figures broken down by DISTRICT and WARD, so that every figure can be new, and by month."""
+    for name in ("catalogue", "registry"):
+        shutil.copytree(ROOT / "deploy" / name, folder / name)
+    with open(folder / "catalogue" / "dimensions.csv", "a", encoding="utf-8") as f:
+        f.writelines(f"DISTRICT,{i:04},Huyện {i},District {i}\n" for i in range(DISTRICTS))
+        f.writelines(f"WARD,{i},Xã {i},Ward {i}\n" for i in range(WARDS))
+    rewrite(folder / "catalogue" / "dataflows.csv", monthly)
+    rewrite(folder / "catalogue" / "indicators.csv", lambda row: monthly(row) | {"dimensions": "DISTRICT|WARD"})
     return folder
 
 
@@ -97,6 +108,13 @@ def peak_mib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         kib = next(int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
     return kib / 1024
+
+
+def cpu_seconds(pid):
+    """Of the processor, that the process took until now."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def now():

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prepare_backlog - fills an agent's outbox as a long outage would: reports of 1 to 500 observations, every figure new,
- * every report fit to be accepted. The same arguments give the same reports.
+ * prepare_backlog - fills an agent's outbox as a long outage would: month after month, reports of 1 to 500 observations,
+ * every figure new, of series that go on for three years, and every report fit to be accepted. The same arguments give the
+ * same reports.
  *
  *   prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST]
  *
@@ -19,26 +20,36 @@
 #define REPORTS_IN_TICKET 200
 #define DISTRICTS         1200
 
-/* Flows and stocks that provinces report and that add up; each with the dataflow it belongs to and its frequency. */
+#define SERIES 8 /* indicators of all dataflows together */
+
+/* How the figures of an indicator go on: a stock grows by a hundredth of its first level a month, with what is new. */
+enum course { STOCK, NEW, FLOW };
+
+/* What provinces report and adds up; each with the dataflow it belongs to. */
 static const struct {
-	const char *dataflow, *frequency, *indicators[3];
+	const char *dataflow;
+	struct {
+		const char *code;
+		enum course course;
+	} indicators[3];
 	unsigned n;
 } dataflows[] = {
-    {"public_services_province", "S", {"psp_registered_accounts", "eid_accounts_issued", "psp_new_accounts"}, 3},
-    {"digital_economy_province",
-     "A",
-     {"digital_product_export_value", "software_it_services_revenue", "ecommerce_revenue"},
+    {"public_services_province",
+     {{"psp_registered_accounts", STOCK}, {"eid_accounts_issued", STOCK}, {"psp_new_accounts", NEW}},
      3},
-    {"digital_skills_province", "A", {"digital_skill_mooc_reach", "computing_it_enrolment"}, 2},
+    {"digital_economy_province",
+     {{"digital_product_export_value", FLOW}, {"software_it_services_revenue", FLOW}, {"ecommerce_revenue", FLOW}},
+     3},
+    {"digital_skills_province", {{"digital_skill_mooc_reach", FLOW}, {"computing_it_enrolment", FLOW}}, 2},
 };
 
 #define YEAR_FIRST 2021
-#define YEAR_END   2025 /* in which the 63 provinces ended */
+#define MONTHS     36 /* all before 2025, in which the 63 provinces ended */
 
-/* Where the series of figures stands: ward (0: the district's own), dataflow, period, then indicator by district. */
+/* Where the series of figures stands: month, dataflow, then indicator by district (beyond DISTRICTS: by ward). */
 struct cursor {
-	unsigned ward, dataflow, year, half, next, most;
-	uint64_t random;
+	unsigned month, dataflow, next, districts, most;
+	uint64_t random, seed;
 };
 
 static unsigned draw(struct cursor *c, unsigned below)
@@ -50,18 +61,37 @@ static unsigned draw(struct cursor *c, unsigned below)
 static void next_period(struct cursor *c)
 {
 	c->next = 0;
-	if (dataflows[c->dataflow].frequency[0] == 'S' && c->half == 1) {
-		c->half = 2;
-		return;
-	}
-	c->half = 1;
 	if (++c->dataflow < sizeof(dataflows) / sizeof(dataflows[0]))
 		return;
 	c->dataflow = 0;
-	if (++c->year < YEAR_END)
-		return;
-	c->year = YEAR_FIRST;
-	c->ward++;
+	c->month++;
+}
+
+/* What a district's figures are around, the same in every month. */
+static int64_t level_of(const struct cursor *c, unsigned district)
+{
+	uint64_t hash = (c->seed ^ c->dataflow << 16 ^ district) * UINT64_C(0x9E3779B97F4A7C15);
+	return (int64_t)(30000000 + (hash >> 33) % 40000000);
+}
+
+/* Within 12 % of where it should be: no rule asks about that, and some are so far from the last that medians are made. */
+static int64_t course_of(struct cursor *c, unsigned district, enum course course)
+{
+	int64_t level = level_of(c, district), step = level / 100;
+	int64_t noise = (int64_t)draw(c, 24001) - 12000;
+	switch (course) {
+	case STOCK: return level + step * c->month + noise / 100;
+	case NEW: return step + step * noise / 100000;
+	case FLOW: break;
+	}
+	return level + level * noise / 100000;
+}
+
+/* Never a round figure. */
+static int64_t value_of(struct cursor *c, unsigned district, enum course course)
+{
+	int64_t value = course_of(c, district, course);
+	return value - value % 10 + 1 + value % 4;
 }
 
 static void add_dimension(struct arena *a, Tram__V1__Observation *o, const char *id, int digits, unsigned code)
@@ -81,14 +111,13 @@ static Tram__V1__Observation *make_observation(struct arena *a, struct cursor *c
 	Tram__V1__Decimal *value = arena_alloc(a, sizeof(*value));
 	tram__v1__observation__init(o);
 	tram__v1__decimal__init(value);
-	/* New accounts are fewer than all accounts, as a rule demands. */
-	value->mantissa = which == 2 ? 1000000 + draw(c, 8000000) : 10000000 + draw(c, 80000000);
-	o->indicator = arena_strdup(a, dataflows[c->dataflow].indicators[which]);
+	value->mantissa = value_of(c, district, dataflows[c->dataflow].indicators[which].course);
+	o->indicator = arena_strdup(a, dataflows[c->dataflow].indicators[which].code);
 	o->ref_area = area;
 	o->dimensions = arena_calloc(a, 2, sizeof(*o->dimensions));
-	add_dimension(a, o, "DISTRICT", 4, district);
-	if (c->ward > 0)
-		add_dimension(a, o, "WARD", 1, c->ward - 1);
+	add_dimension(a, o, "DISTRICT", 4, district % DISTRICTS);
+	if (district >= DISTRICTS)
+		add_dimension(a, o, "WARD", 1, district / DISTRICTS - 1);
 	o->value = value;
 	o->obs_status = TRAM__V1__OBSERVATION_STATUS__OBSERVATION_STATUS_NORMAL;
 	o->qualifier = TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
@@ -98,12 +127,12 @@ static Tram__V1__Observation *make_observation(struct arena *a, struct cursor *c
 
 static void make_head(struct arena *a, const struct cursor *c, char *provider, Tram__V1__Report *r)
 {
-	bool halves = dataflows[c->dataflow].frequency[0] == 'S';
+	unsigned year = YEAR_FIRST + c->month / 12, month = 1 + c->month % 12;
 	tram__v1__report__init(r);
 	r->provider = provider;
 	r->dataflow = arena_strdup(a, dataflows[c->dataflow].dataflow);
-	r->time_period = halves ? arena_printf(a, "%u-S%u", c->year, c->half) : arena_printf(a, "%u", c->year);
-	r->reference_date = arena_printf(a, "%u-%s", c->year, halves && c->half == 1 ? "06-14" : "12-14");
+	r->time_period = arena_printf(a, "%u-%02u", year, month);
+	r->reference_date = arena_printf(a, "%u-%02u-14", year, month);
 	r->purpose = TRAM__V1__PURPOSE__PURPOSE_BACKFILL;
 	r->reason = arena_strdup(a, "backlog");
 	r->prepared_by = arena_strdup(a, "Nguyễn Văn An");
@@ -118,7 +147,7 @@ static uint8_t *make_report(struct arena *a, struct cursor *c, char *provider, c
 			    size_t *ret_len, struct outbox_summary *ret)
 {
 	Tram__V1__Report report;
-	unsigned room = DISTRICTS * dataflows[c->dataflow].n - c->next;
+	unsigned room = c->districts * dataflows[c->dataflow].n - c->next;
 	unsigned n = 1 + draw(c, c->most);
 	n = n > room ? room : n;
 	n = n > most ? (unsigned)most : n;
@@ -135,7 +164,12 @@ static uint8_t *make_report(struct arena *a, struct cursor *c, char *provider, c
 static bool fill(struct outbox *ob, char *provider, char *area, unsigned long observations, unsigned most,
 		 struct err *err)
 {
-	struct cursor c = {.year = YEAR_FIRST, .half = 1, .random = 20240719, .most = most};
+	struct cursor c = {.districts = (unsigned)(observations / (MONTHS * SERIES)) + 1,
+			   .most = most,
+			   .random = 20240719,
+			   .seed = 20240719};
+	for (const char *at = area; *at; at++) /* each province has figures of its own */
+		c.random = c.seed = c.seed * 31 + (unsigned char)*at;
 	struct arena *a = arena_new((size_t)64 << 20);
 	bool fine = true;
 	for (unsigned long done = 0; fine && done < observations;) {

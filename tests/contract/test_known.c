@@ -239,7 +239,8 @@ enum store_result __wrap_connection_ask_prepared(struct store *s, const struct s
 	"SELECT o.*, d.decision, tram.effective_outcome(o.outcome, d.decision) AS effective,"                          \
 	"   (o.key >> 14 & 1073741823)::integer AS period, s.indicator,"                                               \
 	"   CASE WHEN o.flags & 4 <> 0 OR d.decision = 'released' THEN (SELECT string_agg(DISTINCT f.rule, ' ')"       \
-	"     FROM tram.report_finding f WHERE f.report_no = o.report_no AND f.line = o.line AND f.severity = 'J')"    \
+	"     FROM tram.report_finding f WHERE f.report_no = o.report_no AND f.line = o.line AND (f.severity = 'J' "   \
+	"OR f.expected ~ '; justified$'))"                                                                             \
 	"   END AS reasons"                                                                                            \
 	" FROM tram.observation o JOIN tram.area_number a ON a.area_no = o.area_no AND a.area = '63/46'"               \
 	" JOIN tram.series s ON s.series_no = o.key >> 44 AND s.dimensions = ''"                                       \
@@ -447,6 +448,7 @@ static void try_group(struct publish_entry *entries, size_t n, enum ending endin
 	}
 	if (ending == COMMITTED) {
 		intake_keep(&in);
+		assert_true(histories_count(histories) > 0);
 		stream.before = stream.after;
 	}
 	forget_told();
@@ -525,7 +527,6 @@ static void every_report_is_told_what_stands(void **state)
 			new_lane(1 << 20);
 		}
 	}
-	assert_true(histories_count(histories) > 0);
 	assert_true(strtoull(contract_ask("SELECT count(*) FROM tram.observation"), NULL, 10) > GROUPS);
 }
 
