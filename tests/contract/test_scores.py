@@ -644,6 +644,51 @@ class Scores(unittest.TestCase):
         self.assertEqual(tram_centre("board", "--province", "99/99").returncode, 65)
         self.assertEqual(tram_centre("board", "--on", "2024-02-30").returncode, 64)
 
+    def test_what_a_province_owes(self):
+        now = dt.datetime.now(UTC)
+        today = local_day(now)
+        kinds = collections.Counter()
+        for moment in (dt.datetime(2024, 1, 10, tzinfo=UTC), dt.datetime(2023, 6, 5, 17, tzinfo=UTC) - dt.timedelta(microseconds=1)):
+            today = local_day(moment)
+            for area in AREAS:
+                wanted = collections.defaultdict(set)
+                for of, period, indicator in self.history.expected(today - 731 * DAY, today + 92 * DAY):
+                    state = self.history.state(of, period, indicator, moment, today)[0]
+                    if of == area and state in ("missing", "pending", "explained"):
+                        wanted["late" if period.due < today else "due", period.dataflow, period.text, period.due].add(indicator)
+                    elif of == area and state == "refused":
+                        wanted["refused", period.dataflow, period.text, indicator] = None
+                rows = self.db.execute("SELECT kind, dataflow, time_period, by, days_left, indicators, indicator"
+                                       " FROM tram.todo(%s, %s)", ("P" + area, moment)).fetchall()
+                found = {}
+                for kind, dataflow, period, by, days, indicators, indicator in rows:
+                    kinds[kind] += 1
+                    self.assertEqual(days, (by - today).days)
+                    if kind == "refused":
+                        found[kind, dataflow, period, indicator] = None
+                    else:
+                        self.assertEqual(kind == "late", days < 0)
+                        found[kind, dataflow, period, by] = set(indicators)
+                # a figure that a person refused has no finding that refused it
+                self.assertEqual({k: v for k, v in found.items() if k[0] != "refused"},
+                                 {k: v for k, v in wanted.items() if k[0] != "refused"})
+                self.assertLessEqual(set(found), set(wanted))
+        self.assertGreater(kinds["late"], 0)
+        self.assertGreater(kinds["due"], 0)
+
+    @unittest.skipUnless(len(BIN) > 0, "no programs were named")
+    def test_what_a_province_owes_is_shown(self):
+        done = tram_centre("todo", "--provider", "P63/96", "--as-of", "2024-01-10", "--format", "json")
+        rows = json.loads(done.stdout)
+        self.assertEqual({row["kind"] for row in rows}, {"late", "due"})
+        monthly = [row for row in rows if row["dataflow"] == "months" and row["time_period"] == "2024-01"]
+        self.assertEqual([(r["by"], r["days_left"], r["indicators"]) for r in monthly], [("2024-01-15", 5, "monthly")])
+        for language, word in (("vi", "trễ hạn"), ("en", "late")):
+            shown = tram_centre("todo", "--provider", "63/96", "--as-of", "2024-01-10", "--lang", language)
+            self.assertEqual((shown.returncode, word in shown.stdout), (0, True), shown.stderr)
+        self.assertEqual(tram_centre("todo").returncode, 64)
+        self.assertEqual(tram_centre("todo", "--provider", "99").returncode, 65)
+
     def explained(self, area):
         rows = self.db.execute("SELECT count(*) FROM tram.expected_figures(%s, %s) WHERE state = 'explained'"
                                " AND area = coalesce(nullif(%s, 'VN'), area)", (FROM, TO, area)).fetchone()
