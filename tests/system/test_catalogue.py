@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -74,6 +75,9 @@ def test_a_fifth_word_is_data(agent, centre, catalogue):
     wait_until(lambda: version_of(agent) == 2, "the agent's second codebook, without a restart", 10)
 
     with Tail(centre, "--word", "thống nhất") as tail:
+        assert "none of the four words" in tail.process.stderr.readline()
+        assert "listening" in tail.process.stderr.readline()
+        time.sleep(0.3)  # what it wants to hear is said after it has connected
         agent.submit(accounts("2023-S2", "2023-12-14", 300))
         event = tail.until("observation.held")
     assert event["word"] == "thong_nhat"
