@@ -413,6 +413,55 @@ static void test_a_finding_of_a_rule_that_is_gone(void **state)
 	assert_string_equal(again[0]->findings[0]->found, "2024-13");
 }
 
+/* A second version that adds a word and tells a rule of the program, and one that only data define, in words of its own. */
+static void add_a_version(void)
+{
+	contract_ask("INSERT INTO tram.catalogue (version, digest) VALUES (92, '\\x00')");
+	contract_ask(
+	    "INSERT INTO tram.rule_text SELECT 92, r, 't', 't', 'tin của ' || r, 'news of ' || r, 'sửa', 'mend'"
+	    " FROM unnest(ARRAY['DUNG-01', 'THONG-01']) r");
+	contract_ask("INSERT INTO tram.word (word_no, word, name_vi, name_en) VALUES (5, 'thong_nhat', 'thống nhất',"
+		     " 'unified')");
+}
+
+static void test_a_verdict_keeps_the_words_of_its_catalogue(void **state)
+{
+	static const struct rule defined = {.code = "THONG-01", .severity = SEVERITY_JUSTIFY, .number = UINT32_MAX};
+	struct watermark w = open_stream(AGENT_ONE, 0x7a);
+	struct judged old, new;
+	Tram__V1__Verdict **again, *first;
+	size_t n;
+
+	(void)state;
+	make_judged(&old, &w);
+	first = made_first(&old);
+	assert_result(STORE_OK, store_commit(writer, &old.group, &contract_err));
+	add_a_version();
+	w = open_stream(AGENT_ONE, 0x7a);
+	make_judged(&new, &w);
+	new.words[4] = WORD_HELD;
+	new.row.n_words = 5;
+	new.row.catalogue_version = 92;
+	new.findings[1].rule = &defined;
+	assert_result(STORE_OK, store_commit(writer, &new.group, &contract_err));
+	assert_result(STORE_OK,
+		      store_verdicts(writer, AGENT_ONE, old.w.verdict_seq, 2, arena, &again, &n, &contract_err));
+	contract_ask("DELETE FROM tram.word WHERE word_no = 5");
+	contract_ask("DELETE FROM tram.rule_text");
+	contract_ask("DELETE FROM tram.catalogue WHERE version = 92");
+	assert_int_equal(n, 2);
+	assert_same_verdict(first, again[0]);
+	assert_int_equal(again[0]->n_words, 4);
+	assert_int_equal(again[1]->n_words, 5);
+	assert_string_equal(again[1]->words[4]->code, "thong_nhat");
+	assert_string_equal(again[1]->words[4]->name_vi, "thống nhất");
+	assert_int_equal(again[1]->words[4]->state, TRAM__V1__WORD_STATE__WORD_STATE_HELD);
+	assert_string_equal(again[1]->words[0]->name_vi, "");
+	assert_non_null(strstr(again[1]->findings[0]->message_en, "news of DUNG-01"));
+	assert_string_equal(again[1]->findings[0]->remedy_vi, "sửa");
+	assert_non_null(strstr(again[1]->findings[1]->message_vi, "tin của THONG-01"));
+}
+
 /* ---------------------------------------------------------------- the roster and the catalogue */
 
 static const struct roster_entry *find_entry(const struct roster_entry *entries, size_t n, const char *agent)
@@ -569,6 +618,7 @@ int main(void)
 	    TEST(test_a_verdict_is_made_again),
 	    TEST(test_verdicts_stop_where_the_memory_ends),
 	    TEST(test_a_finding_of_a_rule_that_is_gone),
+	    TEST(test_a_verdict_keeps_the_words_of_its_catalogue),
 	    TEST(test_the_roster_has_the_latest_state),
 	    TEST(test_the_catalogue_comes_back_as_it_went_in),
 	};
