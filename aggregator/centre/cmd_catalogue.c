@@ -45,7 +45,7 @@ static const struct options load_spec = {
     "DIR [--note TEXT] [OPTION]...",
     N_("Makes the files the newest version of the catalogue, if there is no mistake in them. Files that are the "
        "newest\n"
-       "version already make no new one. The aggregator takes it up when it is told to reload (SIGHUP)."),
+       "version already make no new one. The aggregator takes it up within seconds."),
     false,
     false,
     load_rows,

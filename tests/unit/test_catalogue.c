@@ -633,6 +633,16 @@ static void test_shipped_words_and_rules(void **state)
 			fail_msg("rules.csv and rules.def differ in %s", rules[i].code);
 		}
 	}
+	for (size_t k = 0; k < n_files; k++) {
+		for (size_t i = 0; strcmp(files[k].name, "rules.csv") == 0 && i < N_BUILT_IN_RULES; i++) {
+			char start[32];
+
+			snprintf(start, sizeof start, "\n%s,", built_in_rules[i].code);
+			if (!strstr(files[k].content, start)) {
+				fail_msg("rules.csv has no line of %s", built_in_rules[i].code);
+			}
+		}
+	}
 	assert_false(catalogue_justification(shipped, "seasonal")->needs_text);
 	assert_true(catalogue_justification(shipped, "other")->needs_text);
 	assert_null(catalogue_justification(shipped, "because"));
