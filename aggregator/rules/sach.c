@@ -49,7 +49,9 @@ void sach_01(struct walk *w, const struct look *x)
 		return;
 	}
 	if (is_stored_already(w, x)) {
-		find(w, 0, "value", say_figure(w, x->i), "");
+		bool waits = !x->past->current && !x->past->withdrawn;
+
+		find(w, 0, waits ? "justification" : "value", say_figure(w, x->i), "");
 	} else if (first != NO_LINE && first != x->i && w->twins.differs[x->i] == NO_LINE) {
 		find(w, 0, "value", say(w, "#%u: %s", first + 1, say_figure(w, x->i)), "");
 	}

@@ -197,13 +197,18 @@ static struct decimal median_of(const struct series *s)
 	return scaled(s, s->median2 / 2);
 }
 
-/* "16.4 × 10^6 = 2.13 × 7700000" */
+/* "16.4 × 10^6 = 2.13 × 7700000"; below a tenth of it "101 = 45731 / 452.78" */
 static const char *say_times(struct walk *w, const struct look *x, struct decimal value, struct decimal of)
 {
 	const char *stated =
 	    x->o->value ? say_stated(w, x->o->value, x->o->unit_mult) : say_decimal(w, decimal_trim(value));
+	bool of_none = of.mantissa == 0 || value.mantissa == 0;
 	struct decimal times;
 
+	if (!of_none && decimal_divide_rounded(of, value, 0, 2, &times) &&
+	    decimal_compare(times, (struct decimal){10, 0}) > 0) {
+		return say(w, "%s = %s / %s", stated, say_decimal(w, of), say_decimal(w, times));
+	}
 	return of.mantissa && decimal_divide_rounded(value, of, 0, 2, &times)
 		   ? say(w, "%s = %s × %s", stated, say_decimal(w, times), say_decimal(w, of))
 		   : stated;
