@@ -3,6 +3,7 @@
 
 #include "announce.h"
 #include "clock.h"
+#include "differences.h"
 #include "fault.h"
 #include "intake.h"
 #include "lang.h"
@@ -917,6 +918,8 @@ static enum store_result try_check(struct lane *l, const struct job *job, struct
 	r->verdicts = arena_calloc(r->arena, 1, sizeof(*r->verdicts));
 	r->verdicts[0] = verdict_make(r->arena, &head, &in.reports[0].judgement);
 	r->n_verdicts = r->verdicts[0] != NULL;
+	if (!differences_make(r->arena, &in.reports[0], &r->differences, &r->n_differences))
+		r->n_differences = 0; /* the verdict goes without */
 	return STORE_OK;
 }
 

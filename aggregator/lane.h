@@ -97,6 +97,8 @@ struct result {
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
 	uint64_t check_id;
+	Tram__V1__Difference **differences; /* CHECKED */
+	size_t n_differences;
 	/* COMMITTED: reports that came again, with the first acknowledgement; why some of those do not hold, NULL: all do */
 	size_t n_refilled, n_first_ignored;
 	const char *first_ignored;

@@ -157,6 +157,8 @@ static void give_result(struct aggregator *a, const struct result *r)
 	    .verdicts = r->verdicts,
 	    .n_verdicts = r->n_verdicts,
 	    .check_id = r->check_id,
+	    .differences = r->differences,
+	    .n_differences = r->n_differences,
 	};
 	session_take_result(a->sessions, &result, aggregator_now());
 }

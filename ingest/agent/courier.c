@@ -565,7 +565,7 @@ static void pass_check(struct courier *c, struct turn *t)
 	struct courier_action *action = add(t->out, COURIER_CHECKED);
 	(void)c;
 	action->check_id = r->check_id;
-	action->data = codec_pack(&r->verdict->base, &action->len);
+	action->data = codec_pack(&r->base, &action->len);
 }
 
 static void pass_check_refused(struct courier *c, struct turn *t)

@@ -129,7 +129,7 @@ enum courier_action_kind {
 	COURIER_REWIND_VERDICTS, /* cursor: the next verdicts stored follow it, and replace those of the same numbers */
 	COURIER_STORE_CODEBOOK,  /* data: a packed Codebook of that version */
 	COURIER_NEW_SOCKET,      /* close the socket and open a new one */
-	COURIER_CHECKED, /* check_id; data: a packed Verdict, or NULL: cause, and the centre's words, say why not */
+	COURIER_CHECKED, /* check_id; data: a packed CheckResult, or NULL: cause, and the centre's words, say why not */
 	COURIER_TELL,    /* event */
 };
 

@@ -429,9 +429,12 @@ static void answer_verdict(struct visitor *v, const struct courier_action *actio
 	struct err err;
 	ProtobufCAllocator allocator = codec_allocator(v->desk->arena);
 	arena_reset(v->desk->arena);
-	reply.verdict = tram__v1__verdict__unpack(&allocator, action->len, action->data);
+	Tram__V1__CheckResult *result = tram__v1__check_result__unpack(&allocator, action->len, action->data);
 	reply.body_case = TRAM__CONTROL__V1__CONTROL_REPLY__BODY_VERDICT;
-	if (reply.verdict) {
+	if (result && result->verdict) {
+		reply.verdict = result->verdict;
+		reply.differences = result->differences;
+		reply.n_differences = result->n_differences;
 		answer_one(v, &reply);
 	} else {
 		err_set(&err, ERR_PROTOCOL, _("the centre's verdict cannot be read"));

@@ -38,11 +38,16 @@ static void fail(struct run *r)
 		*r->err = said;
 }
 
-static void show_judgement(struct run *r, const Tram__V1__Verdict *verdict, const uint8_t *report, size_t len)
+static void show_judgement(struct run *r, const Tram__Control__V1__ControlReply *reply, const uint8_t *report,
+			   size_t len)
 {
 	struct arena *arena = arena_new(ARENA_CAP);
 	struct err err;
-	struct show_about about = {.report = codec_report(arena, report, len, &err)};
+	const Tram__V1__Verdict *verdict = reply->verdict;
+	struct show_about about = {.report = codec_report(arena, report, len, &err),
+				   .differences = reply->differences,
+				   .n_differences = reply->n_differences,
+				   .is_check = true};
 
 	if (about.report) {
 		about.provider = about.report->provider;
@@ -70,7 +75,7 @@ static bool judge(struct run *r, const uint8_t *report, size_t len)
 	if (talk_send(r->talk, &request, r->err))
 		reply = talk_expect(r->talk, TRAM__CONTROL__V1__CONTROL_REPLY__BODY_VERDICT, JUDGE_PATIENCE_MS, r->err);
 	if (reply)
-		show_judgement(r, reply->verdict, report, len);
+		show_judgement(r, reply, report, len);
 	free(copy);
 	return reply != NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "show.h"
+#include "show_differences.h"
 
 #include "clock.h"
 #include "lang.h"
@@ -207,6 +208,8 @@ void show_verdict(FILE *out, const Tram__V1__Verdict *verdict, const struct show
 	show_sums(out, verdict);
 	for (size_t i = 0; i < verdict->n_findings; i++)
 		show_finding(out, verdict, verdict->findings[i], about);
+	if (about->is_check && about->report)
+		show_differences(out, about);
 }
 
 /* ---------------------------------------------------------------- for programs */
@@ -293,5 +296,7 @@ json_t *show_verdict_json(const Tram__V1__Verdict *verdict, const struct show_ab
 	for (size_t i = 0; i < verdict->n_findings; i++)
 		json_array_append_new(findings, finding_json(verdict->findings[i], about));
 	json_object_set_new(object, "findings", findings);
+	if (about->is_check && about->report)
+		json_object_set_new(object, "differences", differences_json(about));
 	return object;
 }

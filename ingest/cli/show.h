@@ -16,7 +16,10 @@
 struct show_about {
 	const char *ticket, *file_name, *provider, *dataflow, *time_period;
 	int64_t handed_in_at_us, stored_at_us;
-	const Tram__V1__Report *report; /* to name what a finding is about */
+	const Tram__V1__Report *report;     /* to name what a finding is about */
+	Tram__V1__Difference **differences; /* of a check: beside what is stored */
+	size_t n_differences;
+	bool is_check;
 };
 
 void show_verdict(FILE *out, const Tram__V1__Verdict *verdict, const struct show_about *about);

@@ -87,6 +87,8 @@ struct session_result {
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
 	uint64_t check_id;
+	Tram__V1__Difference **differences; /* CHECKED */
+	size_t n_differences;
 };
 
 enum session_action_kind {

@@ -319,12 +319,17 @@ void publish_refused(struct session_core *c, struct agent *a, const struct sessi
 	end_refused(c, a, refusal_of_result(r), &of, now);
 }
 
+/* Differences that do not fit beside the verdict are not told. */
 static void say_checked(struct session_core *c, struct agent *a, const struct session_result *r)
 {
 	Tram__V1__CheckResult result = TRAM__V1__CHECK_RESULT__INIT;
 	result.session = a->session;
 	result.check_id = r->check_id;
 	result.verdict = r->verdicts[0];
+	result.differences = r->differences;
+	result.n_differences = r->n_differences;
+	if (protobuf_c_message_get_packed_size(&result.base) + 1024 > c->settings.message_bytes)
+		result.n_differences = 0;
 	send_to(c, a, a->peer, a->session, TRAM__V1__ENVELOPE__BODY_CHECK_RESULT, &result);
 }
 

@@ -183,6 +183,16 @@ def released_verdict():
     return v
 
 
+def differences():
+    """A figure that is changed, and one that is new."""
+    return [pb.Difference(observation=1, value=pb.Decimal(mantissa=164, scale=1), numerator=pb.Decimal(mantissa=820),
+                          denominator=pb.Decimal(mantissa=5000), revision=2, outcome=pb.OUTCOME_HELD,
+                          known_at_us=COMMITTED, stated_value=pb.Decimal(mantissa=165, scale=1)),
+            pb.Difference(observation=2, stated_numerator=pb.Decimal(mantissa=1), stated_denominator=pb.Decimal(mantissa=2)),
+            pb.Difference(observation=3, revision=1, outcome=pb.OUTCOME_ACCEPTED, known_at_us=COMMITTED,
+                          missing_reason=pb.MISSING_REASON_LATE, same=True, withdrawn=True)]
+
+
 def envelope(**body):
     return pb.Envelope(version=1, **body)
 
@@ -244,6 +254,8 @@ def messages():
         message_en="the centre is busy: try again later", retry_after_ms=2000, answers=17, check_id=7))
     yield "check", envelope(check=pb.Check(session=SESSION, check_id=7, report=REPORTS[1]))
     yield "check_result", envelope(check_result=pb.CheckResult(session=SESSION, check_id=7, verdict=verdict()))
+    yield "check_result_2", envelope(check_result=pb.CheckResult(
+        session=SESSION, check_id=7, verdict=verdict(), differences=differences()))
     yield "codebook_request", envelope(codebook_request=pb.CodebookRequest(session=SESSION))
     yield "codebook", envelope(codebook=codebook())
     yield "event", pb.Event(

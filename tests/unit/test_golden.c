@@ -160,16 +160,27 @@ static const struct {
 	const char *name;
 	const ProtobufCMessageDescriptor *type;
 } files[] = {
-    {"v1_report", &tram__v1__report__descriptor},         {"v1_report_2", &tram__v1__report__descriptor},
-    {"v1_batch", &tram__v1__batch__descriptor},           {"v1_hello", &tram__v1__envelope__descriptor},
-    {"v1_hello_2", &tram__v1__envelope__descriptor},      {"v1_subscribe", &tram__v1__envelope__descriptor},
-    {"v1_subscribe_2", &tram__v1__envelope__descriptor},  {"v1_publish", &tram__v1__envelope__descriptor},
-    {"v1_publish_zstd", &tram__v1__envelope__descriptor}, {"v1_ack", &tram__v1__envelope__descriptor},
-    {"v1_verdicts", &tram__v1__envelope__descriptor},     {"v1_verdicts_2", &tram__v1__envelope__descriptor},
-    {"v1_verdicts_3", &tram__v1__envelope__descriptor},   {"v1_heartbeat", &tram__v1__envelope__descriptor},
-    {"v1_refusal", &tram__v1__envelope__descriptor},      {"v1_check", &tram__v1__envelope__descriptor},
-    {"v1_check_result", &tram__v1__envelope__descriptor}, {"v1_codebook_request", &tram__v1__envelope__descriptor},
-    {"v1_codebook", &tram__v1__envelope__descriptor},     {"v1_event", &tram__v1__event__descriptor},
+    {"v1_report", &tram__v1__report__descriptor},
+    {"v1_report_2", &tram__v1__report__descriptor},
+    {"v1_batch", &tram__v1__batch__descriptor},
+    {"v1_hello", &tram__v1__envelope__descriptor},
+    {"v1_hello_2", &tram__v1__envelope__descriptor},
+    {"v1_subscribe", &tram__v1__envelope__descriptor},
+    {"v1_subscribe_2", &tram__v1__envelope__descriptor},
+    {"v1_publish", &tram__v1__envelope__descriptor},
+    {"v1_publish_zstd", &tram__v1__envelope__descriptor},
+    {"v1_ack", &tram__v1__envelope__descriptor},
+    {"v1_verdicts", &tram__v1__envelope__descriptor},
+    {"v1_verdicts_2", &tram__v1__envelope__descriptor},
+    {"v1_verdicts_3", &tram__v1__envelope__descriptor},
+    {"v1_heartbeat", &tram__v1__envelope__descriptor},
+    {"v1_refusal", &tram__v1__envelope__descriptor},
+    {"v1_check", &tram__v1__envelope__descriptor},
+    {"v1_check_result", &tram__v1__envelope__descriptor},
+    {"v1_check_result_2", &tram__v1__envelope__descriptor},
+    {"v1_codebook_request", &tram__v1__envelope__descriptor},
+    {"v1_codebook", &tram__v1__envelope__descriptor},
+    {"v1_event", &tram__v1__event__descriptor},
 };
 
 static ProtobufCMessage *read_message(size_t i)
