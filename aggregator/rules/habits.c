@@ -146,10 +146,11 @@ static bool is_same_as_point(const struct figure *f, const struct point *p, stru
 	return is_same_rounded(value, before);
 }
 
-/* What a figure may be a copy of: new in this report, and not excused for it before. */
+/* A figure that may be a copy: nothing that stands already, and not excused for it before. */
 static bool is_news(const struct walk *w, const struct look *x)
 {
-	return x->f->storable && !is_withdrawal(x->o) && !is_stored_already(w, x) && !was_justified(w, x->i, w->rule);
+	return x->f->storable && !is_withdrawal(x->o) && !(x->past->current && says_what_is_stored(x)) &&
+	       !was_justified(w, x->i, w->rule);
 }
 
 /* The report beside the last period: how much of it says something, and whether all of that is the same. */
