@@ -280,14 +280,18 @@ enum store_result views_gather(struct intake *in, const struct series_question *
 
 /* ---------------------------------------------------------------- what the group changes of them */
 
-/* Makes the changes to points that have room for all of them; those before the first of points that are not complete do
-   not count. Returns how many there are then. */
-static size_t apply(const struct view *v, int32_t from, int32_t to, struct point *points, size_t n)
+/*
+ * Makes the changes to the points, of which the newest `most` matter; there is room for one more. Those before the first of
+ * points that are not complete do not count. Returns how many there are then.
+ */
+static size_t apply(const struct view *v, int32_t from, int32_t to, struct point *points, size_t n, size_t most)
 {
 	for (const struct change *c = v->changes; c; c = c->next) {
 		if (c->point.period < from || c->point.period >= to)
 			continue;
 		n = c->stands ? points_put(points, n, &c->point) : points_take_out(points, n, c->point.period);
+		if (n > most)
+			memmove(points, points + 1, --n * sizeof(*points));
 	}
 	return n;
 }
@@ -297,22 +301,28 @@ static int32_t first_period(const struct series *s)
 	return s->complete ? INT32_MIN : s->n > 0 ? s->points[0].period : INT32_MAX;
 }
 
+/* The points before the period as the group's reports leave them. NULL: the arena is exhausted. */
+static struct point *change(struct intake *in, const struct view *v, const struct series *s, int32_t period, size_t *n)
+{
+	const size_t most = HISTORY_POINTS + v->gone, skip = *n > most ? *n - most : 0;
+	struct point *changed = arena_calloc(in->arena, most + 1, sizeof(*changed));
+	if (!changed)
+		return NULL;
+	if (*n > skip)
+		memcpy(changed, s->points + skip, (*n - skip) * sizeof(*changed));
+	*n = apply(v, first_period(s), period, changed, *n - skip, most);
+	return changed;
+}
+
 static bool look(struct intake *in, const struct view *v, int32_t period, struct history *ret)
 {
 	const struct series *s = standing(v, period);
 	size_t n = points_before(s->points, s->n, period);
-	const struct point *points = s->points;
-	if (v->n_changes > 0) {
-		struct point *changed = arena_calloc(in->arena, n + v->n_changes, sizeof(*changed));
-		if (!changed)
-			return false;
-		if (n > 0)
-			memcpy(changed, points, n * sizeof(*changed));
-		n = apply(v, first_period(s), period, changed, n);
-		points = changed;
-	}
+	const struct point *points = v->n_changes > 0 ? change(in, v, s, period, &n) : s->points;
 	size_t skip = n > HISTORY_POINTS ? n - HISTORY_POINTS : 0;
-	*ret = (struct history){.points = points + skip, .n = n - skip};
+	if (v->n_changes > 0 && !points)
+		return false;
+	*ret = (struct history){.points = points ? points + skip : NULL, .n = n - skip};
 	return true;
 }
 
@@ -394,7 +404,7 @@ static void keep(struct histories *h, const struct view *v, struct point *points
 	const struct series *s = &v->newest;
 	if (s->n > 0)
 		memcpy(points, s->points, s->n * sizeof(*points));
-	size_t n = apply(v, first_period(s), INT32_MAX, points, s->n);
+	size_t n = apply(v, first_period(s), INT32_MAX, points, s->n, SIZE_MAX);
 	const struct series after = {.points = points, .n = n, .complete = s->complete};
 	histories_keep(h, v->agent_no, v->key, &after);
 }
