@@ -123,43 +123,19 @@ static enum store_result ask_pairs(struct intake *in, struct look *look, struct 
 
 /* ---------------------------------------------------------------- is it one? */
 
-/* Decimals of a number as it was stated; fewer than none where a multiplier stands for the last digits. */
-static int scale_of(const Tram__V1__Decimal *stated, const Tram__V1__Observation *o)
-{
-	return (int)stated->scale - o->unit_mult;
-}
-
-enum compared { NOT_COMPARED, SAME, DIFFERENT };
-
-static enum compared compare_figure(const struct pair *p, size_t i, bool *ret_nonzero)
-{
-	const struct alike_question *q = &p->questions[i];
-	const struct figure *f = &p->report->judgement.figures[p->observations[i]];
-	const Tram__V1__Observation *o = p->report->report->observations[p->observations[i]];
-	bool same;
-	if (f->has_value && q->has_value) {
-		same = sketch_same(f->value, scale_of(o->value, o), q->value, q->value.scale);
-		*ret_nonzero = f->value.mantissa != 0;
-	} else if (f->has_numerator && f->has_denominator && q->has_parts) {
-		same = sketch_same(f->numerator, scale_of(o->numerator, o), q->numerator, q->numerator.scale) &&
-		       sketch_same(f->denominator, scale_of(o->denominator, o), q->denominator, q->denominator.scale);
-		*ret_nonzero = f->numerator.mantissa != 0;
-	} else {
-		return NOT_COMPARED;
-	}
-	return same ? SAME : DIFFERENT;
-}
-
 /* How many figures other than zero are the same; 0: one differs. */
 static uint32_t count_same(const struct pair *p)
 {
 	uint32_t n = 0;
 	for (size_t i = 0; i < p->n; i++) {
 		bool nonzero = false;
-		enum compared compared = compare_figure(p, i, &nonzero);
-		if (compared == DIFFERENT)
+		size_t k = p->observations[i];
+		enum peers_compared compared =
+		    peers_compare(p->report->report->observations[k], &p->report->judgement.figures[k],
+				  &p->questions[i].stated, &nonzero);
+		if (compared == PEERS_DIFFERENT)
 			return 0;
-		n += compared == SAME && nonzero;
+		n += compared == PEERS_SAME && nonzero;
 	}
 	return n;
 }

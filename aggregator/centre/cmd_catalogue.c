@@ -3,14 +3,13 @@
 #include "centre.h"
 
 #include "catalogue.h"
-#include "fsx.h"
+#include "given.h"
 #include "lang.h"
 #include "mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #define EXIT_DIFFERENT 1
 #define ARENA_CAP      ((size_t)256 << 20) /* of the files in the store */
@@ -67,64 +66,6 @@ static const struct options diff_spec = {"catalogue diff",
 
 /* ---------------------------------------------------------------- reading and checking */
 
-struct files {
-	struct catalogue_file *files;
-	size_t n;
-};
-
-/* DIR itself, or the folder "catalogue" in it. */
-static bool read_files(const char *dir, struct files *ret, struct err *err)
-{
-	char *inside = fsx_join(dir, "catalogue");
-	bool ok = catalogue_read_folder(access(inside, X_OK) == 0 ? inside : dir, &ret->files, &ret->n, err);
-
-	free(inside);
-	return ok;
-}
-
-static void show_mistakes(const struct catalogue_mistake *mistakes, size_t n, enum table_format format)
-{
-	struct table *t;
-
-	if (format == TABLE_TEXT) {
-		for (size_t i = 0; i < n; i++) {
-			fprintf(stderr, "%s:%d: %s\n", mistakes[i].file, mistakes[i].line, mistakes[i].text);
-		}
-		return;
-	}
-	t = table_new(format, stdout);
-	table_column(t, "file", "file", TABLE_LEFT);
-	table_column(t, "line", "line", TABLE_RIGHT);
-	table_column(t, "mistake", "mistake", TABLE_LEFT);
-	for (size_t i = 0; i < n; i++) {
-		char line[16];
-
-		snprintf(line, sizeof line, "%d", mistakes[i].line);
-		table_cell(t, mistakes[i].file);
-		table_cell_number(t, line);
-		table_cell(t, mistakes[i].text);
-	}
-	table_end(t);
-	table_free(&t);
-}
-
-/* NULL when there are mistakes, which are then shown; *err says how many. */
-static struct catalogue *check_files(const struct files *f, enum table_format format, struct err *err)
-{
-	struct catalogue_mistake *mistakes;
-	size_t n;
-	struct catalogue *c = catalogue_new(f->files, f->n, 0, &mistakes, &n);
-
-	if (!c || format != TABLE_TEXT) {
-		show_mistakes(mistakes, n, format);
-	}
-	catalogue_mistakes_free(mistakes, n);
-	if (!c) {
-		err_set(err, ERR_DATA, _("%zu mistakes: nothing is loaded until they are mended"), n);
-	}
-	return c;
-}
-
 static void describe(const struct catalogue *c, char *buf, size_t size)
 {
 	const struct indicator *indicators;
@@ -140,7 +81,7 @@ static void describe(const struct catalogue *c, char *buf, size_t size)
 int cmd_catalogue_check(int argc, char **argv)
 {
 	struct common_options o = {0};
-	struct files f;
+	struct given f;
 	struct catalogue *c;
 	struct err err;
 	char text[256];
@@ -149,10 +90,10 @@ int cmd_catalogue_check(int argc, char **argv)
 	if (!centre_parse(&check_spec, argc, argv, &o, &first, &status)) {
 		return status;
 	}
-	if (!read_files(argv[first], &f, &err)) {
+	if (!given_read(argv[first], &f, &err)) {
 		return centre_fail(&err);
 	}
-	c = check_files(&f, o.format, &err);
+	c = given_check(&f, o.format, &err);
 	if (c && o.format == TABLE_TEXT) {
 		describe(c, text, sizeof text);
 		printf(_("no mistake: %s\n"), text);
@@ -164,13 +105,13 @@ int cmd_catalogue_check(int argc, char **argv)
 	}
 	status = c ? EX_OK : centre_fail(&err);
 	catalogue_unref(&c);
-	catalogue_files_free(f.files, f.n);
+	given_free(&f);
 	return status;
 }
 
 /* ---------------------------------------------------------------- loading */
 
-static bool load(struct store *s, const struct catalogue *c, const struct files *f, const char *note, struct err *err)
+static bool load(struct store *s, const struct catalogue *c, const struct given *f, const char *note, struct err *err)
 {
 	uint32_t version;
 	bool is_new;
@@ -188,7 +129,7 @@ static bool load(struct store *s, const struct catalogue *c, const struct files 
 int cmd_catalogue_load(int argc, char **argv)
 {
 	struct catalogue_options o = {0};
-	struct files f;
+	struct given f;
 	struct catalogue *c;
 	struct store *s = NULL;
 	struct err err;
@@ -198,14 +139,14 @@ int cmd_catalogue_load(int argc, char **argv)
 	if (!centre_parse(&load_spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	if (!read_files(argv[first], &f, &err)) {
+	if (!given_read(argv[first], &f, &err)) {
 		return centre_fail(&err);
 	}
-	c = check_files(&f, TABLE_TEXT, &err);
+	c = given_check(&f, TABLE_TEXT, &err);
 	ok = c && (s = centre_connect(&o.centre, CENTRE_ADMIN, &err)) && load(s, c, &f, o.note, &err);
 	store_close(&s);
 	catalogue_unref(&c);
-	catalogue_files_free(f.files, f.n);
+	given_free(&f);
 	return ok ? EX_OK : centre_fail(&err);
 }
 
@@ -301,7 +242,7 @@ static const struct catalogue_file *find_file(const struct catalogue_file *files
 	return NULL;
 }
 
-static size_t compare_all(const struct catalogue_file *stored, size_t n_stored, const struct files *f,
+static size_t compare_all(const struct catalogue_file *stored, size_t n_stored, const struct given *f,
 			  enum table_format format)
 {
 	struct differences d = {.table = format == TABLE_TEXT ? NULL : table_new(format, stdout)};
@@ -324,7 +265,7 @@ static size_t compare_all(const struct catalogue_file *stored, size_t n_stored, 
 	return d.n;
 }
 
-static int diff(struct store *s, const struct files *f, enum table_format format, struct err *err)
+static int diff(struct store *s, const struct given *f, enum table_format format, struct err *err)
 {
 	struct arena *a = arena_new(ARENA_CAP);
 	struct catalogue_file *stored;
@@ -345,7 +286,7 @@ static int diff(struct store *s, const struct files *f, enum table_format format
 int cmd_catalogue_diff(int argc, char **argv)
 {
 	struct catalogue_options o = {0};
-	struct files f;
+	struct given f;
 	struct store *s;
 	struct err err;
 	int first, status;
@@ -353,12 +294,12 @@ int cmd_catalogue_diff(int argc, char **argv)
 	if (!centre_parse(&diff_spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	if (!read_files(argv[first], &f, &err)) {
+	if (!given_read(argv[first], &f, &err)) {
 		return centre_fail(&err);
 	}
 	s = centre_connect(&o.centre, CENTRE_ADMIN, &err);
 	status = s ? diff(s, &f, o.centre.common.format, &err) : centre_fail(&err);
 	store_close(&s);
-	catalogue_files_free(f.files, f.n);
+	given_free(&f);
 	return status;
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTHING   UINT32_MAX /* no entry, in an index */
-#define WALK_MOST 128        /* reports looked at in one band: what more share tells nothing apart */
+#define NOTHING     UINT32_MAX /* no entry, in an index */
+#define SHARED_MOST 128        /* reports looked at in one band: what more share tells nothing apart */
+#define WALK_MOST   (1 << 14)  /* and of other bands that lie in the same place of the index */
 
 /* A provider's code is kept once, however many reports it has. */
 struct names {
@@ -263,11 +264,12 @@ static void consider(struct finds *f, const struct peer_report *r)
 static void look_in_band(const struct peers *p, const char *provider, unsigned band, struct finds *f)
 {
 	uint32_t at = *band_head(p, f->sketch->bands[band]);
-	for (int steps = 0; at != NOTHING && steps < WALK_MOST; steps++) {
+	for (int sharing = 0, steps = 0; at != NOTHING && sharing < SHARED_MOST && steps < WALK_MOST; steps++) {
 		const struct kept_report *kept = &p->reports[at / SKETCH_BANDS];
-		if (kept->report.sketch.bands[at % SKETCH_BANDS] == f->sketch->bands[band] &&
-		    strcmp(kept->report.provider, provider) != 0)
+		bool shares = kept->report.sketch.bands[at % SKETCH_BANDS] == f->sketch->bands[band];
+		if (shares && strcmp(kept->report.provider, provider) != 0)
 			consider(f, &kept->report);
+		sharing += shares;
 		at = kept->next[at % SKETCH_BANDS];
 	}
 }
@@ -280,6 +282,31 @@ size_t peers_alike(const struct peers *p, const char *provider, int32_t period, 
 		look_in_band(p, provider, band, &finds);
 	memcpy(ret, finds.best, sizeof(finds.best));
 	return finds.n;
+}
+
+/* Decimals of a number as it was stated; fewer than none where a multiplier stands for the last digits. */
+static int scale_of(const Tram__V1__Decimal *stated, const Tram__V1__Observation *o)
+{
+	return (int)stated->scale - o->unit_mult;
+}
+
+enum peers_compared peers_compare(const Tram__V1__Observation *o, const struct figure *f,
+				  const struct peer_stated *stated, bool *ret_nonzero)
+{
+	bool same;
+	if (f->has_value && stated->has_value) {
+		same = sketch_same(f->value, scale_of(o->value, o), stated->value, stated->value.scale);
+		*ret_nonzero = f->value.mantissa != 0;
+	} else if (f->has_numerator && f->has_denominator && stated->has_parts) {
+		same =
+		    sketch_same(f->numerator, scale_of(o->numerator, o), stated->numerator, stated->numerator.scale) &&
+		    sketch_same(f->denominator, scale_of(o->denominator, o), stated->denominator,
+				stated->denominator.scale);
+		*ret_nonzero = f->numerator.mantissa != 0;
+	} else {
+		return PEERS_NOT_COMPARED;
+	}
+	return same ? PEERS_SAME : PEERS_DIFFERENT;
 }
 
 /* ---------------------------------------------------------------- what provinces are compared by */

@@ -63,6 +63,16 @@ const struct peer_figures *peers_figures(const struct peers *p, int32_t series_n
 size_t peers_alike(const struct peers *p, const char *provider, int32_t period, const struct sketch *s,
 		   const struct peer_report *ret[PEERS_ALIKE]);
 
+/* A figure of a report that others may be copies of, as it was accepted; neither: the report has no such figure. */
+struct peer_stated {
+	bool has_value, has_parts;
+	struct decimal value, numerator, denominator;
+};
+/* Whether a figure says the same, one of the two perhaps rounded. *ret_nonzero: and it is more than zero. */
+enum peers_compared { PEERS_NOT_COMPARED, PEERS_SAME, PEERS_DIFFERENT };
+enum peers_compared peers_compare(const Tram__V1__Observation *o, const struct figure *f,
+				  const struct peer_stated *stated, bool *ret_nonzero);
+
 /*
  * The figure as median and mad have it. Percentages, ratios, means and growth: as stated, or numerator by denominator rounded
  * to PEERS_RATIO_PLACES decimals. Counts and amounts: for a million people of the area, rounded to PEERS_HEAD_PLACES decimals.

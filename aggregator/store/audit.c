@@ -113,6 +113,7 @@ struct beginning {
 	size_t n;
 	struct arena *arena;
 	struct audit_snapshot *ret;
+	bool with_cursors;
 };
 
 static void names_param(struct params *p, const struct beginning *b)
@@ -259,16 +260,25 @@ static enum store_result take_snapshot(struct store *s, void *context, struct er
 	if (result == STORE_OK) {
 		result = read_strays(s, b, err);
 	}
-	if (result == STORE_OK) {
+	if (result == STORE_OK && b->with_cursors) {
 		result = declare(s, figures_cursor, b, err);
 	}
-	return result == STORE_OK ? declare(s, verdicts_cursor, b, err) : result;
+	return result == STORE_OK && b->with_cursors ? declare(s, verdicts_cursor, b, err) : result;
 }
 
 enum store_result store_audit_begin(struct store *s, const char *const *names, size_t n, struct arena *a,
 				    struct audit_snapshot *ret, struct err *err)
 {
-	struct beginning b = {names, n, a, ret};
+	struct beginning b = {names, n, a, ret, true};
+
+	*ret = (struct audit_snapshot){.n_streams = 0};
+	return connection_transaction(s, take_snapshot, &b, err);
+}
+
+enum store_result store_audit_streams(struct store *s, const char *const *names, size_t n, struct arena *a,
+				      struct audit_snapshot *ret, struct err *err)
+{
+	struct beginning b = {names, n, a, ret, false};
 
 	*ret = (struct audit_snapshot){.n_streams = 0};
 	return connection_transaction(s, take_snapshot, &b, err);

@@ -2,6 +2,7 @@
 #include "connection.h"
 #include "mem.h"
 #include "store_peers.h"
+#include "store_rehearse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,99 @@ enum store_result store_peers(struct store *s, const struct peer_cut *cut, const
 	return result;
 }
 
+/* ---------------------------------------------------------------- all that cuts ever wrote */
+
+#define PAGE 20000
+
+static const struct statement rows_behind = {
+    "peer_rows_behind",
+    "SELECT series_no, period, cut_no, n, median, mad, mode, mode_n FROM tram.peer_figures"
+    " WHERE (series_no, period, cut_no) > ($1, $2, $3) ORDER BY series_no, period, cut_no LIMIT $4",
+};
+static const struct statement reports_behind = {
+    "peer_reports_behind",
+    "SELECT r.provider, r.period, r.agent_no, r.report_no, k.cut_no, r.sketch"
+    " FROM tram.peer_report k JOIN tram.report r ON r.agent_no = k.agent_no AND r.report_no = k.report_no"
+    " WHERE (k.cut_no, k.agent_no, k.report_no) > ($1, $2, $3) ORDER BY k.cut_no, k.agent_no, k.report_no LIMIT $4",
+};
+static const struct statement cuts_behind = {
+    "peer_cuts_behind",
+    "SELECT c.cut_no, " MADE_AT ", c.horizon FROM tram.peer_cut c WHERE c.cut_no > $1 ORDER BY c.cut_no LIMIT $2",
+};
+
+static enum store_result too_large(struct err *err)
+{
+	err_set(err, ERR_PROTOCOL, "what cuts know does not fit into the arena");
+	return STORE_BROKEN;
+}
+
+static void *room_for(PGresult *r, struct arena *a, size_t size, size_t *ret_n)
+{
+	*ret_n = (size_t)PQntuples(r);
+	return arena_calloc(a, *ret_n, size);
+}
+
+enum store_result store_rehearse_peer_rows(struct store *s, const struct peer_row *after, struct arena *a,
+					   struct peer_row **ret, size_t *ret_n, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	params_init(&p);
+	params_int32(&p, after->series_no);
+	params_int32(&p, after->period);
+	params_int32(&p, (int32_t)after->cut_no);
+	params_int32(&p, PAGE);
+	enum store_result result = connection_ask_prepared(s, &rows_behind, &p, &r, err);
+	params_done(&p);
+	*ret = room_for(r, a, sizeof(**ret), ret_n);
+	for (size_t i = 0; *ret && i < *ret_n; i++)
+		(*ret)[i] = read_row(r, (int)i);
+	PQclear(r);
+	return result == STORE_OK && !*ret ? too_large(err) : result;
+}
+
+enum store_result store_rehearse_peer_reports(struct store *s, const struct peer_report *after, struct arena *a,
+					      struct peer_report **ret, size_t *ret_n, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	bool fits = true;
+	params_init(&p);
+	params_int32(&p, (int32_t)after->cut_no);
+	params_int32(&p, after->agent_no);
+	params_int64(&p, (int64_t)after->report_no);
+	params_int32(&p, PAGE);
+	enum store_result result = connection_ask_prepared(s, &reports_behind, &p, &r, err);
+	params_done(&p);
+	*ret = room_for(r, a, sizeof(**ret), ret_n);
+	for (size_t i = 0; *ret && fits && i < *ret_n; i++) {
+		(*ret)[i] = read_report(r, (int)i);
+		(*ret)[i].provider = arena_strdup(a, (*ret)[i].provider);
+		fits = (*ret)[i].provider != NULL;
+	}
+	PQclear(r);
+	return result == STORE_OK && (!*ret || !fits) ? too_large(err) : result;
+}
+
+enum store_result store_rehearse_cuts(struct store *s, uint32_t after, struct arena *a, struct peer_cut **ret,
+				      size_t *ret_n, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	params_init(&p);
+	params_int32(&p, (int32_t)after);
+	params_int32(&p, PAGE);
+	enum store_result result = connection_ask_prepared(s, &cuts_behind, &p, &r, err);
+	params_done(&p);
+	*ret = room_for(r, a, sizeof(**ret), ret_n);
+	for (size_t i = 0; *ret && i < *ret_n; i++)
+		(*ret)[i] = (struct peer_cut){.no = (uint32_t)cell_int(r, (int)i, 0),
+					      .made_at_us = cell_int(r, (int)i, 1),
+					      .horizon = (uint32_t)cell_int(r, (int)i, 2)};
+	PQclear(r);
+	return result == STORE_OK && !*ret ? too_large(err) : result;
+}
+
 /* ---------------------------------------------------------------- is it a copy? */
 
 static const struct statement alike = {
@@ -206,9 +300,10 @@ static const struct statement alike = {
 
 static void read_alike(const PGresult *r, int row, struct alike_question *ret)
 {
-	ret->has_value = !cell_is_null(r, row, 1) && read_number(r, row, 1, &ret->value);
-	ret->has_parts = !cell_is_null(r, row, 2) && read_number(r, row, 2, &ret->numerator) &&
-			 !cell_is_null(r, row, 3) && read_number(r, row, 3, &ret->denominator);
+	struct peer_stated *f = &ret->stated;
+	f->has_value = !cell_is_null(r, row, 1) && read_number(r, row, 1, &f->value);
+	f->has_parts = !cell_is_null(r, row, 2) && read_number(r, row, 2, &f->numerator) && !cell_is_null(r, row, 3) &&
+		       read_number(r, row, 3, &f->denominator);
 }
 
 enum store_result store_alike(struct store *s, struct alike_question *questions, size_t n, struct err *err)

@@ -57,6 +57,10 @@ struct audit_snapshot {
 enum store_result store_audit_begin(struct store *s, const char *const *names, size_t n, struct arena *a,
 				    struct audit_snapshot *ret, struct err *err) MUST_CHECK;
 
+/* The same without cursors. */
+enum store_result store_audit_streams(struct store *s, const char *const *names, size_t n, struct arena *a,
+				      struct audit_snapshot *ret, struct err *err) MUST_CHECK;
+
 /* Every signing key that the agent ever had on the roster, whatever became of it. In the arena. */
 struct audit_key {
 	uint8_t signing_public[SIGN_PUBLIC_SIZE], key_id[KEY_ID_SIZE];

@@ -40,9 +40,7 @@ struct alike_question {
 	int32_t area_no;
 	int64_t key; /* with revision 0 */
 	uint64_t report_no;
-	/* the answer */
-	bool has_value, has_parts; /* neither: the report has no such figure */
-	struct decimal value, numerator, denominator;
+	struct peer_stated stated; /* the answer */
 };
 /* One query for all. */
 enum store_result store_alike(struct store *s, struct alike_question *questions, size_t n, struct err *err) MUST_CHECK;
