@@ -1441,27 +1441,6 @@ static void test_other_definitions(void **state)
 	     "seconds,0",
 	     {"SONG-04", "province", "handed_in=2024-06-05T08:00:01+07:00", 0, 'W', "handed_in_at"}},
 	    {"parameters.csv", "seconds,300", "seconds,0", {"SONG-04", "province", "", 0, SILENT}},
-	    /* a rule's severity and dates; milder than the program's it says nothing more severe of any field (the reference
-	       date of the province's report is 2024-06-01) */
-	    {"rules.csv", "SACH-06,sach,B", "SACH-06,sach,W", {"SACH-06", "province", "value=999", 1, 'W'}},
-	    {"rules.csv", "SACH-06,sach,B", "SACH-06,sach,I", {"SACH-06", "province", "value=999", 1, 'I'}},
-	    {"rules.csv", "SACH-06,sach,B", "SACH-06,sach,J", {"SACH-06", "province", "value=999", 1, 'J'}},
-	    {"rules.csv",
-	     "SACH-06,sach,B,1,value,,",
-	     "SACH-06,sach,B,1,value,,2024-05-31",
-	     {"SACH-06", "province", "value=999", 1, SILENT}},
-	    {"rules.csv",
-	     "SACH-06,sach,B,1,value,,",
-	     "SACH-06,sach,B,1,value,,2024-06-01",
-	     {"SACH-06", "province", "value=999", 1, 'J'}},
-	    {"rules.csv",
-	     "SACH-06,sach,B,1,value,",
-	     "SACH-06,sach,B,1,value,2024-06-01",
-	     {"SACH-06", "province", "value=999", 1, 'J'}},
-	    {"rules.csv",
-	     "SACH-06,sach,B,1,value,",
-	     "SACH-06,sach,B,1,value,2024-06-02",
-	     {"SACH-06", "province", "value=999", 1, SILENT}},
 	    /* no bound below: nothing is too small to be true */
 	    {"indicators.csv",
 	     "count,account,tài khoản,6,1,y,0,",
@@ -1476,6 +1455,37 @@ static void test_other_definitions(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
+static void test_rules_as_the_catalogue_has_them(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		struct row row;
+	} cases[] = {
+	    /* a rule's severity and dates; milder than the program's it says nothing more severe of any field (the reference
+	       date of the province's report is 2024-06-01) */
+	    {"SACH-06,sach,B", "SACH-06,sach,W", {"SACH-06", "province", "value=999", 1, 'W'}},
+	    {"SACH-06,sach,B", "SACH-06,sach,I", {"SACH-06", "province", "value=999", 1, 'I'}},
+	    {"SACH-06,sach,B", "SACH-06,sach,J", {"SACH-06", "province", "value=999", 1, 'J'}},
+	    {"SACH-06,sach,B,1,value,,",
+	     "SACH-06,sach,B,1,value,,2024-05-31",
+	     {"SACH-06", "province", "value=999", 1, SILENT}},
+	    {"SACH-06,sach,B,1,value,,",
+	     "SACH-06,sach,B,1,value,,2024-06-01",
+	     {"SACH-06", "province", "value=999", 1, 'J'}},
+	    {"SACH-06,sach,B,1,value,",
+	     "SACH-06,sach,B,1,value,2024-06-01",
+	     {"SACH-06", "province", "value=999", 1, 'J'}},
+	    {"SACH-06,sach,B,1,value,",
+	     "SACH-06,sach,B,1,value,2024-06-02",
+	     {"SACH-06", "province", "value=999", 1, SILENT}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with("rules.csv", cases[i].from, cases[i].to, &cases[i].row);
 	}
 }
 
@@ -1803,6 +1813,7 @@ int main(void)
 	    cmocka_unit_test(test_a_long_sum),
 	    cmocka_unit_test(test_thresholds_are_data),
 	    cmocka_unit_test(test_other_definitions),
+	    cmocka_unit_test(test_rules_as_the_catalogue_has_them),
 	    cmocka_unit_test(test_other_parameters),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_texts_of_the_table),
