@@ -28,8 +28,8 @@ void song_02(struct walk *w, const struct look *x)
 
 	if (i && w->j->readable && is_regular(w) && states_value(x->o) && w->received_day > day &&
 	    w->received_day - day > i->max_age_days) {
-		find(w, 0, "reference_date", say(w, "%s → %s", say_day(w, day), say_day(w, w->received_day)),
-		     say(w, "≤ %d", i->max_age_days));
+		find(w, 0, "reference_date", say_day(w, day),
+		     say(w, "≥ %s", say_day(w, w->received_day - i->max_age_days)));
 	}
 }
 

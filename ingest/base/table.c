@@ -210,8 +210,7 @@ static void print_padding(FILE *out, size_t columns)
 	fprintf(out, "%*s", (int)columns, "");
 }
 
-/* No blanks behind the last column: lines are copied into letters. */
-static void print_text_cell(struct table *t, size_t column, const char *text, const char *colour)
+static void print_text_cell(struct table *t, size_t column, const char *text, const char *colour, bool is_last)
 {
 	const struct column *c = &t->columns[column];
 	size_t taken = text_columns(text), pad = taken < c->width ? c->width - taken : 0;
@@ -224,15 +223,21 @@ static void print_text_cell(struct table *t, size_t column, const char *text, co
 	fputs(coloured ? colour : "", t->out);
 	fputs(text, t->out);
 	fputs(coloured ? "\033[0m" : "", t->out);
-	if (c->align == TABLE_LEFT && column + 1 < t->n_columns) {
+	if (c->align == TABLE_LEFT && !is_last) {
 		print_padding(t->out, pad);
 	}
 }
 
+/* No blanks behind the last text of a line: lines are copied into letters. */
 static void print_text_row(struct table *t, const struct cell *row)
 {
-	for (size_t i = 0; i < t->n_columns; i++) {
-		print_text_cell(t, i, row[i].text ? row[i].text : "", row[i].colour);
+	size_t n = t->n_columns;
+
+	while (n > 1 && (!row[n - 1].text || !*row[n - 1].text)) {
+		n--;
+	}
+	for (size_t i = 0; i < n; i++) {
+		print_text_cell(t, i, row[i].text ? row[i].text : "", row[i].colour, i + 1 == n);
 	}
 	fputc('\n', t->out);
 }

@@ -52,7 +52,7 @@ static void text_lines_up(void **state)
 	row(NULL, NULL, "–");
 	expect("Tỉnh            Giá trị  Ghi chú\n"
 	       "Thừa Thiên Huế    1 200  tốt\n"
-	       "Cà Mau                7  \n"
+	       "Cà Mau                7\n"
 	       "                         –\n");
 }
 
