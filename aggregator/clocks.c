@@ -6,6 +6,7 @@
 #include "mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct agent_heard heard_of(const struct session_view *v, struct session_time now)
 {
@@ -47,6 +48,29 @@ static void announce_late(struct aggregator *a, const struct announcement *n)
 	feed_tell(a->feed, EVENT_DATA_LATE, n->agent, n->area, clock_wall_us(), fields, 3);
 }
 
+static void announce_overdue(struct aggregator *a, const struct overdue *o)
+{
+	static const struct {
+		const char *name;
+		enum event_id event;
+	} events[] = {{"correction.due", EVENT_CORRECTION_DUE},
+		      {"correction.late", EVENT_CORRECTION_LATE},
+		      {"correction.escalated", EVENT_CORRECTION_ESCALATED}};
+	char told_at[CLOCK_TEXT];
+	const struct log_field fields[] = {{"provider", o->provider},
+					   {"kind", o->kind},
+					   {"dataflow", o->dataflow},
+					   {"indicator", o->indicator},
+					   {"time_period", o->time_period},
+					   {"rules", o->rules},
+					   {"told_at", clock_text_rfc3339(o->told_at_us, told_at)},
+					   {"deadline", o->deadline}};
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (strcmp(events[i].name, o->event) == 0)
+			feed_tell(a->feed, events[i].event, o->agent, o->area, clock_wall_us(), fields,
+				  sizeof(fields) / sizeof(fields[0]));
+}
+
 void take_announcements(struct aggregator *a, const struct loaded *l)
 {
 	bool failed = l->result != STORE_OK;
@@ -61,4 +85,6 @@ void take_announcements(struct aggregator *a, const struct loaded *l)
 		else
 			announce_missing(a, &l->announcements[i]);
 	}
+	for (size_t i = 0; i < l->n_overdue; i++)
+		announce_overdue(a, &l->overdue[i]);
 }

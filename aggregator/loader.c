@@ -17,7 +17,8 @@
 #define HEARD_ARENA  ((size_t)16 << 20)
 #define STOP_WAIT_MS 3000
 
-#define SCORES_AGAIN_US (3600 * CLOCK_SECOND)
+#define SCORES_AGAIN_US      (3600 * CLOCK_SECOND)
+#define CORRECTIONS_AGAIN_US (3600 * CLOCK_SECOND) /* deadlines are days */
 
 struct loader {
 	char *database;
@@ -31,6 +32,7 @@ struct loader {
 	uint32_t catalogue_version; /* as read last; 0: none yet */
 	int32_t scores_day;         /* in Viet Nam, of the scores that were kept last */
 	int64_t scores_at_us;       /* monotonic: not before */
+	int64_t corrections_at_us;  /* the same */
 };
 
 static const unsigned stop = 0; /* a question that asks for nothing ends the thread */
@@ -156,12 +158,26 @@ static enum store_result keep_scores(struct loader *l, struct err *err)
 	return result;
 }
 
+static enum store_result look_for_overdue(struct loader *l, struct loaded *ret)
+{
+	int64_t now_us = clock_monotonic_us();
+	if (now_us < l->corrections_at_us)
+		return STORE_OK;
+	enum store_result result =
+	    store_announce_corrections(l->store, ret->arena, &ret->overdue, &ret->n_overdue, &ret->err);
+	if (result == STORE_OK)
+		l->corrections_at_us = now_us + CORRECTIONS_AGAIN_US;
+	return result;
+}
+
 static enum store_result announce(struct loader *l, struct loaded *ret)
 {
 	enum store_result result = store_tell_heard(l->store, ret->alive, ret->n_alive, &ret->err);
 	if (result == STORE_OK)
 		result = store_announce(l->store, ret->listening_since_us, ret->arena, &ret->announcements,
 					&ret->n_announcements, &ret->err);
+	if (result == STORE_OK)
+		result = look_for_overdue(l, ret);
 	return result == STORE_OK ? keep_scores(l, &ret->err) : result;
 }
 

@@ -37,6 +37,8 @@ struct loaded {
 	int64_t listening_since_us;
 	struct announcement *announcements;
 	size_t n_announcements;
+	struct overdue *overdue;
+	size_t n_overdue;
 	struct arena *arena;
 };
 void loaded_free(struct loaded **lp);
@@ -53,8 +55,8 @@ bool loader_stop(struct loader **lp);
 bool loader_ask(struct loader *l, unsigned what);
 
 /*
- * Tells the store who was heard (the rows are copied), asks for what is to be announced, and keeps the scores of a day
- * that has begun; false when it is still at an earlier question.
+ * Tells the store who was heard (the rows are copied), asks for what is to be announced (of corrections once an hour), and keeps the
+ * scores of a day that has begun; false when it is still at an earlier question.
  */
 bool loader_tell_heard(struct loader *l, const struct agent_heard *rows, size_t n, int64_t listening_since_us);
 

@@ -111,6 +111,17 @@ struct announcement {
 enum store_result store_announce(struct store *s, int64_t listening_since_us, struct arena *a,
 				 struct announcement **ret, size_t *ret_n, struct err *err) MUST_CHECK;
 
+/* A figure that was held or refused and passed a deadline unanswered: each deadline is told once, whoever asks. */
+struct overdue {
+	const char *event; /* "correction.due", "correction.late", "correction.escalated" */
+	const char *agent, *area, *provider, *kind, *dataflow, *indicator, *time_period, *rules;
+	const char *deadline; /* the day that has passed */
+	int64_t told_at_us;
+};
+/* Array and texts live in the arena; what does not fit there any more is not told. */
+enum store_result store_announce_corrections(struct store *s, struct arena *a, struct overdue **ret, size_t *ret_n,
+					     struct err *err) MUST_CHECK;
+
 /* Keeps the scores of the day, once; how many rows that were. */
 enum store_result store_keep_scores(struct store *s, int *ret_rows, struct err *err) MUST_CHECK;
 
