@@ -106,7 +106,7 @@ static bool check_indicator(struct store *s, const char *indicator, struct err *
 
 struct listing {
 	struct table *table;
-	bool for_people, of_nation;
+	bool for_people, of_nation, of_provinces;
 	size_t rows;
 };
 
@@ -119,6 +119,10 @@ static void list_columns(struct listing *l)
 			table_column(l->table, keys[i], keys[i], TABLE_LEFT);
 		}
 		figures_columns(l->table);
+		if (l->of_provinces) {
+			table_column(l->table, "justification_code", "justification_code", TABLE_LEFT);
+			table_column(l->table, "justification", "justification", TABLE_LEFT);
+		}
 		return;
 	}
 	table_column(l->table, "indicator", _("Indicator"), TABLE_LEFT);
@@ -164,13 +168,18 @@ static void show_row(void *context, const struct rollup_row *row)
 	table_cell(l->table, row->indicator);
 	table_cell(l->table, row->time_period);
 	figures_cells(l->table, &row->figure);
+	if (l->of_provinces) {
+		table_cell(l->table, row->justification_code);
+		table_cell(l->table, row->justification);
+	}
 }
 
 static bool show(struct store *s, const struct rollup_question *q, enum table_format format, struct err *err)
 {
 	struct listing l = {.table = table_new(format, stdout),
 			    .for_people = format == TABLE_TEXT,
-			    .of_nation = strcmp(q->level, "nation") == 0};
+			    .of_nation = strcmp(q->level, "nation") == 0,
+			    .of_provinces = strcmp(q->level, "province") == 0};
 	bool ok;
 
 	list_columns(&l);

@@ -69,7 +69,8 @@ static const char rollup_sql[] =
     "SELECT r.area, coalesce(a.short_name_vi, ''), coalesce(a.name_en, ''), i.indicator, i.name_vi, i.name_en,"
     "       r.time_period, " FIGURE_COLUMNS(
 	"i.display_unit_mult",
-	"i.display_decimals") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, p.period FROM "
+	"i.display_decimals") ", j.justification_code, j.justification"
+			      " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, p.period FROM "
 			      "tram.indicator_period p"
 			      "       WHERE ($1::text IS NULL OR p.indicator = $1) AND ($2::text IS NULL OR p.period = "
 			      "tram.period_pack($2))"
@@ -82,6 +83,8 @@ static const char rollup_sql[] =
 			      "   ORDER BY a.valid_from <= tram.period_end(q.period) DESC, abs(a.valid_from - "
 			      "tram.period_end(q.period))"
 			      "   LIMIT 1) a ON true"
+			      " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, $5) j"
+			      "   ON $3 = 'province'"
 			      " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR r.held > 0"
 			      " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area";
 
@@ -115,7 +118,9 @@ enum store_result store_rollup(struct store *s, const struct rollup_question *qu
 						   .name_vi = cell_text(r, i, 4),
 						   .name_en = cell_text(r, i, 5),
 						   .time_period = cell_text(r, i, 6),
-						   .figure = read_figure(r, i, 7)});
+						   .figure = read_figure(r, i, 7),
+						   .justification_code = cell_text_or_null(r, i, 29),
+						   .justification = cell_text_or_null(r, i, 30)});
 	}
 	PQclear(r);
 	return result;

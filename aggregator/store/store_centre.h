@@ -96,6 +96,7 @@ struct rollup_row {
 	const char *area, *area_name_vi, *area_name_en;
 	const char *indicator, *name_vi, *name_en, *time_period;
 	struct rollup_figure figure;
+	const char *justification_code, *justification; /* of a single province's figure; NULL: none */
 };
 typedef void rollup_each(void *context, const struct rollup_row *row);
 enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,

@@ -114,3 +114,17 @@ def test_the_store_is_sound_after_decisions(agent, centre, held):
     centre.tram("quarantine", "refuse", held, "--reason", "sai", *BY)
     heard(agent, 2)
     assert centre.tram("verify").returncode == 0
+
+
+def test_a_justification_is_shown_with_its_figure(agent, centre):
+    justified = HELD | {"justification_code": "other", "justification": "đã kiểm tra với sổ hộ khẩu tại chỗ"}
+    agent.submit(csv_text(justified))
+    (verdict,) = agent.wait_for_verdicts(1)
+    assert (verdict["warned"], verdict["held"]) == (1, 0), verdict
+    rows = centre.json("rollup", "population", "--period", "2024", "--level", "province")
+    shown = {row["area"]: (row["justification_code"], row["justification"]) for row in rows}
+    assert shown["63/46"] == ("other", justified["justification"])
+    assert set(map(tuple, shown.values())) == {shown["63/46"], (None, None)}
+    assert justified["justification"] in centre.tram("rollup", "--level", "province", "--format", "csv").stdout
+    assert "justification" not in centre.json("rollup", "population", "--period", "2024")[0]
+    assert centre.sql("SELECT justification_code, justification FROM tram.observation_current") == [shown["63/46"]]
