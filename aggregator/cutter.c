@@ -13,8 +13,9 @@
 
 #define NEWS_MAX     8
 #define STOP_WAIT_MS 3000
-#define LEAST        250
-#define REST         9 /* times as long as a cut took it rests: a tenth of the time is work */
+#define LEAST        250  /* figures in a cut */
+#define FIRST        1000 /* in the first one */
+#define REST         9    /* times as long as a cut took it rests: a tenth of the time is work */
 /* Of memory: what one figure that was committed can add to a cut at most, with the index that doubles. */
 #define BYTES_EACH 1024
 
@@ -179,7 +180,7 @@ struct cutter *cutter_start(const struct cutter_settings *settings)
 	c->news = handoff_new(NEWS_MAX);
 	c->words = handoff_new(2);
 	c->ends = handoff_new(1);
-	c->most = LEAST;
+	c->most = FIRST;
 	c->retry = (struct retry){.base_us = CLOCK_SECOND / 5, .limit_us = 10 * CLOCK_SECOND};
 	int failed = pthread_create(&c->thread, NULL, run, c);
 	assert(!failed);
