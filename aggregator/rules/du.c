@@ -167,6 +167,12 @@ static bool states_anything(const Tram__V1__Observation *o)
 	return o->value || o->numerator || o->denominator;
 }
 
+/* "A"; of what is none "200", as any byte might make a text that is none. */
+static const char *say_status(struct walk *w, int status)
+{
+	return status >= 'A' && status <= 'Z' ? say(w, "%c", status) : say(w, "%d", status);
+}
+
 static void status_agrees(struct walk *w, const Tram__V1__Observation *o)
 {
 	bool missing = o->obs_status == TRAM__V1__OBSERVATION_STATUS__OBSERVATION_STATUS_MISSING;
@@ -175,7 +181,8 @@ static void status_agrees(struct walk *w, const Tram__V1__Observation *o)
 		find(w, 0, "obs_status", "M", "");
 	} else if (!missing && o->obs_status && o->missing_reason) {
 		find(w, SEVERITY_WARN, "obs_status",
-		     say(w, "%c, %s", obs_status_of(o), missing_reason_name((int)o->missing_reason)), "M");
+		     say(w, "%s, %s", say_status(w, (int)o->obs_status), missing_reason_name((int)o->missing_reason)),
+		     "M");
 	}
 }
 

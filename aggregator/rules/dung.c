@@ -305,26 +305,28 @@ struct quotient {
 
 /*
  * Whether the value is more (1) or less (-1) than what it is said to be by more than half a unit of its last decimal,
- * without dividing; 0: it agrees. A value with so many digits that half a unit more does not fit is compared at fewer
- * decimals.
+ * without dividing; 0: it agrees. Everything is taken twice, so that half a unit is a whole one: 19 digits, which products have
+ * room for.
  */
 static int deviates(const struct quotient *q)
 {
-	struct decimal high = q->value, low = q->value, half, factor = q->power ? hundred : one;
+	int decimals = q->decimals < DECIMAL_SCALE_MAX ? q->decimals : DECIMAL_SCALE_MAX;
+	struct decimal value = decimal_round(q->value, (uint8_t)(decimals > 0 ? decimals : 0));
+	struct decimal low, high, twice = decimal_int(q->power ? 200 : 2);
+	int64_t unit = 1;
 
-	for (int decimals = q->decimals; decimals > -DECIMAL_DIGITS_MAX; decimals--) {
-		bool rounds = decimals >= 0 && decimals <= DECIMAL_SCALE_MAX;
-		struct decimal value = rounds ? decimal_round(q->value, (uint8_t)decimals) : q->value;
-
-		if (decimal_shift(decimal_int(5), -decimals - 1, &half) && decimal_add(value, half, &high) &&
-		    decimal_subtract(value, half, &low)) {
-			break;
-		}
+	for (; value.scale < decimals; value.scale++) {
+		value.mantissa *= 10; /* as many digits as were stated */
 	}
-	if (decimal_compare_products(low, q->denominator, factor, q->numerator) > 0) {
+	for (; decimals < 0 && unit < INT64_C(1000000000000000000); decimals++) {
+		unit *= 10;
+	}
+	low = (struct decimal){2 * value.mantissa - unit, value.scale};
+	high = (struct decimal){2 * value.mantissa + unit, value.scale};
+	if (decimal_compare_products(low, q->denominator, twice, q->numerator) > 0) {
 		return 1;
 	}
-	return decimal_compare_products(high, q->denominator, factor, q->numerator) < 0 ? -1 : 0;
+	return decimal_compare_products(high, q->denominator, twice, q->numerator) < 0 ? -1 : 0;
 }
 
 /* "" when it has too many digits. */
@@ -339,19 +341,27 @@ static const char *say_quotient(struct walk *w, const struct quotient *q)
 	return say_decimal(w, decimal_trim(quotient));
 }
 
+/* As stated; but a part of a whole is never rounded to tens, and nothing is rounded to 0 by its multiplier. */
+static int decimals_of(const struct look *x)
+{
+	int decimals = (int)x->f->sent_scale - x->o->unit_mult;
+
+	return decimals < 0 && (x->f->indicator->part_of_whole || x->f->value.mantissa == 0) ? 0 : decimals;
+}
+
 void dung_06(struct walk *w, const struct look *x)
 {
 	const struct figure *f = x->f;
 	struct quotient q = {.value = f->value,
 			     .numerator = f->numerator,
 			     .denominator = f->denominator,
-			     .power = f->indicator && f->indicator->value_type == VALUE_PERCENT ? 2 : 0,
-			     .decimals = (int)f->sent_scale - x->o->unit_mult};
+			     .power = f->indicator && f->indicator->value_type == VALUE_PERCENT ? 2 : 0};
 
 	if (!f->indicator || !is_ratio(f->indicator) || !f->has_value || !f->has_numerator || !f->has_denominator ||
 	    decimal_compare(f->denominator, zero) <= 0) {
 		return;
 	}
+	q.decimals = decimals_of(x);
 	if (deviates(&q)) {
 		const char *quotient = say_quotient(w, &q);
 

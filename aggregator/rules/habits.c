@@ -127,23 +127,33 @@ void sach_08(struct walk *w, const struct look *x)
 
 /* ---------------------------------------------------------------- SACH-09: the same report again */
 
-/* Equal, or equal where the one that is rounded still says enough. */
-static bool is_same_rounded(struct decimal a, struct decimal b)
+/* Two numbers; VAGUE: the same as far as the one that is rounded goes, which is too little to say so. */
+enum likeness { DIFFERENT, VAGUE, SAME };
+
+static enum likeness likeness_of(struct decimal a, struct decimal b)
 {
 	int digits_a, digits_b, zeros_a = zeros_of(a, &digits_a), zeros_b = zeros_of(b, &digits_b);
 
 	if (decimal_compare(a, b) == 0) {
-		return true;
+		return SAME;
 	}
-	return (zeros_a > zeros_b ? digits_a : digits_b) >= SIGNIFICANT_LEAST && sketch_same(a, -zeros_a, b, -zeros_b);
+	if (!sketch_same(a, -zeros_a, b, -zeros_b)) {
+		return DIFFERENT;
+	}
+	return (zeros_a > zeros_b ? digits_a : digits_b) >= SIGNIFICANT_LEAST ? SAME : VAGUE;
 }
 
-static bool is_same_as_point(const struct figure *f, const struct point *p, struct decimal value, struct decimal before)
+static enum likeness likeness_to_point(const struct figure *f, const struct point *p, struct decimal value,
+				       struct decimal before)
 {
-	if (f->has_numerator && f->has_denominator && p->has_numerator && p->has_denominator) {
-		return is_same_rounded(f->numerator, p->numerator) && is_same_rounded(f->denominator, p->denominator);
+	enum likeness top, bottom;
+
+	if (!f->has_numerator || !f->has_denominator || !p->has_numerator || !p->has_denominator) {
+		return likeness_of(value, before);
 	}
-	return is_same_rounded(value, before);
+	top = likeness_of(f->numerator, p->numerator);
+	bottom = likeness_of(f->denominator, p->denominator);
+	return top < bottom ? top : bottom;
 }
 
 /* A figure that may be a copy: nothing that stands already, and not excused for it before. */
@@ -165,12 +175,14 @@ static void compare_with_last(struct walk *w, const struct look *x, struct compa
 	const struct history *h = x->history;
 	const struct point *p = h && h->n ? &h->points[h->n - 1] : NULL;
 	struct decimal value, before;
+	enum likeness likeness;
 
 	if (!p || !is_news(w, x) || !peers_stated(x->f, &value) || !point_value(x->f->indicator, p, &before)) {
 		return;
 	}
-	c->differs = !is_same_as_point(x->f, p, value, before);
-	c->figures += value.mantissa != 0;
+	likeness = likeness_to_point(x->f, p, value, before);
+	c->differs = likeness == DIFFERENT;
+	c->figures += likeness == SAME && value.mantissa != 0;
 	c->last = c->last ? c->last : p;
 }
 

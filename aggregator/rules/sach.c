@@ -139,6 +139,9 @@ void sach_04(struct walk *w, const struct look *x)
 	is_number(w, "numerator", o->numerator, o->unit_mult, f->has_numerator);
 	is_number(w, "denominator", o->denominator, o->unit_mult, f->has_denominator);
 	is_number(w, "weight", o->weight, 0, f->has_weight);
+	if (o->rank_out_of > INT32_MAX) { /* the store has no room for it */
+		find(w, 0, "rank_out_of", say(w, "%u", o->rank_out_of), say(w, "≤ %d", INT32_MAX));
+	}
 }
 
 /* ---------------------------------------------------------------- SACH-05: texts */
@@ -212,12 +215,16 @@ void sach_06_report(struct walk *w)
 	is_real(w, "justification", r->justification);
 }
 
-/* 999, 9999 …: whole numbers only, for 99.9 per cent is a value like any other. */
+/* 999, 9999.0 …: whole numbers only, for 99.9 per cent is a value like any other. */
 static bool is_nines(const Tram__V1__Decimal *d, int64_t at_least)
 {
 	int64_t digits = 0, n = d->mantissa;
+	uint32_t scale = d->scale;
 
-	if (d->scale || n <= 0) {
+	for (; scale > 0 && n > 0 && n % 10 == 0; scale--) {
+		n /= 10;
+	}
+	if (scale || n <= 0) {
 		return false;
 	}
 	for (; n % 10 == 9; n /= 10) {

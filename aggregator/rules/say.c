@@ -78,9 +78,44 @@ const char *say_area(struct walk *w, const struct area *area)
 		   say_day(w, area->valid_to));
 }
 
+/* Bytes of the character at text, and whether a person sees it. */
+static size_t look_at_character(const char *text, size_t len, bool *ret_seen)
+{
+	size_t n = text_character(text, len);
+	enum text_fault fault;
+
+	if ((unsigned char)*text < 0x80) {
+		*ret_seen = isgraph((unsigned char)*text);
+		return 1;
+	}
+	n = n ? n : 1;
+	fault = text_check(text, n, NULL);
+	*ret_seen = fault != TEXT_CONTROL && fault != TEXT_INVISIBLE;
+	return n;
+}
+
+/* What is seen of a text, without any spaces: as much of it as fits, and its length, or one that does not fit. */
+static size_t see(const char *text, char *buf, size_t size)
+{
+	size_t used = 0, n;
+	bool seen;
+
+	for (size_t i = 0, len = strlen(text); i < len && used < size; i += n) {
+		n = look_at_character(text + i, len - i, &seen);
+		if (seen && used + n < size) {
+			memcpy(buf + used, text + i, n);
+		}
+		used += seen ? n : 0;
+	}
+	buf[used < size ? used : 0] = 0;
+	return used;
+}
+
 bool is_blank(const char *text)
 {
-	return text[strspn(text, " \t\r\n")] == 0;
+	char first[2];
+
+	return see(text, first, sizeof first) == 0;
 }
 
 /* "09:303850": a time of day run into a counter, as pages copied by hand have it. */
@@ -102,14 +137,17 @@ bool is_placeholder(const char *text)
 	static const char *const placeholders[] = {
 	    "n/a", "na", "#n/a", "null", "none", "nil", "nan", "x",  "xx",  "xxx", "test",  "tbd",     "todo",
 	    "?",   "??", "???",  "-",    "--",   "---", ".",   "..", "...", "…",   "#ref!", "#value!", "#div/0!"};
+	char seen[10];
 
-	if (!*text || strlen(text) > 9) {
+	size_t len = *text ? see(text, seen, sizeof seen) : 0;
+
+	if (len == 0 || len >= sizeof seen) {
 		return false;
 	}
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++) {
-		if (strcasecmp(text, placeholders[i]) == 0) {
+		if (strcasecmp(seen, placeholders[i]) == 0) {
 			return true;
 		}
 	}
-	return is_debris(text);
+	return is_debris(seen);
 }

@@ -164,7 +164,7 @@ static bool set_line(struct given *g, Tram__V1__Observation *o, const char *name
 		}
 	}
 	if (strcmp(name, "rank") == 0) {
-		o->rank_out_of = (uint32_t)atoi(value);
+		o->rank_out_of = (uint32_t)strtoul(value, NULL, 10);
 	} else if (strcmp(name, "reporting") == 0) {
 		o->units_reporting = (uint32_t)strtoul(value, NULL, 10);
 	} else if (strcmp(name, "expected") == 0) {
