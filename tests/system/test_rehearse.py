@@ -360,8 +360,12 @@ def test_a_parameter_changes_what_it_should(jumps, tmp_path, times):
             last = last if held else value
     assert {(a, s, n, b.replace("accepted_with_warnings", "accepted"), c.replace("accepted_with_warnings", "accepted"))
             for a, s, n, b, c in places(found)} == flips, f"seed {SEED}: {told}"
-    totals = {t["time_period"]: tuple(int(t[side]["value"] or 0) for side in ("before", "after")) for t in found["totals"]}
-    assert totals == {s: (sum(filter(None, now[s])), sum(filter(None, then[s]))) for s in now if now[s] != then[s]}
+    def total(values):
+        return sum(filter(None, values)), values.count(None)
+
+    totals = {t["time_period"]: tuple((int(t[side]["value"] or 0), t[side]["held"]) for side in ("before", "after"))
+              for t in found["totals"]}
+    assert totals == {s: (total(now[s]), total(then[s])) for s in now if now[s] != then[s]}
 
 
 def test_what_cannot_be_rehearsed(history, tmp_path):
