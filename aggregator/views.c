@@ -218,8 +218,9 @@ static enum store_result ask_newest(struct intake *in, struct err *err)
 	for (struct view *v = in->views->all; result == STORE_OK && v; v = v->next) {
 		if (v->found)
 			continue;
-		v->newest = answer(&q[i]);
-		v->may_keep = v->may_keep && !q[i++].of_others;
+		const struct history_question *asked = &q[i++];
+		v->newest = answer(asked);
+		v->may_keep = v->may_keep && !asked->of_others;
 		v->found = v->asked = true;
 	}
 	return result;

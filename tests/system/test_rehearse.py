@@ -380,3 +380,31 @@ def test_what_cannot_be_rehearsed(history, tmp_path):
     assert status(tmp_path / "rules.csv").returncode == 66
     assert status(ROOT / "deploy" / "catalogue", "--since", "yesterday").returncode == 64
     assert status(ROOT / "deploy" / "catalogue", "--agent", "agent-of-nobody").returncode == 64
+
+
+def test_a_figure_of_another_area_confuses_no_series(fleet, tmp_path):
+    """It is refused, and is beside figures whose past is asked for with its own: each has its own answer."""
+    centre = fleet.centre()
+    agent = fleet.agent(centre, "agent-63-46").wait_for_codes()
+
+    def hand_in(semester, growth, more=()):
+        year, half = semester.split("-S")
+        own = [{"indicator": i, "ref_area": "63/46", "value": str(level * growth // 10 + 7)} for i, (_, level) in COUNTS.items()
+               if i in ("eid_accounts_issued", "psp_online_payment_transactions")]
+        agent.submit(csv_text(*({"unit": COUNTS[o["indicator"]][0], "unit_mult": "0", "obs_status": "A", "qualifier": "exact"} | o
+                                for o in (*own, *more)),
+                              base=REPORT | {"provider": "P63-46", "dataflow": "public_services_province", "time_period": semester,
+                                             "reference_date": f"{year}-06-14" if half == "1" else f"{year}-12-14"}))
+
+    for semester in SEMESTERS[:3]:
+        hand_in(semester, 10 + SEMESTERS.index(semester))
+    settle(centre, [agent])
+    centre.daemon.stop()
+    renew(agent)  # so that it has no codes, by which it would find the mistake itself
+    hand_in(SEMESTERS[3], 30, [{"indicator": i, "ref_area": "63/02", "value": "1237"} for i in COUNTS])
+    centre.start()  # with nothing in memory
+    settle(centre, [agent])
+    found = centre.sql("SELECT line FROM tram.report_finding WHERE report_no = (SELECT max(report_no) FROM tram.report)"
+                       " AND rule = 'DUNG-10' AND severity = 'J' ORDER BY line")
+    assert found == [(1,), (2,)], "both are 2.5 times what was before"
+    rehearse(centre, ROOT / "deploy" / "catalogue", status=0)
