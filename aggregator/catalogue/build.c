@@ -65,7 +65,8 @@ static void build_parameter(struct loading *l, const struct parameter_row *row, 
 
 	if (i == N_PARAMETERS) {
 		MISTAKE(l, FILE_PARAMETERS, row->line,
-			_("parameter '%s' is unknown; tram rules list names those that rules take"), row->parameter);
+			_("parameter '%s' is unknown; tram rules list --parameters names those that rules take"),
+			row->parameter);
 		return;
 	}
 	if (there[i]) {

@@ -111,6 +111,9 @@ static bool read_question(const struct board_options *o, char from[static 16], s
 		year_before(o->on, from, 16);
 		ret->from_day = from;
 	}
+	if (ret->from_day && ret->to_day && strcmp(ret->from_day, ret->to_day) > 0) {
+		return err_set(err, ERR_USAGE, _("--from %s is after --to %s"), ret->from_day, ret->to_day);
+	}
 	return !o->as_of || clock_parse(o->as_of, &ret->as_of_us) ||
 	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"),
 		       o->as_of);
@@ -126,6 +129,7 @@ struct board {
 	} words[WORDS_MAX];
 	size_t n_words, rows;
 	size_t title_columns; /* what is left of a line for what costs most, in words */
+	char *span;           /* for people, above the table, as it is not the same every day */
 };
 
 static void add_word(void *context, const char *word, const char *name_vi, const char *name_en)
@@ -327,9 +331,9 @@ static void show_for_programs(struct board *b, const struct board_row *row)
 	table_cell(t, row->data_state);
 	table_cell(t, row->agent_state);
 	centre_cell_time(t, false, row->heard_at_us);
-	table_cell_printf(t, "%d", row->fresh);
-	table_cell_printf(t, "%d", row->alive);
-	table_cell_printf(t, "%d", row->agents);
+	table_cell_count(t, row->fresh);
+	table_cell_count(t, row->alive);
+	table_cell_count(t, row->agents);
 	table_cell_number(t, row->breaches);
 	cell_of_score(b, &row->all);
 	for (size_t i = 0; i < b->n_words; i++) {
@@ -337,14 +341,13 @@ static void show_for_programs(struct board *b, const struct board_row *row)
 	}
 }
 
-/* The span stands above the table, as it is not the same every day. */
 static void begin_board(struct board *b, const struct board_row *row)
 {
 	if (!b->for_people) {
 		columns_for_programs(b);
 		return;
 	}
-	printf(_("Due from %s to %s\n\n"), row->from_day, row->to_day);
+	b->span = xasprintf(_("Due from %s to %s\n\n"), row->from_day, row->to_day);
 	columns_for_people(b);
 }
 
@@ -372,12 +375,14 @@ static bool show(struct store *s, const struct board_question *q, enum table_for
 			     q->province);
 	}
 	if (ok && b.rows > 0) {
+		fputs(b.span ? b.span : "", stdout);
 		table_end(b.table);
 	}
 	for (size_t i = 0; i < b.n_words; i++) {
 		free(b.words[i].word);
 		free(b.words[i].name);
 	}
+	free(b.span);
 	table_free(&b.table);
 	return ok;
 }

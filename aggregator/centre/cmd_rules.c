@@ -63,7 +63,7 @@ static void cell_date(struct table *t, int32_t day)
 {
 	char buf[16];
 
-	table_cell(t, day == DATE_OPEN || day == DATE_ALWAYS ? "" : date_text(day, buf));
+	table_cell(t, day == DATE_OPEN || day == DATE_ALWAYS ? NULL : date_text(day, buf));
 }
 
 static void cell_decimal(struct table *t, struct decimal d)
@@ -94,7 +94,7 @@ static void show_rule(struct table *t, const struct rule *rule, const struct wor
 	table_cell(t, rule->code);
 	table_cell(t, for_people ? vi ? word->name_vi : word->name_en : word->code);
 	cell_severity(t, rule, for_people);
-	table_cell_printf(t, "%d", rule->weight);
+	table_cell_count(t, (uint64_t)rule->weight);
 	cell_date(t, rule->valid_from);
 	cell_date(t, rule->valid_to);
 	table_cell(t, vi ? rule->title_vi : rule->title_en);
@@ -137,10 +137,10 @@ static void list_parameters(struct table *t, const struct catalogue *c)
 		struct parameter_bounds bounds = catalogue_parameter_bounds((enum parameter)i);
 
 		table_cell(t, catalogue_parameter_name((enum parameter)i));
-		table_cell_printf(t, "%lld", (long long)catalogue_parameter(c, (enum parameter)i));
-		table_cell_printf(t, "%d", bounds.value);
-		table_cell_printf(t, "%d", bounds.least);
-		table_cell_printf(t, "%d", bounds.most);
+		table_cell_count(t, (uint64_t)catalogue_parameter(c, (enum parameter)i));
+		table_cell_count(t, (uint64_t)bounds.value);
+		table_cell_count(t, (uint64_t)bounds.least);
+		table_cell_count(t, (uint64_t)bounds.most);
 	}
 }
 
@@ -257,8 +257,8 @@ int cmd_rules_list(int argc, char **argv)
 	if (!centre_parse(&list_spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	if (o.own && (o.parameters || o.comparisons)) {
-		err_set(&err, ERR_USAGE, _("--own shows rules only"));
+	if (o.own + o.parameters + o.comparisons > 1) {
+		err_set(&err, ERR_USAGE, _("--own, --parameters and --comparisons are three lists: ask for one"));
 		return centre_fail(&err);
 	}
 	if (o.own) {

@@ -69,7 +69,7 @@ static void list_columns(struct listing *l)
 	}
 	if (l->for_people) {
 		table_column(l->table, "kind", _("What"), TABLE_LEFT);
-		table_column(l->table, "by", _("By"), TABLE_LEFT);
+		table_column(l->table, "by", _("By when"), TABLE_LEFT);
 		table_column(l->table, "days_left", _("Days left"), TABLE_RIGHT);
 		table_column(l->table, "dataflow", _("Dataflow"), TABLE_LEFT);
 		table_column(l->table, "time_period", _("Period"), TABLE_LEFT);

@@ -218,14 +218,6 @@ static const struct verify_break *first_of(const struct verification *f)
 	return NULL;
 }
 
-static void cell_number(struct table *t, uint64_t n)
-{
-	char digits[24];
-
-	snprintf(digits, sizeof digits, "%" PRIu64, n);
-	table_cell_number(t, digits);
-}
-
 static void print_table(const struct verification *f)
 {
 	struct table *t = table_new(TABLE_TEXT, stdout);
@@ -244,11 +236,11 @@ static void print_table(const struct verification *f)
 		table_cell(t, r->stream->agent);
 		text_hex(r->stream->epoch.bytes, EPOCH_SIZE, epoch);
 		table_cell_printf(t, "%.8s", epoch);
-		cell_number(t, r->sums.batches);
-		cell_number(t, r->sums.reports);
-		cell_number(t, r->sums.figures);
+		table_cell_count(t, r->sums.batches);
+		table_cell_count(t, r->sums.reports);
+		table_cell_count(t, r->sums.figures);
 		table_cell_coloured(t, r->is_broken ? "red" : "green", r->is_broken ? _("broken") : _("sound"));
-		cell_number(t, r->sums.breaks);
+		table_cell_count(t, r->sums.breaks);
 	}
 	table_end(t);
 	table_free(&t);

@@ -14,14 +14,6 @@ void figures_columns(struct table *t)
 	}
 }
 
-static void count(struct table *t, int n)
-{
-	char digits[16];
-
-	snprintf(digits, sizeof digits, "%d", n);
-	table_cell_number(t, digits);
-}
-
 void figures_cells(struct table *t, const struct rollup_figure *f)
 {
 	table_cell(t, f->value);
@@ -31,12 +23,12 @@ void figures_cells(struct table *t, const struct rollup_figure *f)
 	table_cell(t, f->unit);
 	table_cell(t, f->boundary);
 	table_cell_number(t, f->catalogue_version);
-	count(t, f->areas_reporting);
-	count(t, f->areas_expected);
+	table_cell_count(t, f->areas_reporting);
+	table_cell_count(t, f->areas_expected);
 	table_cell_number(t, f->coverage_weight);
 	table_cell(t, f->finality);
 	table_cell(t, f->obs_status);
 	table_cell(t, f->qualifier);
 	table_cell_bool(t, f->demonstration);
-	count(t, f->held);
+	table_cell_count(t, f->held);
 }

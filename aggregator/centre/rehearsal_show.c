@@ -37,14 +37,6 @@ static size_t state_of(char letter)
 	return i;
 }
 
-static void cell_count(struct table *t, uint64_t n)
-{
-	char digits[24];
-
-	snprintf(digits, sizeof digits, "%" PRIu64, n);
-	table_cell_number(t, digits);
-}
-
 /* ---------------------------------------------------------------- for people */
 
 static struct table *begin(const char *title)
@@ -77,8 +69,8 @@ static void show_rules(const struct rehearsal_found *f)
 	table_column(t, "go", _("Go"), TABLE_RIGHT);
 	for (size_t i = 0; i < f->n_rules; i++) {
 		table_cell(t, f->rules[i].rule);
-		cell_count(t, f->rules[i].come);
-		cell_count(t, f->rules[i].go);
+		table_cell_count(t, f->rules[i].come);
+		table_cell_count(t, f->rules[i].go);
 	}
 	end(t, f->n_rules, f->n_rules);
 }
@@ -112,8 +104,8 @@ static void show_provinces(const struct rehearsal_found *f, size_t most)
 		const struct province_change *p = &f->provinces[i];
 
 		table_cell(t, p->provider);
-		cell_count(t, p->reports);
-		cell_count(t, p->figures);
+		table_cell_count(t, p->reports);
+		table_cell_count(t, p->figures);
 		cell_outcomes(t, p->before);
 		cell_outcomes(t, p->after);
 	}
@@ -152,7 +144,7 @@ static void show_reports(const struct rehearsal_found *f, const struct catalogue
 		const struct report_change *r = &f->reports_changed[i];
 
 		table_cell(t, r->agent);
-		cell_count(t, r->seq);
+		table_cell_count(t, r->seq);
 		table_cell(t, r->provider);
 		table_cell(t, r->period);
 		cell_words(t, r, c);
@@ -178,8 +170,8 @@ static void show_figures(const struct rehearsal_found *f, size_t most)
 		const struct figure_change *c = &f->figures[i];
 
 		table_cell(t, c->agent);
-		cell_count(t, c->seq);
-		cell_count(t, c->line);
+		table_cell_count(t, c->seq);
+		table_cell_count(t, c->line);
 		table_cell(t, c->indicator);
 		table_cell(t, c->area);
 		table_cell(t, c->period);

@@ -4,9 +4,9 @@
 #include "text.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -329,6 +329,14 @@ void table_cell(struct table *t, const char *text)
 void table_cell_number(struct table *t, const char *digits)
 {
 	add_cell(t, digits, NULL, CELL_NUMBER);
+}
+
+void table_cell_count(struct table *t, uint64_t n)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%" PRIu64, n);
+	table_cell_number(t, digits);
 }
 
 void table_cell_bool(struct table *t, bool value)

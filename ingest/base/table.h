@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum table_format { TABLE_TEXT, TABLE_JSON, TABLE_CSV };
@@ -32,7 +33,8 @@ void table_column(struct table *t, const char *key, const char *title, enum tabl
  * UTF-8, and control characters in what people read, are shown as U+FFFD. */
 void table_cell(struct table *t, const char *text);
 void table_cell_number(struct table *t,
-		       const char *digits);        /* JSON: a number, as written (text if JSON has no such number) */
+		       const char *digits); /* JSON: a number, as written (text if JSON has no such number) */
+void table_cell_count(struct table *t, uint64_t n);
 void table_cell_bool(struct table *t, bool value); /* JSON: true or false; else yes or no */
 void table_cell_printf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Same as table_cell, in a terminal colour when out is a terminal: "red", "yellow", "green", "dim", "bold". */
