@@ -3,6 +3,7 @@
 
 import time
 
+import psycopg
 import pytest
 
 from tramtest import POPULATION, csv_text, wait_until
@@ -128,3 +129,23 @@ def test_a_justification_is_shown_with_its_figure(agent, centre):
     assert justified["justification"] in centre.tram("rollup", "--level", "province", "--format", "csv").stdout
     assert "justification" not in centre.json("rollup", "population", "--period", "2024")[0]
     assert centre.sql("SELECT justification_code, justification FROM tram.observation_current") == [shown["63/46"]]
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE tram.agent SET state = 'revoked'", "UPDATE tram.decision SET reason = 'x'", "DELETE FROM tram.decision",
+    "UPDATE tram.verdict SET words = 'PPPP'", "UPDATE tram.observation SET outcome = 1",
+    "INSERT INTO tram.observation SELECT * FROM tram.observation", "INSERT INTO tram.catalogue (version, digest) VALUES (9, '')",
+    "UPDATE tram.stream SET seq = 0", "SELECT payload FROM tram.batch",
+])
+def test_the_operators_role_can_do_nothing_else(centre, statement):
+    with psycopg.connect(centre.postgres.conninfo(centre.database, "tram_operator"), autocommit=True) as db:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute(statement)
+
+
+def test_an_administrator_decides_nothing(centre):
+    with psycopg.connect(centre.postgres.conninfo(centre.database, "tram_admin"), autocommit=True) as db:
+        for rows in ("decision (area_no, key, decision, decided_by, reason) SELECT 1, 1, 'released', '', ''",
+                     "verdict SELECT * FROM tram.verdict"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                db.execute(f"INSERT INTO tram.{rows}")
