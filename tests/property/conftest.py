@@ -14,7 +14,7 @@ import judging  # noqa: E402
 COMMON = {"derandomize": True, "database": None, "deadline": None, "print_blob": True,
           "suppress_health_check": list(HealthCheck)}
 settings.register_profile("quick", max_examples=150, **COMMON)
-settings.register_profile("full", max_examples=600, **COMMON)
+settings.register_profile("full", max_examples=400, **COMMON)
 settings.load_profile(os.environ.get("TRAM_PROPERTY", "quick"))
 
 
