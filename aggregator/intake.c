@@ -426,8 +426,7 @@ uint32_t intake_catalogue_version(const struct intake *in, const struct intake_r
 	return r->repeat ? r->repeat->catalogue_version : catalogue_version(in->catalogue);
 }
 
-/* The time from which on it is seen by whoever asks what was known. */
-static int64_t known_at(const struct intake *in, const struct intake_report *r)
+int64_t intake_known_at(const struct intake *in, const struct intake_report *r)
 {
 	return earlier(in->known_at_us, r->entry->first_committed_at_us);
 }
@@ -439,7 +438,7 @@ static void lay_out_poison(struct intake *in, const struct intake_report *r)
 							 .agent_no = r->stream->before.agent_no,
 							 .seq = r->entry->seq,
 							 .received_at_us = r->received_at_us,
-							 .known_at_us = known_at(in, r),
+							 .known_at_us = intake_known_at(in, r),
 							 .digest = r->entry->digest,
 							 .cause = r->poison};
 }
@@ -458,7 +457,7 @@ static bool lay_out_head(struct intake *in, const struct intake_report *r)
 							 .seq = r->entry->seq,
 							 .handed_in_at_us = r->entry->handed_in_at_us,
 							 .received_at_us = r->received_at_us,
-							 .known_at_us = known_at(in, r),
+							 .known_at_us = intake_known_at(in, r),
 							 .prepared_at_us = time_or_none(r->report->prepared_at),
 							 .approved_at_us = time_or_none(r->report->approved_at),
 							 .digest = r->entry->digest,
@@ -480,7 +479,7 @@ static void lay_out_observations(struct intake *in, const struct intake_report *
 		    .key = r->key[i],
 		    .area_no = r->area_no[i],
 		    .report_no = report_no(r),
-		    .known_at_us = known_at(in, r),
+		    .known_at_us = intake_known_at(in, r),
 		    .line = (uint32_t)i + 1,
 		    .observation = o,
 		    .figure = &r->judgement.figures[i],

@@ -7,6 +7,7 @@
  * period in one group. Between groups an operator decides, the lane's memory is lost, and commits come to nothing or are
  * not answered. The seed is printed; SEED=n repeats it.
  */
+#include "clock.h"
 #include "contract.h"
 #include "history.h"
 #include "intake.h"
@@ -138,6 +139,14 @@ static char *history_text(const struct history *h)
 	return text ? text : xstrdup("");
 }
 
+/* When a province was told: what comes again keeps its first time; of the rest the time of the group is not compared. */
+#define FIRST_TOLD_BEFORE INT64_C(1763000000000000)
+
+static int64_t told_at(const struct past *p)
+{
+	return p->known_at_us < FIRST_TOLD_BEFORE ? p->known_at_us : FIRST_TOLD_BEFORE;
+}
+
 static char *past_text(const struct past *p)
 {
 	static const char *const decided[] = {"", "released", "refused", "held", "withdrawn"};
@@ -147,8 +156,8 @@ static char *past_text(const struct past *p)
 		return xstrdup("");
 	}
 	value = figure_text(p->has_value, p->value);
-	text = xasprintf("%u %s %d %d %d %s [%s]", p->revision, value, p->withdrawn, p->current, (int)p->outcome,
-			 decided[p->decided], p->asked ? p->asked : "");
+	text = xasprintf("%u %s %d %d %d %s [%s] %jd", p->revision, value, p->withdrawn, p->current, (int)p->outcome,
+			 decided[p->decided], p->asked ? p->asked : "", (intmax_t)told_at(p));
 	free(value);
 	return text;
 }
@@ -267,10 +276,9 @@ static const char *expected_past(const struct told *t, size_t i)
 	    "WITH b AS (SELECT * FROM (" BEFORE ") x WHERE period = %d)"
 	    " SELECT coalesce((SELECT concat_ws(' ', key & 16383, coalesce(trim_scale(value)::text, '-'), flags & 1,"
 	    "   (effective IN (1, 2))::integer, outcome, coalesce(decision, ''), '[' || coalesce((SELECT reasons FROM b"
-	    "   WHERE effective IN (1, 2, 6) ORDER BY key DESC LIMIT 1), '') || ']') FROM b ORDER BY key DESC LIMIT "
-	    "1), "
-	    "'')",
-	    (unsigned long long)t->seq, t->indicator[i], t->period);
+	    "   WHERE effective IN (1, 2, 6) ORDER BY key DESC LIMIT 1), '') || ']',"
+	    "   least((extract(epoch FROM known_at) * 1000000)::bigint, %jd)) FROM b ORDER BY key DESC LIMIT 1), '')",
+	    (unsigned long long)t->seq, t->indicator[i], t->period, (intmax_t)FIRST_TOLD_BEFORE);
 }
 
 static const char *expected_point(const struct told *t, const char *indicator, int32_t period)
@@ -374,7 +382,10 @@ static struct publish_entry make_entry(uint64_t seq, unsigned newest, bool fill)
 	struct arena *a = arena_new(1 << 20);
 	Tram__V1__Report r = TRAM__V1__REPORT__INIT;
 	Tram__V1__Observation rows[3], *list[3];
-	struct publish_entry e = {.seq = seq, .handed_in_at_us = 0};
+	struct publish_entry e = {.seq = seq,
+				  .handed_in_at_us = 0,
+				  .first_committed_at_us =
+				      one_in(3) ? FIRST_TOLD_BEFORE - draw(1000) * CLOCK_SECOND : 0};
 
 	r.provider = arena_strdup(a, "P63-46");
 	r.dataflow = arena_strdup(a, "public_services_province");
