@@ -61,9 +61,10 @@ enum held_column {
 
 static const char quarantine_sql[] =
     HELD_COLUMNS " WHERE " IS_HELD " ORDER BY held_at, area, indicator, dimensions, time_period, revision";
-/* By report, as one verdict tells of all that is decided on it. */
-static const char named_sql[] = HELD_COLUMNS " WHERE CASE WHEN cardinality($3) > 0 THEN id = ANY ($3) ELSE " IS_HELD
-					     " END ORDER BY report_no, line";
+/* By report, as one verdict tells of all that is decided on it; of all agents, or of those that are locked. */
+static const char named_sql[] =
+    HELD_COLUMNS " WHERE CASE WHEN cardinality($3) > 0 THEN id = ANY ($3) ELSE " IS_HELD " END"
+		 " AND (cardinality($4) = 0 OR agent_no = ANY ($4)) ORDER BY report_no, line";
 
 static struct quarantine_row read_held(const PGresult *r, int i)
 {
@@ -120,7 +121,9 @@ enum store_result store_quarantine(struct store *s, const struct quarantine_filt
 
 struct deciding {
 	const struct decision_order *order;
-	PGresult *held; /* what it is about, by report and line */
+	PGresult *held;     /* what it is about, by report and line */
+	int32_t *agent_nos; /* that are locked */
+	size_t n_agents;
 	struct arena *arena;
 	int64_t now_us; /* the database's clock */
 };
@@ -135,6 +138,7 @@ static enum store_result ask_held(struct store *s, struct deciding *d, struct er
 	params_text(&p, d->order->filter.rule);
 	params_text(&p, d->order->filter.provider);
 	params_texts(&p, d->order->ids, sizeof *d->order->ids, d->order->n_ids);
+	params_int32s(&p, d->agent_nos, sizeof *d->agent_nos, d->n_agents);
 	result = connection_ask(s, named_sql, &p, &d->held, err);
 	params_done(&p);
 	return result;
@@ -149,18 +153,17 @@ static enum store_result lock_agents(struct store *s, struct deciding *d, struct
 	static const char sql[] =
 	    "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM (SELECT FROM tram.agent"
 	    " WHERE agent_no = ANY ($1) ORDER BY agent_no FOR UPDATE) locked";
-	size_t n = (size_t)PQntuples(d->held);
-	int32_t *agent_nos = xcalloc(n + 1, sizeof *agent_nos);
 	struct params p;
 	PGresult *r;
 	enum store_result result;
 
-	for (size_t i = 0; i < n; i++) {
-		agent_nos[i] = (int32_t)cell_int(d->held, (int)i, HELD_AGENT_NO);
+	d->n_agents = (size_t)PQntuples(d->held);
+	d->agent_nos = arena_calloc(d->arena, d->n_agents, sizeof *d->agent_nos);
+	for (size_t i = 0; i < d->n_agents; i++) {
+		d->agent_nos[i] = (int32_t)cell_int(d->held, (int)i, HELD_AGENT_NO);
 	}
 	params_init(&p);
-	params_int32s(&p, agent_nos, sizeof *agent_nos, n);
-	free(agent_nos);
+	params_int32s(&p, d->agent_nos, sizeof *d->agent_nos, d->n_agents);
 	result = connection_ask(s, sql, &p, &r, err);
 	params_done(&p);
 	for (int i = 0; i < PQntuples(r); i++) { /* the last one: after all the waiting */
@@ -414,16 +417,21 @@ static enum store_result decide_reports(struct store *s, const struct deciding *
 	return result;
 }
 
-/* What is held now is asked for once more when nothing can change it. */
+/*
+ * What is held now is asked for once more when nothing can change it: only of the agents that are locked, as what another one
+ * brought meanwhile somebody else may be deciding on.
+ */
 static enum store_result decide(struct store *s, void *context, struct err *err)
 {
 	struct deciding *d = context;
-	enum store_result result = ask_held(s, d, err);
+	enum store_result result;
 
-	if (result == STORE_OK) {
+	d->n_agents = 0;
+	result = ask_held(s, d, err);
+	if (result == STORE_OK && PQntuples(d->held) > 0) {
 		result = lock_agents(s, d, err);
 	}
-	if (result == STORE_OK) {
+	if (result == STORE_OK && d->n_agents > 0) {
 		result = ask_held(s, d, err);
 	}
 	if (result == STORE_OK && !can_decide(d, err)) {

@@ -396,6 +396,56 @@ static void of_two_operators_one_decides(void **state)
 	store_close(&second.store);
 }
 
+static void *release_all(void *context)
+{
+	struct deciding *d = context;
+	const struct decision_order order = {
+	    .decision = "released", .filter = {.rule = "SACH-06"}, .by = d->by, .reason = "đã đối chiếu"};
+
+	d->result = store_decide(d->store, &order, nothing, &d->decided, &d->err);
+	return NULL;
+}
+
+static void hold_one(struct bench *b, struct province *p)
+{
+	province_start(p);
+	append_report(p, "2023", HELD_VALUE, "");
+	say_hello(b, p);
+	assert_int_equal(subscribed_at(b), 0);
+	publish(b, p, 1, 1);
+	committed_through(b, p, 1, "3");
+}
+
+/*
+ * While an order for all figures of a rule waits for one agent, a figure of another one is held. Its agent is not locked, and
+ * so it is none of those that the order decides: somebody else may be deciding on it.
+ */
+static void what_is_held_later_is_not_decided(void **state)
+{
+	struct bench b = bench_open();
+	struct province p = {.agent = AGENT_ONE, .provider = "P63-46", .area = "63/46"};
+	struct province late = {.agent = AGENT_TWO, .provider = "P63-01", .area = "63/01"};
+	struct deciding d = {.store = decider, .by = "An"};
+	pthread_t thread;
+
+	(void)state;
+	hold_one(&b, &p);
+	contract_ask("BEGIN");
+	contract_ask("SELECT 1 FROM tram.agent WHERE agent = '%s' FOR UPDATE", p.agent);
+	assert_int_equal(pthread_create(&thread, NULL, release_all, &d), 0);
+	wait_for_locks("tram admin", "1");
+	hold_one(&b, &late);
+	contract_ask("COMMIT");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	contract_err = d.err;
+	assert_result(STORE_OK, d.result);
+	assert_int_equal(d.decided, 1);
+	assert_string_equal(contract_ask("SELECT string_agg(agent, ' ') FROM tram.quarantine"), late.agent);
+	province_clear(&p);
+	province_clear(&late);
+	bench_close(&b);
+}
+
 /* ---------------------------------------------------------------- epochs */
 
 /* HELLO makes nothing; only epochs of which something is committed count, and there are so many and no more. */
@@ -486,6 +536,7 @@ int main(void)
 	    cmocka_unit_test(of_two_operators_one_decides),
 	    cmocka_unit_test(one_agent_has_so_many_epochs),
 	    cmocka_unit_test(what_fails_for_one_agent_is_refused_to_one_agent),
+	    cmocka_unit_test(what_is_held_later_is_not_decided),
 	};
 
 	return cmocka_run_group_tests_name("fence", tests, open_all, close_all);
