@@ -4,6 +4,7 @@
 import time
 
 import psycopg
+import psycopg
 import pytest
 
 from tramtest import POPULATION, csv_text, wait_until
@@ -149,3 +150,24 @@ def test_an_administrator_decides_nothing(centre):
                      "verdict SELECT * FROM tram.verdict"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 db.execute(f"INSERT INTO tram.{rows}")
+
+
+def test_who_was_connected_cannot_be_made_up(centre, held):
+    with centre.postgres.connect(centre.database) as db:
+        db.execute("SET ROLE tram_operator")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("INSERT INTO tram.decision (area_no, key, decision, decided_by, reason, decided_as)"
+                       " SELECT area_no, key, 'released', 'An', 'x', 'somebody' FROM tram.held")
+    assert centre.value("SELECT count(*) FROM tram.decision") == 0
+
+
+def test_what_is_missing_holds_no_figure(agent, centre):
+    """Nobody who looks for what is missing releases figures that are held for something else."""
+    accounts = HELD | {"indicator": "psp_registered_accounts", "unit": "account"}
+    agent.submit(csv_text(accounts, purpose="regular", dataflow="public_services_province", time_period="2024-S1",
+                          reference_date="2024-06-14"))
+    agent.wait_for_verdicts(1)
+    assert centre.sql("SELECT rule FROM tram.report_finding WHERE line = 0 AND severity = 'J'") == [("DU-02",)]
+    (row,) = centre.json("quarantine", "list")
+    assert row["rules"] == "SACH-06"
+    assert centre.json("quarantine", "list", "--rule", "DU-02") == []
