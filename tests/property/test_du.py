@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import cases
 import reckon
-from judging import BLOCK, DU, HELD, JUSTIFY, PASS, REFUSED, TAKEN, decimal, findings, judge, pb
+from judging import BLOCK, DU, DUNG, HELD, JUSTIFY, PASS, REFUSED, TAKEN, decimal, findings, judge, pb
 
 BLANKS = ["", " ", "\t\n", "\u00a0", "\u200b", " \u200b\u00a0", "\u3000", "\ufeff"]
 HEAD = ["provider", "dataflow", "time_period", "reference_date", "prepared_by"]
@@ -85,9 +85,10 @@ def test_only_a_reason_takes_what_needs_one(code, text, report_code, report_text
                           justification=text)
     case = cases.case(o, justification_code=report_code, justification=report_text)
     case.lines[0].history.extend(cases.history("2024-S1", [7_700_000]))
-    outcome = judge(case).outcomes[0]
-    if outcome in TAKEN:
-        assert reckon.is_sound(reckon.reason_of(case.report, o))
+    answer = judge(case)
+    outcome, sound = answer.outcomes[0], reckon.is_sound(reckon.reason_of(case.report, o))
+    assert (answer.words[DUNG] == HELD) == (not sound)
+    assert sound or outcome not in TAKEN
     if reckon.reason_of(case.report, o) is None:
         assert outcome == HELD
 
