@@ -193,6 +193,16 @@ def check_unfinished():
             yield f"{name}:{number}: {match[1]}"
 
 
+def check_changes():
+    """Each version in CHANGES.md has its sections in the order that the file itself says, each once."""
+    text = read("CHANGES.md")
+    order = re.findall(r"\w+", re.search(r"each once:\s([^.]+)\.", text)[1])
+    for version in re.split(r"^## ", text, flags=re.M)[1:]:
+        sections = re.findall(r"^### (.+)$", version, flags=re.M)
+        if sections != [section for section in order if section in sections]:
+            yield f"CHANGES.md: {version.splitlines()[0]}: {', '.join(sections)}; the order is {', '.join(order)}"
+
+
 def check_translations():
     """Every text that a person reads stands in deploy/po/vi.po, translated; and whole, so that it is found there."""
     for name in tracked("proto/*.[ch]", "ingest/*.[ch]", "aggregator/*.[ch]", "*.def"):
