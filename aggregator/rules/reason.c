@@ -2,6 +2,10 @@
 /* Justifications: what a province gave as the reason, and DU-08, which says what is wrong with it. */
 #include "walk.h"
 
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
 /* ---------------------------------------------------------------- what was given */
 
 static bool is_given(const char *code, const char *text)
@@ -18,6 +22,35 @@ static bool is_known(const struct walk *w, const char *code, bool *ret_needs_tex
 	return known || (!catalogue_justifications(w->catalogue, &all) && !is_placeholder(code));
 }
 
+/* A letter's first byte: of Latin and what lies beyond it, but for marks (U+00A0..BF, U+2000..2FFF). */
+static bool starts_letter(unsigned char c)
+{
+	return isalpha(c) || (c >= 0xC3 && c != 0xE2);
+}
+
+static size_t letter_bytes(const char *text)
+{
+	unsigned char c = (unsigned char)*text;
+
+	return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+}
+
+/* Two letters that differ: dots, numbers and a letter over and over are no words. */
+static bool has_words(const char *text)
+{
+	const char *first = text;
+
+	while (*first && !starts_letter((unsigned char)*first)) {
+		first++;
+	}
+	for (const char *at = first; *at; at++) {
+		if (starts_letter((unsigned char)*at) && strncasecmp(at, first, letter_bytes(first)) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct reason weigh(const struct walk *w, const char *code, const char *text)
 {
 	struct reason r = {.code = code, .text = text, .kind = REASON_SOUND};
@@ -27,7 +60,7 @@ static struct reason weigh(const struct walk *w, const char *code, const char *t
 		r.kind = REASON_NONE;
 	} else if (*code && !is_known(w, code, &needs_text)) {
 		r.kind = REASON_UNKNOWN_CODE;
-	} else if (is_placeholder(text)) {
+	} else if (is_placeholder(text) || !(is_blank(text) || has_words(text))) {
 		r.kind = REASON_PLACEHOLDER;
 	} else if (needs_text && is_blank(text)) {
 		r.kind = REASON_NO_TEXT;
