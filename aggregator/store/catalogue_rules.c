@@ -153,12 +153,12 @@ void put_justifications(struct store *s, const struct catalogue *c)
 
 /* ---------------------------------------------------------------- texts by version */
 
-/* A text that the file does not give is the program's own, the very same one. */
-static bool gives_texts(const struct rule *r)
+/* A text that the file does not give is the program's own, the very same one; a rule may be moved to another word too. */
+static bool differs_from_own(const struct rule *r)
 {
 	const struct rule *own = r->built_in ? &built_in_rules[r->number] : NULL;
 
-	return !own || r->title_vi != own->title_vi || r->title_en != own->title_en ||
+	return !own || r->word != own->word || r->title_vi != own->title_vi || r->title_en != own->title_en ||
 	       r->message_vi != own->message_vi || r->message_en != own->message_en || r->remedy_vi != own->remedy_vi ||
 	       r->remedy_en != own->remedy_en;
 }
@@ -166,20 +166,23 @@ static bool gives_texts(const struct rule *r)
 enum store_result add_rule_texts(struct store *s, const struct catalogue *c, uint32_t version, struct err *err)
 {
 	const struct rule *rules;
+	const struct word *words;
 	size_t n = catalogue_rules(c, &rules);
 	enum store_result result = copy_begin(
 	    s, "tram.rule_text",
-	    "catalogue_version, rule, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en", 8, err);
+	    "catalogue_version, rule, title_vi, title_en, message_vi, message_en, remedy_vi, remedy_en, word", 9, err);
 
 	if (result != STORE_OK) {
 		return result;
 	}
+	(void)catalogue_words(c, &words);
 	for (const struct rule *r = rules; r < rules + n; r++) {
-		if (gives_texts(r)) {
+		if (differs_from_own(r)) {
 			copy_row(s->copy);
 			copy_int32(s->copy, (int32_t)version);
 			copy_text(s->copy, r->code);
 			put_texts(s->copy, r);
+			copy_text(s->copy, words[r->word].code);
 		}
 	}
 	return copy_end(s, err);

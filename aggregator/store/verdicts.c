@@ -72,7 +72,8 @@ static const struct statement findings_of = {
     "findings_of",
     "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected,"
     " t.message_vi, t.message_en, t.remedy_vi, t.remedy_en,"
-    " (SELECT w.word_no FROM tram.rule u JOIN tram.word w ON w.word = u.word WHERE u.rule = f.rule LIMIT 1)"
+    " (SELECT w.word_no FROM tram.word w"
+    "  WHERE w.word = coalesce(t.word, (SELECT u.word FROM tram.rule u WHERE u.rule = f.rule)))"
     " FROM unnest($1, $2) WITH ORDINALITY q(report_no, version, i)"
     " JOIN tram.stream s ON s.stream_no = (q.report_no >> 40)::integer"
     " JOIN tram.report_finding f ON f.agent_no = s.agent_no AND f.report_no = q.report_no"

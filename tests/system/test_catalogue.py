@@ -8,7 +8,7 @@ import time
 import pytest
 
 from test_roundtrip import Tail
-from tramtest import ROOT, csv_text, wait_until
+from tramtest import POPULATION, ROOT, csv_text, wait_until
 
 
 
@@ -151,3 +151,20 @@ def test_an_indicator_in_use_is_retired_and_not_dropped(agent, centre, catalogue
     catalogue.add("indicators.csv", line.format("2023-12-31"))
     centre.tram("catalogue", "load", catalogue.folder)
     assert centre.sql("SELECT indicator, value FROM tram.observation_current") == [("psp_extra", 5)]
+
+
+def test_a_decision_speaks_in_the_words_of_the_catalogue_that_judged(agent, centre, catalogue):
+    """A rule moves to another word, and back while a figure is held by it."""
+    shipped = catalogue.path("rules.csv").read_text(encoding="utf-8")
+    catalogue.change("rules.csv", "SACH-06,sach,", "SACH-06,dung,")
+    centre.tram("catalogue", "load", catalogue.path("."))
+    wait_until(lambda: version_of(agent) == 2, "the second catalogue")
+    agent.submit(csv_text(POPULATION | {"value": "999999"}))
+    (held,) = agent.wait_for_verdicts(1)
+    assert (held["words"]["dung"], held["words"]["sach"]) == ("held", "pass")
+    catalogue.path("rules.csv").write_text(shipped, encoding="utf-8")
+    centre.tram("catalogue", "load", catalogue.path("."))
+    (row,) = centre.json("quarantine", "list")
+    centre.tram("quarantine", "release", row["id"], "--reason", "đúng", "--by", "An")
+    released = wait_until(lambda: len(rows := agent.verdicts()) > 1 and rows[-1], "the verdict of the decision")
+    assert (released["words"]["dung"], released["words"]["sach"]) == ("warn", "pass")
