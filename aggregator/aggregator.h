@@ -100,6 +100,7 @@ void serve_clock(struct aggregator *a);         /* traffic.c: heartbeats, silenc
 void carry_out(struct aggregator *a);           /* traffic.c: what the sessions want done */
 extern const struct ctl_handler status_handler; /* status.c: the control socket */
 void watch_heard(struct aggregator *a, struct session_time now);       /* clocks.c: tells the store who was heard */
+void expect_announcements(struct aggregator *a);                       /* clocks.c: somebody changed the store */
 void take_announcements(struct aggregator *a, const struct loaded *l); /* clocks.c */
 
 /* The level that log_level names. */

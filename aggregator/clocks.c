@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEWS_WAIT_US (2 * CLOCK_SECOND)
+
 static struct agent_heard heard_of(const struct session_view *v, struct session_time now)
 {
 	return (struct agent_heard){.agent = v->agent,
@@ -30,6 +32,14 @@ void watch_heard(struct aggregator *a, struct session_time now)
 	if (loader_tell_heard(a->loader, rows, n, a->listening_since_us))
 		a->heard_at_us = now.monotonic_us + a->settings.liveness;
 	free(rows);
+}
+
+/* Some time after the change, as there are mostly more. */
+void expect_announcements(struct aggregator *a)
+{
+	int64_t soon_us = clock_monotonic_us() + NEWS_WAIT_US;
+	if (a->heard_at_us > soon_us)
+		a->heard_at_us = soon_us;
 }
 
 static void announce_missing(struct aggregator *a, const struct announcement *n)
@@ -71,6 +81,21 @@ static void announce_overdue(struct aggregator *a, const struct overdue *o)
 				  sizeof(fields) / sizeof(fields[0]));
 }
 
+static void announce_decision(struct aggregator *a, const struct decision_news *d)
+{
+	const struct log_field fields[] = {{"id", d->id},
+					   {"decision", d->decision},
+					   {"provider", d->provider},
+					   {"seq", d->seq},
+					   {"observation", d->observation},
+					   {"indicator", d->indicator},
+					   {"time_period", d->time_period},
+					   {"decided_by", d->decided_by},
+					   {"reason", d->reason}};
+	feed_tell(a->feed, EVENT_OBSERVATION_DECIDED, d->agent, d->area, clock_wall_us(), fields,
+		  sizeof(fields) / sizeof(fields[0]));
+}
+
 void take_announcements(struct aggregator *a, const struct loaded *l)
 {
 	bool failed = l->result != STORE_OK;
@@ -87,4 +112,6 @@ void take_announcements(struct aggregator *a, const struct loaded *l)
 	}
 	for (size_t i = 0; i < l->n_overdue; i++)
 		announce_overdue(a, &l->overdue[i]);
+	for (size_t i = 0; i < l->n_decisions; i++)
+		announce_decision(a, &l->decisions[i]);
 }

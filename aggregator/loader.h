@@ -39,6 +39,8 @@ struct loaded {
 	size_t n_announcements;
 	struct overdue *overdue;
 	size_t n_overdue;
+	struct decision_news *decisions;
+	size_t n_decisions;
 	struct arena *arena;
 };
 void loaded_free(struct loaded **lp);

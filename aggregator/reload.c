@@ -170,6 +170,7 @@ void serve_loader(struct aggregator *a)
 	for (struct loaded *l; (l = loader_take(a->loader)); loaded_free(&l)) {
 		if (l->asked == LOAD_HEARD) {
 			a->load_next |= l->heard;
+			expect_announcements(a);
 			continue;
 		}
 		if (l->asked == LOAD_ANNOUNCEMENTS) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which figures that were held or refused have waited too long for their province's answer. */
+/* What became of figures that were held or refused: which have waited too long for an answer, which were decided on. */
 #include "connection.h"
 
 static const char announce_sql[] =
@@ -33,6 +33,41 @@ enum store_result store_announce_corrections(struct store *s, struct arena *a, s
 	*ret_n = 0;
 	*ret = arena_calloc(a, n + 1, sizeof **ret);
 	while (*ret && *ret_n < n && read_row(r, (int)*ret_n, a, *ret + *ret_n)) {
+		++*ret_n;
+	}
+	PQclear(r);
+	return result;
+}
+
+static const char decisions_sql[] =
+    "SELECT agent, area, provider, seq, observation, indicator, time_period, id, decision,"
+    " decided_by, reason FROM tram.announce_decisions()";
+
+static bool read_decision(const PGresult *r, int row, struct arena *a, struct decision_news *ret)
+{
+	const char **const texts[] = {&ret->agent,       &ret->area,       &ret->provider,    &ret->seq,
+				      &ret->observation, &ret->indicator,  &ret->time_period, &ret->id,
+				      &ret->decision,    &ret->decided_by, &ret->reason};
+
+	for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++) {
+		*texts[i] = arena_strdup(a, cell_text(r, row, i));
+		if (!*texts[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+enum store_result store_announce_decisions(struct store *s, struct arena *a, struct decision_news **ret, size_t *ret_n,
+					   struct err *err)
+{
+	PGresult *r;
+	enum store_result result = connection_ask(s, decisions_sql, NULL, &r, err);
+	size_t n = result == STORE_OK ? (size_t)PQntuples(r) : 0;
+
+	*ret_n = 0;
+	*ret = arena_calloc(a, n + 1, sizeof **ret);
+	while (*ret && *ret_n < n && read_decision(r, (int)*ret_n, a, *ret + *ret_n)) {
 		++*ret_n;
 	}
 	PQclear(r);

@@ -122,6 +122,16 @@ struct overdue {
 enum store_result store_announce_corrections(struct store *s, struct arena *a, struct overdue **ret, size_t *ret_n,
 					     struct err *err) MUST_CHECK;
 
+/* What a person decided on a figure that was held: told once, whoever asks. */
+struct decision_news {
+	const char *agent, *area, *provider, *seq, *observation, *indicator, *time_period;
+	const char *id; /* as `tram quarantine list` has it */
+	const char *decision, *decided_by, *reason;
+};
+/* Array and texts live in the arena; what does not fit there any more is not told. */
+enum store_result store_announce_decisions(struct store *s, struct arena *a, struct decision_news **ret, size_t *ret_n,
+					   struct err *err) MUST_CHECK;
+
 /* Keeps the scores of the day, once; how many rows that were. */
 enum store_result store_keep_scores(struct store *s, int *ret_rows, struct err *err) MUST_CHECK;
 

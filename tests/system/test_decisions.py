@@ -4,9 +4,9 @@
 import time
 
 import psycopg
-import psycopg
 import pytest
 
+from test_roundtrip import Tail
 from tramtest import POPULATION, csv_text, wait_until
 
 HELD = POPULATION | {"value": "999999"}  # nines alone: SACH-06 asks for a reason
@@ -171,3 +171,18 @@ def test_what_is_missing_holds_no_figure(agent, centre):
     (row,) = centre.json("quarantine", "list")
     assert row["rules"] == "SACH-06"
     assert centre.json("quarantine", "list", "--rule", "DU-02") == []
+
+
+def test_who_follows_the_feed_sees_the_decision_once(fleet):
+    centre = fleet.centre(liveness="1s")
+    agent = fleet.agent(centre).wait_for_codes()
+    with Tail(centre, "--event", "observation.decided") as tail:
+        agent.submit(csv_text(HELD))
+        agent.wait_for_verdicts(1)
+        (row,) = centre.json("quarantine", "list")
+        centre.tram("quarantine", "release", row["id"], "--reason", "đã đối chiếu với sổ gốc", *BY)
+        event = tail.until("observation.decided")
+    assert {"id": row["id"], "decision": "released", "indicator": "population", "time_period": "2024", "decided_by": BY[1],
+            "reason": "đã đối chiếu với sổ gốc"}.items() <= (event | event.get("fields", {})).items()
+    assert centre.value("SELECT count(*) FROM tram.announced WHERE event = 'observation.decided'") == 1
+    assert centre.value("SELECT count(*) FROM tram.announce_decisions()") == 0

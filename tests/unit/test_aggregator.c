@@ -97,6 +97,17 @@ enum store_result store_announce(struct store *s, int64_t listening_since_us, st
 	return STORE_OK;
 }
 
+enum store_result store_announce_decisions(struct store *s, struct arena *a, struct decision_news **ret, size_t *ret_n,
+					   struct err *err)
+{
+	(void)s;
+	(void)a;
+	(void)err;
+	*ret = NULL;
+	*ret_n = 0;
+	return STORE_OK;
+}
+
 enum store_result store_announce_corrections(struct store *s, struct arena *a, struct overdue **ret, size_t *ret_n,
 					     struct err *err)
 {
