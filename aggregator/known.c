@@ -327,7 +327,8 @@ static bool asks(const struct judgement *j, const struct finding *f, size_t i)
 	return f->line == i + 1 && j->justified[i] && (f->severity == SEVERITY_JUSTIFY || f->answered);
 }
 
-const char *known_asked(struct arena *a, const struct judgement *j, size_t i)
+/* The codes of the rules that asked for a reason for a figure of a judged report, in the arena; NULL: it is exhausted. */
+static const char *asked_by(struct arena *a, const struct judgement *j, size_t i)
 {
 	const char *codes = "";
 	for (size_t k = 0; k < j->n_findings && codes; k++) {
@@ -344,7 +345,7 @@ static const char **list_asked(struct intake *in, const struct intake_report *r)
 	const struct judgement *j = &r->judgement;
 	const char **asked = arena_calloc(in->arena, j->n, sizeof(const char *));
 	for (size_t i = 0; asked && i < j->n; i++)
-		if (j->justified[i] && !(asked[i] = known_asked(in->arena, j, i)))
+		if (j->justified[i] && !(asked[i] = asked_by(in->arena, j, i)))
 			return NULL;
 	return asked;
 }

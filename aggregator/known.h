@@ -19,9 +19,6 @@ bool known_look_back(struct intake *in, struct intake_report *r, struct knowledg
 /* After it is judged: what it stores is known to those that follow, and each figure has its revision. */
 bool known_look_ahead(struct intake *in, struct intake_report *r) MUST_CHECK;
 
-/* The codes of the rules that asked for a reason for a figure of a judged report, in the arena; NULL: it is exhausted. */
-const char *known_asked(struct arena *a, const struct judgement *j, size_t i);
-
 /* Whether the figure goes into the store. */
 bool known_is_stored(const struct intake_report *r, size_t i);
 

@@ -19,7 +19,7 @@ enum store_result views_gather(struct intake *in, const struct series_question *
 /* Fills r->history. False: the arena is exhausted. */
 bool views_look_back(struct intake *in, struct intake_report *r) MUST_CHECK;
 
-/* Takes in what the judged report stores. asked: by figure, see known_asked(). False: the arena is exhausted. */
+/* Takes in what the judged report stores. asked: by figure, the codes of the rules that asked for a reason. False: the arena is exhausted. */
 bool views_look_ahead(struct intake *in, struct intake_report *r, const char *const *asked) MUST_CHECK;
 
 /* knowledge.point_of; its context is the report. */

@@ -48,7 +48,7 @@ static bool same_decimal(bool has_a, struct decimal a, bool has_b, struct decima
 	return has_a == has_b && (!has_a || decimal_compare(a, b) == 0);
 }
 
-bool says_the_same(const struct look *a, const struct look *b)
+static bool says_the_same(const struct look *a, const struct look *b)
 {
 	const struct figure *x = a->f, *y = b->f;
 
@@ -166,7 +166,8 @@ static uint32_t *slot_of(const struct walk *w, const struct indicator *indicator
 	return &w->twins.slots[i];
 }
 
-const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator)
+/* The first observation of the report about an indicator, for the same area and dimensions as f; NULL: none. */
+static const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator)
 {
 	uint32_t place = *slot_of(w, indicator, f);
 

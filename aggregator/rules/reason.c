@@ -78,7 +78,8 @@ static bool has_own_reason(const Tram__V1__Observation *o)
 	return is_given(o->justification_code, o->justification);
 }
 
-struct reason reason_of(const struct walk *w, const Tram__V1__Observation *o)
+/* A figure's own, or else its report's. */
+static struct reason reason_of(const struct walk *w, const Tram__V1__Observation *o)
 {
 	return has_own_reason(o) ? weigh(w, o->justification_code, o->justification) : reason_of_report(w);
 }

@@ -82,8 +82,7 @@ struct reason {
 	const char *code, *text;
 };
 struct reason reason_of_report(const struct walk *w);
-/* A figure's own, or else its report's. */
-struct reason reason_of(const struct walk *w, const Tram__V1__Observation *o);
+/* By a figure's own reason, or else its report's. */
 bool is_justified(const struct walk *w, const Tram__V1__Observation *o);
 
 /* DU-08, when all else is said: of the report, of a line (its findings are those from first on), of all lines. */
@@ -106,13 +105,9 @@ int qualifier_of(const Tram__V1__Observation *o);
 /* What stands of the i-th figure was justified for the same rule, or released from it, and this is the same break: the value
    is neither many times that one nor a small part of it. */
 bool was_justified(const struct walk *w, size_t i, const struct rule *rule);
-/* Two observations, or an observation and what is stored, say the same. */
-bool says_the_same(const struct look *a, const struct look *b);
 bool says_what_is_stored(const struct look *x);
 /* It is stored already, and nothing more is said by it: what waits for a justification and now has one is answered. */
 bool is_stored_already(const struct walk *w, const struct look *x);
-/* The first observation of the report about an indicator, for the same area and dimensions as f; NULL: none. */
-const struct figure *twin_of(const struct walk *w, const struct figure *f, const struct indicator *indicator);
 bool twins_make(struct walk *w);
 /* A point's value, as peers_stated() has a figure's. */
 bool point_value(const struct indicator *i, const struct point *p, struct decimal *ret);
