@@ -888,7 +888,7 @@ static bool serve_group(struct lane *l)
 	}
 }
 
-/* ---------------------------------------------------------------- CHECK, VERDICTS */
+/* ---------------------------------------------------------------- CHECK, VERDICTS, TODO_REQUEST */
 
 static enum store_result try_check(struct lane *l, const struct job *job, struct result *r, struct err *err)
 {
@@ -905,7 +905,6 @@ static enum store_result try_check(struct lane *l, const struct job *job, struct
 	struct publish_entry entry = {
 	    .data = e->check->report.data, .len = e->check->report.len, .handed_in_at_us = job->received_at_us};
 	digest_report(entry.data, entry.len, &entry.digest);
-	r->check_id = e->check->check_id;
 	if (!intake_add_check(&in, job->agent, &entry, job->received_at_us))
 		return STORE_OK;
 	result = intake_judge(&in, err);
@@ -936,12 +935,23 @@ static enum store_result try_verdicts(struct lane *l, const struct job *job, str
 	return store_verdicts(l->store, job->agent, job->verdict_after, 1, r->arena, &r->verdicts, &r->n_verdicts, err);
 }
 
-/* A question that is not answered: a CHECK is refused; verdicts are asked for again by the agent's next heartbeat. */
+static enum store_result try_todo(struct lane *l, const struct job *job, struct result *r, struct err *err)
+{
+	const struct todo_question question = {
+	    .agent = job->agent, .as_of_us = INT64_MAX, .items_max = TODO_ITEMS_MAX, .missing_max = TODO_MISSING_MAX};
+	arena_reset(r->arena);
+	enum store_result result = store_todo(l->store, &question, r->arena, &r->todo, err);
+	if (r->todo)
+		r->todo->at_us = clock_wall_us();
+	return result;
+}
+
+/* A question that is not answered: CHECK and TODO_REQUEST are refused; verdicts are asked for again by the agent's next heartbeat. */
 static void leave_question(const struct job *job, struct result *r, const struct err *err)
 {
 	r->verdicts = NULL;
 	r->n_verdicts = 0;
-	if (job->kind != JOB_CHECK)
+	if (job->kind != JOB_CHECK && job->kind != JOB_TODO)
 		return;
 	r->kind = RESULT_REFUSE;
 	r->refused = job->kind;
@@ -957,6 +967,7 @@ static void answer(struct lane *l, const struct job *job, enum result_kind kind,
 	struct result *r = result_new(kind, job, l->settings.result_bytes);
 	struct err err = {0};
 	enum store_result result;
+	r->check_id = job->check_id;
 	for (int tries = 1; (result = ask(l, job, r, &err)) != STORE_OK && tries < QUESTION_TRIES; tries++)
 		if (!ask_again(l, result)) {
 			result_free(&r);
@@ -991,6 +1002,7 @@ static void serve_question(struct lane *l, const struct job *job)
 	case JOB_HELLO: serve_hello(l, job); break;
 	case JOB_CHECK: answer(l, job, RESULT_CHECKED, try_check); break;
 	case JOB_VERDICTS: answer(l, job, RESULT_VERDICTS, try_verdicts); break;
+	case JOB_TODO: answer(l, job, RESULT_OWED, try_todo); break;
 	default: assert(false);
 	}
 }

@@ -25,6 +25,7 @@ enum job_kind {
 	JOB_PUBLISH,   /* verify, judge, commit */
 	JOB_CHECK,     /* judge and store nothing */
 	JOB_VERDICTS,  /* read verdicts after a cursor */
+	JOB_TODO,      /* what the agent's providers owe */
 	JOB_CATALOGUE, /* take up a catalogue, for the next group and question */
 	JOB_PEERS,     /* take up a peer cut, as soon as its store is known to have it */
 	JOB_STOP,      /* finish what waits and end */
@@ -39,9 +40,10 @@ struct job {
 	uint64_t peer;    /* echoed */
 	int64_t received_at_us;
 	uint8_t signing_public[SIGN_PUBLIC_SIZE];
-	uint8_t *data; /* the Envelope's bytes (hello, publish, check); owned */
+	uint8_t *data; /* the Envelope's bytes (hello, publish, check, todo_request); owned */
 	size_t len;
 	uint64_t verdict_after;      /* JOB_VERDICTS */
+	uint64_t check_id;           /* JOB_CHECK, JOB_TODO; echoed */
 	struct catalogue *catalogue; /* JOB_CATALOGUE; a reference of the lane's own */
 	struct peers *peers;         /* JOB_PEERS; the same */
 };
@@ -52,6 +54,7 @@ enum result_kind {
 	RESULT_COMMITTED, /* a group is committed: one result per agent in it */
 	RESULT_CHECKED,
 	RESULT_VERDICTS,
+	RESULT_OWED,    /* to a TODO_REQUEST */
 	RESULT_STORE,   /* the store went away or came back: for status, feed and log */
 	RESULT_STOPPED, /* the lane has ended; joinable */
 };
@@ -89,16 +92,17 @@ struct result {
 	uint64_t payload_bytes;
 	uint32_t batches;
 	/* REFUSE */
-	enum job_kind refused; /* what it answers: JOB_HELLO, JOB_PUBLISH or JOB_CHECK */
+	enum job_kind refused; /* what it answers: JOB_HELLO, JOB_PUBLISH, JOB_CHECK or JOB_TODO */
 	Tram__V1__RefusalCode refusal;
 	enum refusal_cause cause;
 	const char *detail; /* what was found, for the log; the texts for the agent follow from the code */
 	/* COMMITTED, CHECKED, VERDICTS */
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
-	uint64_t check_id;
+	uint64_t check_id;                  /* CHECKED, OWED, and REFUSE of their jobs */
 	Tram__V1__Difference **differences; /* CHECKED */
 	size_t n_differences;
+	Tram__V1__Todo *todo; /* OWED; NULL: it does not fit into a result */
 	/* COMMITTED: reports that came again, with the first acknowledgement; why some of those do not hold, NULL: all do */
 	size_t n_refilled, n_first_ignored;
 	const char *first_ignored;

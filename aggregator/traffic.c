@@ -24,10 +24,8 @@
 static struct job *job_of(struct session_action *action)
 {
 	static const enum job_kind kinds[] = {
-	    [SESSION_JOB_HELLO] = JOB_HELLO,
-	    [SESSION_JOB_PUBLISH] = JOB_PUBLISH,
-	    [SESSION_JOB_CHECK] = JOB_CHECK,
-	    [SESSION_JOB_VERDICTS] = JOB_VERDICTS,
+	    [SESSION_JOB_HELLO] = JOB_HELLO,       [SESSION_JOB_PUBLISH] = JOB_PUBLISH, [SESSION_JOB_CHECK] = JOB_CHECK,
+	    [SESSION_JOB_VERDICTS] = JOB_VERDICTS, [SESSION_JOB_TODO] = JOB_TODO,
 	};
 	struct job *job = xcalloc(1, sizeof(*job));
 	job->kind = kinds[action->job];
@@ -37,6 +35,7 @@ static struct job *job_of(struct session_action *action)
 	job->received_at_us = action->received_at_us;
 	memcpy(job->signing_public, action->signing_public, sizeof(job->signing_public));
 	job->verdict_after = action->verdict_after;
+	job->check_id = action->check_id;
 	job->data = action->data;
 	job->len = action->len;
 	action->data = NULL;
@@ -123,7 +122,12 @@ void serve_road(struct aggregator *a)
 
 static enum session_job job_refused(enum job_kind kind)
 {
-	return kind == JOB_HELLO ? SESSION_JOB_HELLO : kind == JOB_CHECK ? SESSION_JOB_CHECK : SESSION_JOB_PUBLISH;
+	switch (kind) {
+	case JOB_HELLO: return SESSION_JOB_HELLO;
+	case JOB_CHECK: return SESSION_JOB_CHECK;
+	case JOB_TODO: return SESSION_JOB_TODO;
+	default: return SESSION_JOB_PUBLISH;
+	}
 }
 
 static void give_result(struct aggregator *a, const struct result *r)
@@ -136,7 +140,7 @@ static void give_result(struct aggregator *a, const struct result *r)
 	static const enum session_result_kind kinds[] = {
 	    [RESULT_SUBSCRIBE] = SESSION_SUBSCRIBED, [RESULT_REFUSE] = SESSION_REFUSED,
 	    [RESULT_COMMITTED] = SESSION_COMMITTED,  [RESULT_CHECKED] = SESSION_CHECKED,
-	    [RESULT_VERDICTS] = SESSION_VERDICTS,
+	    [RESULT_VERDICTS] = SESSION_VERDICTS,    [RESULT_OWED] = SESSION_OWED,
 	};
 	const struct session_result result = {
 	    .kind = kinds[r->kind],
@@ -159,6 +163,7 @@ static void give_result(struct aggregator *a, const struct result *r)
 	    .check_id = r->check_id,
 	    .differences = r->differences,
 	    .n_differences = r->n_differences,
+	    .todo = r->todo,
 	};
 	session_take_result(a->sessions, &result, aggregator_now());
 }

@@ -6,7 +6,7 @@
  * it asks where they have led. Lines take turns by the work that was done for them (start-time fair queueing): the next
  * PUBLISH is of the line that had the least, and who comes after a pause stands where the others are, neither before them
  * for what he did not use nor behind them. So an agent with little waiting is in the very next group, whatever the others
- * have. What asks and writes nothing (HELLO at the head of its line, CHECK, VERDICTS) goes before all PUBLISHes.
+ * have. What asks and writes nothing (HELLO at the head of its line, CHECK, VERDICTS, TODO_REQUEST) goes before all PUBLISHes.
  *
  * Pure: no clock, no store. One thread. What it holds is bounded by whoever puts in.
  */
@@ -21,7 +21,7 @@ struct waiting;
 struct waiting *waiting_new(void);
 void waiting_free(struct waiting **wp);
 
-/* Takes a HELLO, PUBLISH, CHECK or VERDICTS. */
+/* Takes a HELLO, PUBLISH, or what asks only: CHECK, VERDICTS, TODO_REQUEST. */
 void waiting_put(struct waiting *w, struct job *job);
 
 size_t waiting_count(const struct waiting *w);

@@ -221,7 +221,7 @@ static void cell_costs(struct board *b, const struct board_row *row)
 		return;
 	}
 	points = display_number(row->worst_cost_shown);
-	name = display_name(title ? title : row->worst_rule, b->title_columns);
+	name = text_fit(title ? title : row->worst_rule, b->title_columns);
 	table_cell_printf(t, "−%s %s", points, name);
 	free(points);
 	free(name);
@@ -293,7 +293,7 @@ static void cell_of_score(struct board *b, const struct board_score *score)
 static void show_for_people(struct board *b, const struct board_row *row)
 {
 	struct table *t = b->table;
-	char *name = display_name(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
+	char *name = text_fit(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
 
 	table_cell_coloured(t, strcmp(row->area, "VN") == 0 ? "bold" : NULL, name);
 	cell_of_score(b, &row->all);

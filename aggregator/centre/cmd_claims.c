@@ -5,6 +5,7 @@
 #include "display.h"
 #include "figures.h"
 #include "lang.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,7 @@ static void show_for_people(struct listing *l, const struct claim_row *row, cons
 {
 	char *published = published_text(row), *rolled_up = rolled_up_text(row);
 	char *coverage = display_coverage(&row->figure), *remarks = display_remarks(&row->figure);
-	char *name = display_name(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
+	char *name = text_fit(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
 
 	table_cell(l->table, row->figure_no);
 	table_cell(l->table, name);

@@ -192,27 +192,3 @@ char *display_remarks(const struct rollup_figure *f)
 	}
 	return out;
 }
-
-/* ---------------------------------------------------------------- names */
-
-char *display_name(const char *name, size_t columns)
-{
-	char *cut = xstrdup(name), *out;
-	size_t len = strlen(cut);
-
-	if (text_columns(cut) <= columns) {
-		return cut;
-	}
-	while (len > 0 && text_columns(cut) >= columns) {
-		do {
-			len--;
-		} while (len > 0 && (cut[len] & 0xC0) == 0x80);
-		cut[len] = '\0';
-	}
-	while (len > 0 && cut[len - 1] == ' ') {
-		cut[--len] = '\0';
-	}
-	out = xasprintf("%s…", cut);
-	free(cut);
-	return out;
-}

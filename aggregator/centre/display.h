@@ -29,7 +29,4 @@ char *display_coverage(const struct rollup_figure *figure);
 /* What else must be said: provisional, estimated, so many held, demonstration. "" when there is nothing. */
 char *display_remarks(const struct rollup_figure *figure);
 
-/* A name in at most so many columns of a terminal; what does not fit ends in "…". */
-char *display_name(const char *name, size_t columns);
-
 #endif

@@ -317,6 +317,22 @@ static inline uint64_t store_seq_of(uint64_t report_no)
  */
 enum store_result store_commit(struct store *s, struct group *g, struct err *err) MUST_CHECK;
 
+/* ---------------------------------------------------------------- what a province owes (lane, reader) */
+
+#define TODO_ITEMS_MAX   500 /* told an agent, and of each the indicators that are missing: PROTOCOL.md "Limits" */
+#define TODO_MISSING_MAX 20
+
+struct todo_question {
+	const char *agent;              /* what the providers owe that it acts for; NULL: */
+	const char *provider;           /* … this one */
+	int64_t as_of_us;               /* INT64_MAX: now */
+	int32_t items_max, missing_max; /* 0: all */
+};
+
+/* In the arena, as much of it as fits: `more` has the number of the rest. NULL: the arena has no room at all. */
+enum store_result store_todo(struct store *s, const struct todo_question *question, struct arena *a,
+			     Tram__V1__Todo **ret, struct err *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------- the past (lane) */
 
 /* Has any report of the dataflow and packed period been stored by the provider? One cheap look-up for n at once. */

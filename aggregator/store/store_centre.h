@@ -184,17 +184,8 @@ enum store_result store_board(struct store *s, const struct board_question *q, b
 
 /* ---------------------------------------------------------------- what a province owes (reader) */
 
-struct todo_row {
-	const char *kind; /* refused, held, late, due */
-	const char *dataflow, *dataflow_vi, *dataflow_en, *time_period, *period_from, *period_to;
-	const char *by, *days_left;      /* a day; below 0: over */
-	const char *expected, *reported; /* figures of a report that is late or due */
-	const char *indicators;          /* that are missing in it, by spaces */
-	const char *indicator, *indicator_vi, *indicator_en, *rule, *found, *wanted; /* of a figure, else "" */
-};
-typedef void todo_each(void *context, const struct todo_row *row);
-/* provider: P63-46, 63/46 or 46. as_of_us INT64_MAX: now. */
-enum store_result store_todo(struct store *s, const char *provider, int64_t as_of_us, todo_each *each, void *context,
-			     struct err *err) MUST_CHECK;
+/* The province's provider code, in the arena: P63-46 of P63-46, 63/46 or 46. STORE_BROKEN when there is none. */
+enum store_result store_province(struct store *s, const char *name, struct arena *a, char **ret,
+				 struct err *err) MUST_CHECK;
 
 #endif

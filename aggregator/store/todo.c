@@ -4,76 +4,179 @@
 #include "lang.h"
 #include "store_centre.h"
 
+#include <string.h>
+
+/* By agent ($1) or by provider ($2); missing ones and items as far as they are wanted, and how many there are. */
 static const char todo_sql[] =
-    "SELECT t.kind, t.dataflow, coalesce(d.name_vi, ''), coalesce(d.name_en, ''), t.time_period, t.period_from, "
-    "t.period_to,"
-    "       t.by, t.days_left, t.expected, t.reported, array_to_string(t.indicators, ' '), t.indicator,"
-    "       coalesce(i.name_vi, ''), coalesce(i.name_en, ''), t.rule, t.found, t.wanted"
-    " FROM tram.provider p CROSS JOIN LATERAL tram.todo(p.provider, nullif($2::timestamptz, 'infinity')) t"
+    "SELECT t.kind, p.provider, t.dataflow, coalesce(d.name_vi, ''), coalesce(d.name_en, ''), t.time_period,"
+    "       t.period_from, t.period_to, t.by, t.days_left, t.expected, t.reported,"
+    "       array_to_string(t.indicators[1:coalesce(nullif($5, 0), 2147483647)], ' '), cardinality(t.indicators),"
+    "       t.indicator, coalesce(i.name_vi, ''), coalesce(i.name_en, ''), t.rule, t.found, t.wanted,"
+    "       count(*) OVER ()"
+    " FROM tram.provider p CROSS JOIN LATERAL tram.todo(p.provider, nullif($3::timestamptz, 'infinity')) t"
     " LEFT JOIN tram.dataflow d ON d.dataflow = t.dataflow LEFT JOIN tram.indicator i ON i.indicator = t.indicator"
-    " WHERE p.provider = $1";
+    " WHERE CASE WHEN $1::text IS NULL THEN p.provider = $2 ELSE p.agent = $1 END"
+    " ORDER BY array_position(ARRAY['refused', 'held', 'late', 'due'], t.kind), t.by, p.provider, t.dataflow,"
+    "          t.period_to, t.period_from, t.indicator"
+    " LIMIT nullif($4, 0)";
+
+enum {
+	KIND,
+	PROVIDER,
+	DATAFLOW,
+	DATAFLOW_VI,
+	DATAFLOW_EN,
+	TIME_PERIOD,
+	PERIOD_FROM,
+	PERIOD_TO,
+	BY,
+	DAYS_LEFT,
+	EXPECTED,
+	REPORTED,
+	MISSING,
+	MISSING_COUNT,
+	INDICATOR,
+	INDICATOR_VI,
+	INDICATOR_EN,
+	RULES,
+	FOUND,
+	WANTED,
+	OF_ALL,
+};
 
 static const char provider_sql[] =
     "SELECT p.provider FROM tram.provider p"
     " WHERE p.kind = 'province' AND $1 IN (p.provider, p.area, replace(p.area, '63/', ''))";
 
-static struct todo_row read_row(const PGresult *r, int i)
+static Tram__V1__TodoKind kind_of(const char *kind)
 {
-	return (struct todo_row){.kind = cell_text(r, i, 0),
-				 .dataflow = cell_text(r, i, 1),
-				 .dataflow_vi = cell_text(r, i, 2),
-				 .dataflow_en = cell_text(r, i, 3),
-				 .time_period = cell_text(r, i, 4),
-				 .period_from = cell_text(r, i, 5),
-				 .period_to = cell_text(r, i, 6),
-				 .by = cell_text(r, i, 7),
-				 .days_left = cell_text(r, i, 8),
-				 .expected = cell_text(r, i, 9),
-				 .reported = cell_text(r, i, 10),
-				 .indicators = cell_text(r, i, 11),
-				 .indicator = cell_text(r, i, 12),
-				 .indicator_vi = cell_text(r, i, 13),
-				 .indicator_en = cell_text(r, i, 14),
-				 .rule = cell_text(r, i, 15),
-				 .found = cell_text(r, i, 16),
-				 .wanted = cell_text(r, i, 17)};
+	switch (*kind) {
+	case 'r': return TRAM__V1__TODO_KIND__TODO_KIND_REFUSED;
+	case 'h': return TRAM__V1__TODO_KIND__TODO_KIND_HELD;
+	case 'l': return TRAM__V1__TODO_KIND__TODO_KIND_LATE;
+	}
+	return TRAM__V1__TODO_KIND__TODO_KIND_DUE;
 }
 
-static enum store_result ask(struct store *s, const char *sql, const char *provider, int64_t as_of_us, PGresult **ret,
+/* Codes with a space between two. False: the arena is exhausted. */
+static bool read_missing(char *codes, struct arena *a, Tram__V1__TodoItem *item)
+{
+	size_t most = strlen(codes) / 2 + 1;
+	char *rest = NULL;
+
+	item->missing = arena_calloc(a, most, sizeof *item->missing);
+	for (char *code = strtok_r(codes, " ", &rest); item->missing && code; code = strtok_r(NULL, " ", &rest)) {
+		item->missing[item->n_missing++] = code;
+	}
+	return item->missing != NULL;
+}
+
+static bool read_texts(const PGresult *r, int row, struct arena *a, Tram__V1__TodoItem *item)
+{
+	const struct {
+		int column;
+		char **to;
+	} texts[] = {
+	    {PROVIDER, &item->provider},
+	    {DATAFLOW, &item->dataflow},
+	    {DATAFLOW_VI, &item->dataflow_name_vi},
+	    {DATAFLOW_EN, &item->dataflow_name_en},
+	    {TIME_PERIOD, &item->time_period},
+	    {PERIOD_FROM, &item->period_from},
+	    {PERIOD_TO, &item->period_to},
+	    {BY, &item->by},
+	    {INDICATOR, &item->indicator},
+	    {INDICATOR_VI, &item->indicator_name_vi},
+	    {INDICATOR_EN, &item->indicator_name_en},
+	    {RULES, &item->rules},
+	    {FOUND, &item->found},
+	    {WANTED, &item->wanted},
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		*texts[i].to = arena_strdup(a, cell_text(r, row, texts[i].column));
+		if (!*texts[i].to) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* NULL: the arena is exhausted. */
+static Tram__V1__TodoItem *read_item(const PGresult *r, int row, struct arena *a)
+{
+	Tram__V1__TodoItem *item = arena_alloc(a, sizeof *item);
+	char *missing = arena_strdup(a, cell_text(r, row, MISSING));
+
+	if (!item || !missing) {
+		return NULL;
+	}
+	tram__v1__todo_item__init(item);
+	item->kind = kind_of(cell_text(r, row, KIND));
+	item->days_left = (int32_t)cell_int(r, row, DAYS_LEFT);
+	item->expected = (uint32_t)cell_int(r, row, EXPECTED);
+	item->reported = (uint32_t)cell_int(r, row, REPORTED);
+	item->missing_count = (uint32_t)cell_int(r, row, MISSING_COUNT);
+	return read_texts(r, row, a, item) && read_missing(missing, a, item) ? item : NULL;
+}
+
+/* As many items as the arena has room for; the others are counted. NULL: not even for none. */
+static Tram__V1__Todo *read_todo(const PGresult *r, struct arena *a)
+{
+	int n = PQntuples(r);
+	Tram__V1__Todo *todo = arena_alloc(a, sizeof *todo);
+	Tram__V1__TodoItem **items = arena_calloc(a, (size_t)n, sizeof *items);
+
+	if (!todo || !items) {
+		return NULL;
+	}
+	tram__v1__todo__init(todo);
+	todo->items = items;
+	for (int row = 0; row < n && (items[row] = read_item(r, row, a)); row++) {
+		todo->n_items++;
+	}
+	todo->more = n > 0 ? (uint64_t)cell_int(r, 0, OF_ALL) - todo->n_items : 0;
+	return todo;
+}
+
+enum store_result store_todo(struct store *s, const struct todo_question *q, struct arena *a, Tram__V1__Todo **ret,
 			     struct err *err)
 {
 	struct params p;
+	PGresult *r;
 	enum store_result result;
 
+	*ret = NULL;
 	params_init(&p);
-	params_text(&p, provider);
-	if (sql == todo_sql) {
-		params_timestamp(&p, as_of_us);
-	}
-	result = connection_ask(s, sql, &p, ret, err);
+	params_text(&p, q->agent);
+	params_text(&p, q->provider);
+	params_timestamp(&p, q->as_of_us);
+	params_int32(&p, q->items_max);
+	params_int32(&p, q->missing_max);
+	result = connection_ask(s, todo_sql, &p, &r, err);
 	params_done(&p);
+	if (result == STORE_OK) {
+		*ret = read_todo(r, a);
+	}
+	PQclear(r);
 	return result;
 }
 
-enum store_result store_todo(struct store *s, const char *provider, int64_t as_of_us, todo_each *each, void *context,
-			     struct err *err)
+enum store_result store_province(struct store *s, const char *name, struct arena *a, char **ret, struct err *err)
 {
-	PGresult *named, *r;
-	enum store_result result = ask(s, provider_sql, provider, 0, &named, err);
+	struct params p;
+	PGresult *r;
+	enum store_result result;
 
-	if (result == STORE_OK && PQntuples(named) == 0) {
-		err_set(err, ERR_DATA, _("no province %s in the catalogue: write 63/46, P63-46 or 46"), provider);
+	params_init(&p);
+	params_text(&p, name);
+	result = connection_ask(s, provider_sql, &p, &r, err);
+	params_done(&p);
+	if (result == STORE_OK && PQntuples(r) == 0) {
+		err_set(err, ERR_DATA, _("no province %s in the catalogue: write 63/46, P63-46 or 46"), name);
 		result = STORE_BROKEN;
 	}
-	if (result == STORE_OK) {
-		result = ask(s, todo_sql, cell_text(named, 0, 0), as_of_us, &r, err);
-		for (int i = 0; i < PQntuples(r); i++) {
-			struct todo_row row = read_row(r, i);
-
-			each(context, &row);
-		}
-		PQclear(r);
-	}
-	PQclear(named);
+	*ret = result == STORE_OK ? arena_strdup(a, cell_text(r, 0, 0)) : NULL;
+	PQclear(r);
 	return result;
 }

@@ -71,6 +71,8 @@ enum happening {
 	CODEBOOK,
 	CHECKED,
 	CHECK_REFUSED,
+	OWED,
+	TODO_REFUSED,
 	REFUSED,
 	REFUSED_FORKED,
 	STALE,      /* of another session */
@@ -568,10 +570,20 @@ static void pass_check(struct courier *c, struct turn *t)
 	action->data = codec_pack(&r->base, &action->len);
 }
 
-static void pass_check_refused(struct courier *c, struct turn *t)
+static void pass_todo(struct courier *c, struct turn *t)
+{
+	const Tram__V1__Todo *r = t->envelope->todo;
+	struct courier_action *action = add(t->out, COURIER_TODO);
+	(void)c;
+	action->check_id = r->request_id;
+	action->data = codec_pack(&r->base, &action->len);
+}
+
+static void pass_refused(struct courier *c, struct turn *t)
 {
 	const Tram__V1__Refusal *r = t->envelope->refusal;
-	struct courier_action *action = add(t->out, COURIER_CHECKED);
+	bool of_check = r->answers == TRAM__V1__ENVELOPE__BODY_CHECK;
+	struct courier_action *action = add(t->out, of_check ? COURIER_CHECKED : COURIER_TODO);
 	(void)c;
 	action->check_id = r->check_id;
 	action->cause = t->cause;
@@ -710,7 +722,9 @@ static const struct {
     {LIVE, HEARTBEAT, STAY, take_heartbeat, "the centre lives; its credit and catalogue"},
     {LIVE, CODEBOOK, STAY, store_codebook, "the codes this province may use"},
     {LIVE, CHECKED, STAY, pass_check, "judged, and nothing stored"},
-    {LIVE, CHECK_REFUSED, STAY, pass_check_refused, "not judged; the session goes on"},
+    {LIVE, CHECK_REFUSED, STAY, pass_refused, "not judged; the session goes on"},
+    {LIVE, OWED, STAY, pass_todo, "what this province owes"},
+    {LIVE, TODO_REFUSED, STAY, pass_refused, "not told; the session goes on"},
     {HELLO | LIVE, REFUSED, TO(RESTING), rest, "the session is over; what to do is the refusal's"},
     {HELLO | LIVE, REFUSED_FORKED, TO(FORKED), rest, "the centre says that outbox and stream disagree"},
 
@@ -873,6 +887,8 @@ static enum happening classify_refusal(struct courier *c, const Tram__V1__Refusa
 	look_up_refusal(r, t);
 	if (r->answers == TRAM__V1__ENVELOPE__BODY_CHECK)
 		return CHECK_REFUSED;
+	if (r->answers == TRAM__V1__ENVELOPE__BODY_TODO_REQUEST)
+		return TODO_REFUSED;
 	if (r->answers == TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST)
 		return STALE; /* asked again with a later heartbeat */
 	shrink_batches(c, t);
@@ -894,6 +910,7 @@ static enum happening classify(struct courier *c, const Tram__V1__Envelope *e, s
 		if (!e->check_result->verdict)
 			return MISPLACED;
 		return e->check_result->session == c->session ? CHECKED : STALE;
+	case TRAM__V1__ENVELOPE__BODY_TODO: return e->todo->session == c->session ? OWED : STALE;
 	default: return MISPLACED;
 	}
 }
@@ -1000,9 +1017,10 @@ void courier_appended(struct courier *c, uint64_t last_appended, struct courier_
 	finish(c, &t);
 }
 
-static void refuse_check(struct courier *c, uint64_t check_id, enum cause_id cause, struct courier_actions *out)
+static void answer_not(struct courier *c, enum courier_action_kind kind, uint64_t check_id, enum cause_id cause,
+		       struct courier_actions *out)
 {
-	struct courier_action *action = add(out, COURIER_CHECKED);
+	struct courier_action *action = add(out, kind);
 	action->check_id = check_id;
 	action->cause = cause;
 	snprintf(action->text_vi, sizeof action->text_vi, "%s", c->cause_vi);
@@ -1016,13 +1034,26 @@ void courier_check(struct courier *c, uint64_t check_id, const void *report, siz
 	Tram__V1__Check check = TRAM__V1__CHECK__INIT;
 	bool live = c->state == COURIER_STREAMING;
 	if (!live || len + ENVELOPE_ROOM > c->limits.message_bytes) {
-		refuse_check(c, check_id, live ? CAUSE_TOO_LARGE : c->cause, out);
+		answer_not(c, COURIER_CHECKED, check_id, live ? CAUSE_TOO_LARGE : c->cause, out);
 		return;
 	}
 	check.session = c->session;
 	check.check_id = check_id;
 	check.report = blob(report, len);
 	send_body(&t, TRAM__V1__ENVELOPE__BODY_CHECK, &check);
+}
+
+void courier_todo(struct courier *c, uint64_t id, struct courier_time now, struct courier_actions *out)
+{
+	struct turn t = {.now = now, .out = out};
+	Tram__V1__TodoRequest request = TRAM__V1__TODO_REQUEST__INIT;
+	if (c->state != COURIER_STREAMING) {
+		answer_not(c, COURIER_TODO, id, c->cause, out);
+		return;
+	}
+	request.session = c->session;
+	request.request_id = id;
+	send_body(&t, TRAM__V1__ENVELOPE__BODY_TODO_REQUEST, &request);
 }
 
 /* Whether a timer is due; it is stopped, and whoever acts sets it anew. */

@@ -130,6 +130,7 @@ enum courier_action_kind {
 	COURIER_STORE_CODEBOOK,  /* data: a packed Codebook of that version */
 	COURIER_NEW_SOCKET,      /* close the socket and open a new one */
 	COURIER_CHECKED, /* check_id; data: a packed CheckResult, or NULL: cause, and the centre's words, say why not */
+	COURIER_TODO,    /* the same of a question what is owed: a packed Todo, or NULL */
 	COURIER_TELL,    /* event */
 };
 
@@ -192,6 +193,9 @@ void courier_appended(struct courier *c, uint64_t last_appended, struct courier_
 /* Somebody wants a report judged; answered by COURIER_CHECKED, at once when there is no session. */
 void courier_check(struct courier *c, uint64_t check_id, const void *report, size_t len, struct courier_time now,
 		   struct courier_actions *out);
+
+/* Somebody wants to know what is owed; answered by COURIER_TODO with this id, at once when there is no session. */
+void courier_todo(struct courier *c, uint64_t id, struct courier_time now, struct courier_actions *out);
 
 /* Time has come: call when courier_deadline() is past. */
 void courier_tick(struct courier *c, struct courier_time now, struct courier_actions *out);

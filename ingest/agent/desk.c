@@ -22,9 +22,10 @@
 #define ARENA_CAP       (512u << 20) /* what one request or report may take, decoded */
 #define ARENA_PER_BYTE  32           /* as at the centre: more is no honest report */
 #define ARENA_PER_ITEM  (64u << 10)
-#define UNREAD_MAX      (256u << 10)       /* with more waiting to be read, a long answer waits too */
-#define LIST_ROWS       64                 /* of the outbox, in one step */
-#define CHECKS_SENT_MAX 2                  /* the protocol's limit; further ones wait here */
+#define UNREAD_MAX      (256u << 10) /* with more waiting to be read, a long answer waits too */
+#define LIST_ROWS       64           /* of the outbox, in one step */
+#define CHECKS_SENT_MAX 2            /* the protocol's limits; further ones wait here */
+#define TODOS_SENT_MAX  1
 #define SESSION_WAIT    (3 * CLOCK_SECOND) /* that a check gives an agent which has just started */
 #define FILE_NAME_MAX   255
 #define CODE_MAX        200 /* bytes of a provider, dataflow or period: they are shown in lists */
@@ -39,6 +40,7 @@ enum doing {
 	AWAITING, /* a ticket's last verdict */
 	READING,  /* verdicts */
 	CHECKING,
+	ASKING, /* what is owed */
 	TRACING,
 	PROVING,
 };
@@ -66,11 +68,12 @@ struct visitor {
 	} verdicts;
 	struct {
 		uint64_t id;
-		uint8_t *report; /* until it is sent */
+		bool waits;      /* to be sent */
+		uint8_t *report; /* CHECKING: until then */
 		size_t len;
 		uint64_t session; /* it was sent in */
 		int64_t asked_us, until_us;
-	} check;
+	} check; /* or question what is owed */
 	struct {
 		struct evidence *evidence;
 		uint64_t next;
@@ -361,39 +364,63 @@ static void serve_submit_commit(struct visitor *v, const request_message *reques
 	d->hooks.appended(d->hooks.context);
 }
 
-/* ---------------------------------------------------------------- checking */
+/* ---------------------------------------------------------------- asking the centre */
 
-static size_t checks_sent(const struct desk *d)
+static size_t sent(const struct desk *d, enum doing doing)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < d->n; i++)
-		n += d->visitors[i]->doing == CHECKING && !d->visitors[i]->check.report;
+		n += d->visitors[i]->doing == doing && !d->visitors[i]->check.waits;
 	return n;
 }
 
-/* The visitor that has waited longest to have its report sent; NULL: none. */
-static struct visitor *next_check(const struct desk *d)
+/* The visitor that has waited longest to have its report or question sent; NULL: none. */
+static struct visitor *next_waiting(const struct desk *d, enum doing doing)
 {
 	struct visitor *first = NULL;
 	for (size_t i = 0; i < d->n; i++) {
 		struct visitor *v = d->visitors[i];
-		if (v->doing == CHECKING && v->check.report && (!first || v->check.id < first->check.id))
+		if (v->doing == doing && v->check.waits && (!first || v->check.id < first->check.id))
 			first = v;
 	}
 	return first;
 }
 
-static void send_checks(struct desk *d)
+/* The post may answer at once, and then the visitor has done with it. */
+static void send_one(struct desk *d, struct visitor *v)
 {
-	if (d->courier->state != COURIER_STREAMING)
-		return;
-	for (struct visitor *v; checks_sent(d) < CHECKS_SENT_MAX && (v = next_check(d)) != NULL;) {
-		uint8_t *report = v->check.report;
-		v->check.report = NULL;
-		v->check.session = d->courier->session;
+	uint8_t *report = v->check.report;
+	v->check.report = NULL;
+	v->check.waits = false;
+	v->check.session = d->courier->session;
+	if (v->doing == CHECKING)
 		d->hooks.check(d->hooks.context, v->check.id, report, v->check.len);
-		free(report);
-	}
+	else
+		d->hooks.todo(d->hooks.context, v->check.id);
+	free(report);
+}
+
+static void send_waiting(struct desk *d)
+{
+	static const struct {
+		enum doing doing;
+		size_t most;
+	} kinds[] = {{CHECKING, CHECKS_SENT_MAX}, {ASKING, TODOS_SENT_MAX}};
+	for (size_t i = 0; i < COUNT(kinds) && d->courier->state == COURIER_STREAMING; i++)
+		for (struct visitor *v;
+		     sent(d, kinds[i].doing) < kinds[i].most && (v = next_waiting(d, kinds[i].doing)) != NULL;)
+			send_one(d, v);
+}
+
+static void begin_waiting(struct visitor *v, enum doing doing)
+{
+	struct desk *d = v->desk;
+	v->doing = doing;
+	v->check.id = ++d->last_check_id;
+	v->check.waits = true;
+	v->check.asked_us = clock_monotonic_us();
+	v->check.until_us = v->check.asked_us + d->settings->check_wait;
+	send_waiting(d);
 }
 
 static void serve_check(struct visitor *v, const request_message *request)
@@ -404,21 +431,26 @@ static void serve_check(struct visitor *v, const request_message *request)
 		answer_failed(v, &err);
 		return;
 	}
-	v->doing = CHECKING;
-	v->check.id = ++d->last_check_id;
 	v->check.report = xmemdup(request->check_report.data, request->check_report.len);
 	v->check.len = request->check_report.len;
-	v->check.asked_us = clock_monotonic_us();
-	v->check.until_us = v->check.asked_us + d->settings->check_wait;
-	send_checks(d);
+	begin_waiting(v, CHECKING);
 }
 
-static void not_checked(struct visitor *v, enum cause_id cause, const char *vi, const char *en)
+static void serve_todo(struct visitor *v, const request_message *request)
+{
+	(void)request;
+	begin_waiting(v, ASKING);
+}
+
+static void not_answered(struct visitor *v, enum cause_id cause, const char *vi, const char *en)
 {
 	struct err err;
 	char why[ERR_TEXT_MAX];
+	bool too_large = v->doing == CHECKING && cause == CAUSE_TOO_LARGE;
 	agent_status_why(cause, vi, en, why, sizeof why);
-	err_set(&err, cause == CAUSE_TOO_LARGE ? ERR_DATA : ERR_TEMPFAIL, _("the report could not be checked: %.800s"),
+	err_set(&err, too_large ? ERR_DATA : ERR_TEMPFAIL,
+		v->doing == CHECKING ? _("the report could not be checked: %.800s")
+				     : _("the centre could not be asked what is owed: %.800s"),
 		why);
 	answer_failed(v, &err);
 }
@@ -442,36 +474,68 @@ static void answer_verdict(struct visitor *v, const struct courier_action *actio
 	}
 }
 
-void desk_checked(struct desk *d, const struct courier_action *action)
+static void answer_todo(struct visitor *v, const struct courier_action *action)
 {
+	reply_message reply = TRAM__CONTROL__V1__CONTROL_REPLY__INIT;
+	struct err err;
+	ProtobufCAllocator allocator = codec_allocator(v->desk->arena);
+	arena_reset(v->desk->arena);
+	reply.body_case = TRAM__CONTROL__V1__CONTROL_REPLY__BODY_TODO;
+	reply.todo = tram__v1__todo__unpack(&allocator, action->len, action->data);
+	if (reply.todo) {
+		answer_one(v, &reply);
+	} else {
+		err_set(&err, ERR_PROTOCOL, _("the centre's answer cannot be read"));
+		answer_failed(v, &err);
+	}
+}
+
+void desk_answered(struct desk *d, const struct courier_action *action)
+{
+	enum doing doing = action->kind == COURIER_CHECKED ? CHECKING : ASKING;
 	for (size_t i = 0; i < d->n; i++) {
 		struct visitor *v = d->visitors[i];
-		if (v->doing != CHECKING || v->check.id != action->check_id)
+		if (v->doing != doing || v->check.id != action->check_id)
 			continue;
-		if (action->data)
+		if (!action->data)
+			not_answered(v, action->cause, action->text_vi, action->text_en);
+		else if (doing == CHECKING)
 			answer_verdict(v, action);
 		else
-			not_checked(v, action->cause, action->text_vi, action->text_en);
+			answer_todo(v, action);
 		return;
 	}
 }
 
 static int64_t check_deadline(const struct visitor *v)
 {
-	bool hopes = v->check.report && v->desk->courier->state != COURIER_STREAMING;
+	bool hopes = v->check.waits && v->desk->courier->state != COURIER_STREAMING;
 	int64_t until = v->check.asked_us + SESSION_WAIT;
 	return hopes && until < v->check.until_us ? until : v->check.until_us;
 }
 
-/* A check whose session ended is not answered any more; one that waits too long is given up. */
+/* It went out in a session that goes on, and nothing came of it: so does a centre of an earlier version. */
+static void not_heard(struct visitor *v)
+{
+	struct err err;
+	err_set(&err, ERR_TEMPFAIL,
+		_("the centre has not said what is owed: it is busy, or of an earlier version, which does not know the "
+		  "question"));
+	answer_failed(v, &err);
+}
+
+/* What was asked in a session that ended is not answered any more; what waits too long is given up. */
 static void continue_checking(struct visitor *v, int64_t now_us)
 {
 	const struct courier *c = v->desk->courier;
-	bool lost = !v->check.report && v->check.session != c->session;
+	bool lost = !v->check.waits && v->check.session != c->session;
 	if (!lost && now_us < check_deadline(v))
 		return;
 	enum cause_id cause = c->cause == CAUSE_NONE ? (lost ? CAUSE_DISCONNECTED : CAUSE_BUSY) : c->cause;
-	not_checked(v, cause, c->cause_vi, c->cause_en);
+	if (v->doing == ASKING && !lost && c->cause == CAUSE_NONE)
+		not_heard(v);
+	else
+		not_answered(v, cause, c->cause_vi, c->cause_en);
 }
 
 /* ---------------------------------------------------------------- the outbox */
@@ -789,6 +853,7 @@ static const struct {
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_SUBMIT_REPORT, HANDING_IN, serve_submit_report},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_SUBMIT_COMMIT, HANDING_IN, serve_submit_commit},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_CHECK_REPORT, IDLE, serve_check},
+    {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_TODO, IDLE, serve_todo},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_STATUS, IDLE, serve_status},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX, IDLE, serve_outbox},
     {TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_OUTBOX_SHOW, IDLE, serve_show},
@@ -800,7 +865,8 @@ static const struct {
 
 static void (*const continuations[])(struct visitor *v, int64_t now_us) = {
     [LISTING] = continue_listing,   [AWAITING] = continue_awaiting, [READING] = continue_reading,
-    [CHECKING] = continue_checking, [TRACING] = continue_tracing,   [PROVING] = continue_proving,
+    [CHECKING] = continue_checking, [ASKING] = continue_checking,   [TRACING] = continue_tracing,
+    [PROVING] = continue_proving,
 };
 
 static struct visitor *visitor_of(struct desk *d, struct ctl_client *client)
@@ -885,9 +951,8 @@ int64_t desk_deadline(const struct desk *d)
 	int64_t at = INT64_MAX;
 	for (size_t i = 0; i < d->n; i++) {
 		const struct visitor *v = d->visitors[i];
-		int64_t own = v->doing == AWAITING   ? v->verdicts.until_us
-			      : v->doing == CHECKING ? check_deadline(v)
-						     : INT64_MAX;
+		bool asks = v->doing == CHECKING || v->doing == ASKING;
+		int64_t own = v->doing == AWAITING ? v->verdicts.until_us : asks ? check_deadline(v) : INT64_MAX;
 		at = own < at ? own : at;
 	}
 	return at;
@@ -904,5 +969,5 @@ void desk_serve(struct desk *d, const struct pollfd *fds, size_t n)
 			if (v->doing < COUNT(continuations) && continuations[v->doing])
 				continuations[v->doing](v, now_us);
 	}
-	send_checks(d);
+	send_waiting(d);
 }

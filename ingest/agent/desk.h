@@ -16,11 +16,12 @@
 
 struct desk;
 
-/* How the desk reaches the post; both may answer before they return. And what it signs proofs with. */
+/* How the desk reaches the post; each may answer before they return. And what it signs proofs with. */
 struct desk_hooks {
 	void *context;
 	void (*appended)(void *context);
 	void (*check)(void *context, uint64_t check_id, const void *report, size_t len);
+	void (*todo)(void *context, uint64_t id);
 	const struct keys *keys;
 };
 
@@ -34,7 +35,7 @@ size_t desk_prepare(struct desk *d, struct pollfd *fds, size_t max);
 int64_t desk_deadline(const struct desk *d);
 void desk_serve(struct desk *d, const struct pollfd *fds, size_t n);
 
-/* What became of a report to be checked (COURIER_CHECKED). */
-void desk_checked(struct desk *d, const struct courier_action *action);
+/* What became of a report to be checked, or of a question what is owed (COURIER_CHECKED, COURIER_TODO). */
+void desk_answered(struct desk *d, const struct courier_action *action);
 
 #endif

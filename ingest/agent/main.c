@@ -214,9 +214,14 @@ static void on_check(void *context, uint64_t check_id, const void *report, size_
 	post_check(((struct agent *)context)->post, check_id, report, len);
 }
 
-static void on_checked(void *context, const struct courier_action *action)
+static void on_todo(void *context, uint64_t id)
 {
-	desk_checked(((struct agent *)context)->desk, action);
+	post_todo(((struct agent *)context)->post, id);
+}
+
+static void on_answered(void *context, const struct courier_action *action)
+{
+	desk_answered(((struct agent *)context)->desk, action);
 }
 
 static bool load_keys(struct agent *a, struct err *err)
@@ -233,9 +238,9 @@ static bool load_keys(struct agent *a, struct err *err)
 static bool start(struct agent *a, struct err *err)
 {
 	const struct outbox_limits limits = limits_of(&a->settings);
-	const struct post_hooks post_hooks = {.context = a, .checked = on_checked};
+	const struct post_hooks post_hooks = {.context = a, .answered = on_answered};
 	const struct desk_hooks desk_hooks = {
-	    .context = a, .appended = on_appended, .check = on_check, .keys = &a->keys};
+	    .context = a, .appended = on_appended, .check = on_check, .todo = on_todo, .keys = &a->keys};
 	if (!daemon_refuse_root(err) || (a->signals = daemon_signals(err)) < 0 || !load_keys(a, err))
 		return false;
 	randombytes_buf(a->boot, sizeof a->boot);

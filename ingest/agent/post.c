@@ -271,7 +271,8 @@ static bool carry_out(struct post *p, const struct courier_action *action, struc
 	case COURIER_STORE_CODEBOOK:
 		return outbox_put_codebook(p->outbox, action->version, action->data, action->len, clock_wall_us(), err);
 	case COURIER_NEW_SOCKET: return new_socket(p, err);
-	case COURIER_CHECKED: p->hooks.checked(p->hooks.context, action); return true;
+	case COURIER_CHECKED:
+	case COURIER_TODO: p->hooks.answered(p->hooks.context, action); return true;
 	case COURIER_TELL: tell(action); return true;
 	}
 	return true;
@@ -381,6 +382,12 @@ void post_appended(struct post *p)
 void post_check(struct post *p, uint64_t check_id, const void *report, size_t len)
 {
 	courier_check(&p->courier, check_id, report, len, now(), &p->actions);
+	carry_out_all(p);
+}
+
+void post_todo(struct post *p, uint64_t id)
+{
+	courier_todo(&p->courier, id, now(), &p->actions);
 	carry_out_all(p);
 }
 

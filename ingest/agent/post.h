@@ -20,8 +20,8 @@ struct post;
 
 struct post_hooks {
 	void *context;
-	/* A COURIER_CHECKED action: what became of a report to be checked. Valid for the call. */
-	void (*checked)(void *context, const struct courier_action *action);
+	/* A COURIER_CHECKED or COURIER_TODO action: what became of a question. Valid for the call. */
+	void (*answered)(void *context, const struct courier_action *action);
 };
 
 /* Connects. NULL and *err on failure. Caller closes with post_close(). */
@@ -38,9 +38,10 @@ void post_prepare(const struct post *p, zmq_pollitem_t items[static POST_ITEMS])
 int64_t post_deadline(const struct post *p);
 void post_serve(struct post *p);
 
-/* Something was handed in; somebody wants a report judged; somebody acted on what stopped the courier. */
+/* Something was handed in; somebody wants a report judged, or to know what is owed; somebody acted on what stopped the courier. */
 void post_appended(struct post *p);
 void post_check(struct post *p, uint64_t check_id, const void *report, size_t len);
+void post_todo(struct post *p, uint64_t id);
 void post_try_now(struct post *p);
 
 /* Whether the process must end; *err says why. */

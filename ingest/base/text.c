@@ -229,6 +229,28 @@ size_t text_columns(const char *s)
 	return columns;
 }
 
+char *text_fit(const char *text, size_t columns)
+{
+	char *cut = xstrdup(text), *out;
+	size_t len = strlen(cut);
+
+	if (text_columns(cut) <= columns) {
+		return cut;
+	}
+	while (len > 0 && text_columns(cut) >= columns) {
+		do {
+			len--;
+		} while (len > 0 && (cut[len] & 0xC0) == 0x80);
+		cut[len] = '\0';
+	}
+	while (len > 0 && cut[len - 1] == ' ') {
+		cut[--len] = '\0';
+	}
+	out = xasprintf("%s…", cut);
+	free(cut);
+	return out;
+}
+
 size_t text_distance(const char *a, const char *b)
 {
 	size_t row[TEXT_DISTANCE_MAX + 1], n = strnlen(a, TEXT_DISTANCE_MAX), m = strnlen(b, TEXT_DISTANCE_MAX);

@@ -40,6 +40,9 @@ size_t text_character(const char *s, size_t len);
 /* Columns that s takes on a terminal (wide characters 2, combining 0). */
 size_t text_columns(const char *s);
 
+/* In at most so many columns, what does not fit ending in "…"; caller frees. Never NULL. */
+char *text_fit(const char *text, size_t columns);
+
 /* How many letters to change, add or leave out to come from a to b, for "did you mean". Looks at the first
  * TEXT_DISTANCE_MAX bytes of each. */
 #define TEXT_DISTANCE_MAX 64

@@ -19,7 +19,7 @@ command_function cmd_submit, cmd_check, cmd_withdraw;
 command_function cmd_status, cmd_doctor, cmd_verdicts, cmd_outbox_list, cmd_outbox_show;
 command_function cmd_outbox_export, cmd_receipt, cmd_trace, cmd_verify;
 command_function cmd_keys_make, cmd_keys_show;
-command_function cmd_tail;
+command_function cmd_tail, cmd_todo;
 
 /* Prints the error on stderr and returns its exit status. */
 int cli_fail(const struct err *err);
@@ -34,6 +34,12 @@ char *cli_range(uint64_t first, uint64_t last, char buf[static 48]);
 /* Puts the program of the centre's package in this one's place, with the command line argv (argv[1] is the command);
  * returns an exit status only when that fails. */
 int cli_run_centre(char **argv);
+
+/* The same for a command that is a province's too: argv as the command got it. */
+int cli_run_as_centre(int argc, char **argv);
+
+/* Whether the option, with its dashes, is in argv: "--proof" or "--proof=FILE". */
+bool cli_names_option(int argc, char **argv, const char *option);
 
 /* The folder of this very program; caller frees. Never NULL. */
 char *cli_program_folder(void);

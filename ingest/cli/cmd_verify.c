@@ -398,32 +398,9 @@ static int verify_proof(const struct verify_options *o)
 	return fine ? EX_OK : cli_fail(&err);
 }
 
-static bool names_proof(int argc, char **argv)
-{
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--proof") == 0 || strncmp(argv[i], "--proof=", 8) == 0)
-			return true;
-	return false;
-}
-
 static bool asks_help(int argc, char **argv)
 {
 	return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-}
-
-/* The centre's program gets the command line as it was: "tram verify …". */
-static int run_at_centre(int argc, char **argv)
-{
-	char **all = xcalloc((size_t)argc + 2, sizeof *all);
-	static char name[] = "tram";
-	int status;
-
-	all[0] = name;
-	for (int i = 0; i < argc; i++)
-		all[i + 1] = argv[i];
-	status = cli_run_centre(all);
-	free(all);
-	return status;
 }
 
 int cmd_verify(int argc, char **argv)
@@ -432,8 +409,8 @@ int cmd_verify(int argc, char **argv)
 	struct err err;
 	int first;
 
-	if (!names_proof(argc, argv) && !asks_help(argc, argv))
-		return run_at_centre(argc, argv);
+	if (!cli_names_option(argc, argv, "--proof") && !asks_help(argc, argv))
+		return cli_run_as_centre(argc, argv);
 	switch (options_parse(&spec, argc, argv, &o.common, &first, &err)) {
 	case OPTIONS_HELPED: return EX_OK;
 	case OPTIONS_WRONG: return cli_fail(&err);

@@ -143,6 +143,31 @@ int cli_run_centre(char **argv)
 	return cli_fail(&err);
 }
 
+/* The centre's program gets the command line as it was: "tram verify …". */
+int cli_run_as_centre(int argc, char **argv)
+{
+	char **all = xcalloc((size_t)argc + 2, sizeof *all);
+	static char name[] = "tram";
+	int status;
+
+	all[0] = name;
+	for (int i = 0; i < argc; i++)
+		all[i + 1] = argv[i];
+	status = cli_run_centre(all);
+	free(all);
+	return status;
+}
+
+bool cli_names_option(int argc, char **argv, const char *option)
+{
+	size_t len = strlen(option);
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strncmp(argv[i], option, len) == 0 && (argv[i][len] == '\0' || argv[i][len] == '='))
+			return true;
+	return false;
+}
+
 /* ---------------------------------------------------------------- from a command line to its command */
 
 /* How many words of argv[1 ...] name the command: 0, 1 or 2. */

@@ -235,6 +235,7 @@ static bool session_named(const Tram__V1__Envelope *e, uint64_t *ret)
 	case TRAM__V1__ENVELOPE__BODY_HEARTBEAT: *ret = e->heartbeat->session; return true;
 	case TRAM__V1__ENVELOPE__BODY_CHECK: *ret = e->check->session; return true;
 	case TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST: *ret = e->codebook_request->session; return true;
+	case TRAM__V1__ENVELOPE__BODY_TODO_REQUEST: *ret = e->todo_request->session; return true;
 	default: return false;
 	}
 }
@@ -285,6 +286,7 @@ static void take_in_session(struct session_core *c, struct agent *a, const struc
 	case TRAM__V1__ENVELOPE__BODY_CHECK: take_check(c, a, m, now); break;
 	case TRAM__V1__ENVELOPE__BODY_HEARTBEAT: take_heartbeat(c, a, m->envelope->heartbeat, now); break;
 	case TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST: take_codebook_request(c, a, now); break;
+	case TRAM__V1__ENVELOPE__BODY_TODO_REQUEST: take_todo_request(c, a, m); break;
 	default: count(c->counters, COUNTER_IGNORED_UNEXPECTED); break;
 	}
 }
@@ -342,6 +344,8 @@ static void take_refused(struct session_core *c, struct agent *a, const struct s
 		hello_done(c, a, r, now);
 	else if (r->refused == SESSION_JOB_PUBLISH)
 		publish_refused(c, a, r, now);
+	else if (r->refused == SESSION_JOB_TODO)
+		todo_done(c, a, r);
 	else
 		check_done(c, a, r);
 }
@@ -356,6 +360,7 @@ void session_take_result(struct session_core *c, const struct session_result *r,
 	case SESSION_COMMITTED: publish_done(c, a, r, now); break;
 	case SESSION_CHECKED: check_done(c, a, r); break;
 	case SESSION_VERDICTS: verdicts_done(c, a, r, now); break;
+	case SESSION_OWED: todo_done(c, a, r); break;
 	}
 }
 
@@ -369,6 +374,7 @@ void session_job_refused(struct session_core *c, const struct session_action *jo
 	switch (job->job) {
 	case SESSION_JOB_HELLO: hello_not_taken(c, a); break;
 	case SESSION_JOB_CHECK: check_done(c, a, &r); break;
+	case SESSION_JOB_TODO: todo_done(c, a, &r); break;
 	case SESSION_JOB_VERDICTS: a->verdicts_under_way = false; break;
 	case SESSION_JOB_PUBLISH:
 		credit_settle(&a->credit, (struct credit){.bytes = job->payload_bytes, .batches = 1});

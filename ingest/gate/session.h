@@ -30,7 +30,7 @@ struct session_settings {
 	uint32_t observations, batch_reports;
 	int64_t heartbeat_us;
 	int64_t ack_repeat_us;     /* an acknowledgement the agent has not confirmed is said again after this */
-	uint32_t checks;           /* under way at once, of all agents */
+	uint32_t checks;           /* and questions what is owed, under way at once, of all agents */
 	uint32_t hellos, tidings;  /* of one agent in a minute: HELLOs taken, comings and goings told; 0: no limit */
 	const struct keys *centre; /* signs acknowledgements */
 	unsigned lanes;
@@ -51,7 +51,7 @@ struct session_message {
 	const Tram__V1__Envelope *envelope;
 };
 
-enum session_job { SESSION_JOB_HELLO, SESSION_JOB_PUBLISH, SESSION_JOB_CHECK, SESSION_JOB_VERDICTS };
+enum session_job { SESSION_JOB_HELLO, SESSION_JOB_PUBLISH, SESSION_JOB_CHECK, SESSION_JOB_VERDICTS, SESSION_JOB_TODO };
 
 /* What a lane has done: the result of a job, as aggregator/lane.h describes it. Valid for the call. */
 enum session_result_kind {
@@ -60,6 +60,7 @@ enum session_result_kind {
 	SESSION_COMMITTED,
 	SESSION_CHECKED,
 	SESSION_VERDICTS,
+	SESSION_OWED, /* to a TODO_REQUEST */
 };
 /* Why something is refused, where the code alone does not say it. */
 enum session_cause {
@@ -86,9 +87,10 @@ struct session_result {
 	const char *detail; /* REFUSED: what was found, for the event; NULL is "" */
 	Tram__V1__Verdict **verdicts;
 	size_t n_verdicts;
-	uint64_t check_id;
+	uint64_t check_id;                  /* or request_id */
 	Tram__V1__Difference **differences; /* CHECKED */
 	size_t n_differences;
+	Tram__V1__Todo *todo; /* OWED; NULL: it could not be made */
 };
 
 enum session_action_kind {

@@ -77,6 +77,7 @@ struct agent {
 	uint64_t verdict_seq, verdict_sent; /* the last one made; the last one said in this session */
 	bool verdicts_under_way;
 	unsigned checks;
+	bool asks_todo; /* TODO_REQUEST under way */
 	struct credit_account credit;
 	struct budget_claim claim;
 	uint64_t
@@ -163,10 +164,12 @@ void forget_openings(struct agent *a);
 
 void take_publish(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now);
 void take_check(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now);
+void take_todo_request(struct session_core *c, struct agent *a, const struct session_message *m);
 void take_heartbeat(struct session_core *c, struct agent *a, const Tram__V1__Heartbeat *h, struct session_time now);
 void publish_done(struct session_core *c, struct agent *a, const struct session_result *r, struct session_time now);
 void publish_refused(struct session_core *c, struct agent *a, const struct session_result *r, struct session_time now);
 void check_done(struct session_core *c, struct agent *a, const struct session_result *r);
+void todo_done(struct session_core *c, struct agent *a, const struct session_result *r);
 void verdicts_done(struct session_core *c, struct agent *a, const struct session_result *r, struct session_time now);
 void say_ack(struct session_core *c, struct agent *a, struct session_time now);
 void say_heartbeat(struct session_core *c, struct agent *a, struct session_time now);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A live session: what is published, acknowledged, checked and judged. */
+/* A live session: what is published, acknowledged, checked, judged and owed. */
 #include "session_core.h"
 
 #include "mem.h"
@@ -78,6 +78,32 @@ void take_check(struct session_core *c, struct agent *a, const struct session_me
 	a->checks++;
 	c->checks++;
 	count(c->counters, COUNTER_CHECKS_TAKEN);
+}
+
+static enum refusal_id judge_todo_request(const struct session_core *c, const struct agent *a, size_t len)
+{
+	if (c->stopping)
+		return REFUSAL_STOPPING;
+	if (!lane_is_up(c, a))
+		return REFUSAL_STORE_AWAY;
+	if (len > ENVELOPE_ROOM)
+		return REFUSAL_TOO_LARGE;
+	return a->asks_todo || c->checks >= c->settings.checks ? REFUSAL_TODO_AGAIN : REFUSAL_NONE;
+}
+
+void take_todo_request(struct session_core *c, struct agent *a, const struct session_message *m)
+{
+	uint64_t id = m->envelope->todo_request->request_id;
+	enum refusal_id why = judge_todo_request(c, a, m->len);
+	if (why != REFUSAL_NONE) {
+		const struct refusal_of of = {.answers = TRAM__V1__ENVELOPE__BODY_TODO_REQUEST, .check_id = id};
+		refuse(c, a->id, a->peer, a->session, why, &of);
+		return;
+	}
+	add_job(c, a, SESSION_JOB_TODO, m->data, m->len)->check_id = id;
+	a->asks_todo = true;
+	c->checks++;
+	count(c->counters, COUNTER_TODOS_TAKEN);
 }
 
 /* Verdicts were said but the agent, asked by its own heartbeat, does not have them: from its cursor again. */
@@ -351,4 +377,39 @@ void check_done(struct session_core *c, struct agent *a, const struct session_re
 	const struct refusal_of of = {.answers = TRAM__V1__ENVELOPE__BODY_CHECK, .check_id = r->check_id};
 	enum refusal_id why = r->kind == SESSION_REFUSED ? refusal_of_result(r) : REFUSAL_TOO_LARGE;
 	refuse(c, a->id, a->peer, a->session, why, &of);
+}
+
+/* Items that do not fit into a message are left out, the last ones first, and counted. */
+static void say_todo(struct session_core *c, struct agent *a, const struct session_result *r)
+{
+	Tram__V1__Todo todo = *r->todo;
+	const size_t room = c->settings.message_bytes - 1024;
+	size_t size = 64;
+	todo.session = a->session;
+	todo.request_id = r->check_id;
+	for (todo.n_items = 0; todo.n_items < r->todo->n_items; todo.n_items++) {
+		size += protobuf_c_message_get_packed_size(&todo.items[todo.n_items]->base) + 16;
+		if (size > room)
+			break;
+	}
+	todo.more += r->todo->n_items - todo.n_items;
+	send_to(c, a, a->peer, a->session, TRAM__V1__ENVELOPE__BODY_TODO, &todo);
+}
+
+void todo_done(struct session_core *c, struct agent *a, const struct session_result *r)
+{
+	assert(a->asks_todo && c->checks > 0);
+	a->asks_todo = false;
+	c->checks--;
+	if (!a->session || a->session != r->session) {
+		count(c->counters, COUNTER_UNSENT_UNHEARD);
+		return;
+	}
+	if (r->kind == SESSION_OWED && r->todo) {
+		say_todo(c, a, r);
+		return;
+	}
+	const struct refusal_of of = {.answers = TRAM__V1__ENVELOPE__BODY_TODO_REQUEST, .check_id = r->check_id};
+	refuse(c, a->id, a->peer, a->session, r->kind == SESSION_REFUSED ? refusal_of_result(r) : REFUSAL_STORE_FAILED,
+	       &of);
 }

@@ -193,6 +193,18 @@ def differences():
                           missing_reason=pb.MISSING_REASON_LATE, same=True, withdrawn=True)]
 
 
+def todo():
+    """A figure to be mended, and a report that is late."""
+    of = dict(provider="P63-46", dataflow="payments_province", dataflow_name_vi="Thanh toán",
+              dataflow_name_en="Payments", time_period="2024-S1", period_from="2023-12-15", period_to="2024-06-14")
+    return pb.Todo(session=SESSION, request_id=8, at_us=COMMITTED, more=2, items=[
+        pb.TodoItem(kind=pb.TODO_KIND_REFUSED, by="2024-07-29", days_left=10, indicator="payment_account_share_adults",
+                    indicator_name_vi="Tỷ lệ người trưởng thành có tài khoản", indicator_name_en="Adults with an account",
+                    rules="DUNG-04", found="93.31", wanted="71.83 (4543 / 6325)", **of),
+        pb.TodoItem(kind=pb.TODO_KIND_LATE, by="2024-06-20", days_left=-29, expected=3, reported=1,
+                    missing=["mobile_money_customers"], missing_count=2, **of)])
+
+
 def envelope(**body):
     return pb.Envelope(version=1, **body)
 
@@ -258,6 +270,8 @@ def messages():
         session=SESSION, check_id=7, verdict=verdict(), differences=differences()))
     yield "codebook_request", envelope(codebook_request=pb.CodebookRequest(session=SESSION))
     yield "codebook", envelope(codebook=codebook())
+    yield "todo_request", envelope(todo_request=pb.TodoRequest(session=SESSION, request_id=8))
+    yield "todo", envelope(todo=todo())
     yield "event", pb.Event(
         position=12, feed_id=0x8877665544332211, at_us=COMMITTED, name="observation.refused",
         severity=pb.SEVERITY_BLOCK, agent=AGENT, area="63/46", word="dung",

@@ -29,7 +29,7 @@ pb = messages()
 
 HELLO_PATIENCE_S, STALLED_S = 10, 30
 BATCH_BYTES, BATCH_REPORTS = 256 << 10, 500
-ANSWERS_CHECK, ANSWERS_CODEBOOK = 17, 19
+ANSWERS_CHECK, ANSWERS_CODEBOOK, ANSWERS_TODO = 17, 19, 31
 
 
 def now_us():
@@ -127,6 +127,7 @@ class Client:
         self.refusals = []
         self.bad_acknowledgements = 0
         self.last_check = 0
+        self.todos = {}
         self.connect()
 
     def connect(self):
@@ -270,6 +271,9 @@ class Client:
     def on_check_result(self, m):
         self.check_results[m.check_id] = m.verdict
 
+    def on_todo(self, m):
+        self.todos[m.request_id] = m
+
     def on_codebook(self, m):
         self.codebook = m
 
@@ -277,7 +281,9 @@ class Client:
         self.refusals.append(m)
         if m.answers == ANSWERS_CHECK:
             self.check_results[m.check_id] = m
-        if m.answers in (ANSWERS_CHECK, ANSWERS_CODEBOOK):
+        if m.answers == ANSWERS_TODO:
+            self.todos[m.check_id] = m
+        if m.answers in (ANSWERS_CHECK, ANSWERS_CODEBOOK, ANSWERS_TODO):
             return
         if not m.retry_after_ms:
             raise Stopped(m)
@@ -348,6 +354,14 @@ class Client:
         self.go_until(lambda: self.last_check in self.check_results, "the result of the check", patience_s)
         return self.check_results.pop(self.last_check)
 
+    def todo(self, patience_s=30):
+        """What is owed, or the refusal."""
+        self.go_until(lambda: self.session, "a session", patience_s)
+        self.last_check += 1
+        self.send(todo_request=pb.TodoRequest(session=self.session, request_id=self.last_check))
+        self.go_until(lambda: self.last_check in self.todos, "what is owed", patience_s)
+        return self.todos.pop(self.last_check)
+
 
 # ---------------------------------------------------------------- the command
 
@@ -372,6 +386,8 @@ def run(client, command, files):
     if command == "codebook":
         client.go_until(lambda: client.codebook, "the codebook")
         show(client.codebook)
+    elif command == "todo":
+        show(client.todo())
     elif command == "check":
         show(client.check(read_report(files[0])))
     else:
@@ -385,7 +401,7 @@ def main():
     parser.add_argument("--centre-key")
     parser.add_argument("--key")
     parser.add_argument("--stream")
-    parser.add_argument("command", choices=["make-keys", "submit", "check", "codebook"])
+    parser.add_argument("command", choices=["make-keys", "submit", "check", "codebook", "todo"])
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
     if args.command == "make-keys":

@@ -48,6 +48,7 @@ class LittleCentre:
         self.watermarks = {}  # (agent, epoch): Watermark; the database
         self.reports = {}    # (agent, epoch): [bytes]
         self.verdicts = {}   # agent: [Verdict]
+        self.owed = {}       # agent: [TodoItem]; one that is not here: the centre does not know the question
         self.sessions = {}   # agent: (session, peer, epoch)
         self.next_session = 1000
         self.heartbeat_at = {}
@@ -212,6 +213,11 @@ class LittleCentre:
         session, peer, _ = self.sessions[agent]
         self.send(peer, check_result=pb.CheckResult(session=session, check_id=m.check_id, verdict=self.judge(m.report)))
 
+    def on_todo_request(self, agent, m):
+        if agent in self.owed:
+            self.send(self.sessions[agent][1], todo=pb.Todo(
+                session=m.session, request_id=m.request_id, at_us=time.time_ns() // 1000, items=self.owed[agent]))
+
     def on_codebook_request(self, agent, m):
         self.send(self.sessions[agent][1], codebook=pb.Codebook(catalogue_version=1))
 
@@ -236,7 +242,7 @@ class LittleCentre:
                 raise Refuse("NO_SESSION")
             getattr(self, f"on_{kind}")(agent, body)
         except Refuse as why:
-            self.say_refusal(peer, why, session, number, getattr(body, "check_id", 0))
+            self.say_refusal(peer, why, session, number, getattr(body, "check_id", getattr(body, "request_id", 0)))
             if kind == "publish":
                 self.sessions = {a: s for a, s in self.sessions.items() if s[0] != session}
 

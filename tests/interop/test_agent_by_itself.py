@@ -412,6 +412,35 @@ def test_check_stores_nothing(agent, centre):
     agent.wait_for_state("streaming")
 
 
+def test_what_is_owed_is_asked_of_the_centre(agent, centre):
+    centre.owed["agent-63-46"] = [pb.TodoItem(kind=pb.TODO_KIND_HELD, provider="P63-46", rules="DUNG-10")]
+    agent.start()
+    agent.wait_for_state("streaming")
+    visitors = [Visitor(agent.control) for _ in range(3)]
+    for visitor in visitors:
+        visitor.send(todo=control.TodoGet())
+    for visitor in visitors:
+        (todo,) = visitor.rows()
+        assert [item.rules for item in todo.items] == ["DUNG-10"]
+        visitor.close()
+    centre.refuse_next = {"todo_request": "BUSY"}
+    with pytest.raises(Failed) as failed:
+        agent.ask(todo=control.TodoGet())
+    assert failed.value.exit_code == 75 and "no" in str(failed.value)
+    agent.wait_for_state("streaming")
+
+
+def test_a_centre_that_does_not_know_the_question(agent, centre):
+    agent.settings["check_wait"] = "1s"
+    agent.start()
+    agent.wait_for_state("streaming")
+    with pytest.raises(Failed) as failed:
+        agent.ask(todo=control.TodoGet())
+    assert failed.value.exit_code == 75
+    agent.submit(report())
+    wait_until(lambda: agent.status()["acknowledged"] == "1", "the session to go on")
+
+
 def test_check_without_a_centre(agent, centre):
     centre.mute = {"subscribe"}
     agent.start()

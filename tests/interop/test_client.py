@@ -197,6 +197,16 @@ def test_refused_check_leaves_the_session(pair):
     assert pair.client.session == session
 
 
+def test_asks_what_is_owed(pair):
+    pair.centre.owed[AGENT] = [pb.TodoItem(kind=pb.TODO_KIND_LATE, provider="P63-46", missing=["population"], days_left=-3)]
+    todo = pair.client.todo()
+    assert [(item.kind, item.days_left) for item in todo.items] == [(pb.TODO_KIND_LATE, -3)]
+    session = pair.client.session
+    pair.centre.refuse_next["todo_request"] = "BUSY"
+    assert pair.client.todo().code == pb.REFUSAL_CODE_BUSY
+    assert pair.client.todo().items and pair.client.session == session
+
+
 def test_silent_centre_gets_a_new_connection(pair):
     pair.client.go_until(lambda: pair.client.session)
     pair.centre.mute = {"heartbeat"}
@@ -254,7 +264,7 @@ def test_the_text_names_everything():
         if value:
             assert f"| {value} {name.removeprefix('REFUSAL_CODE_')} |" in PROTOCOL
     spoken = ["Envelope", "Hello", "Subscribe", "Publish", "Acknowledgement", "Heartbeat", "Refusal", "Check", "CheckResult",
-              "Limits", "Credit", "Position", "Verdict", "Finding", "Entry", "Report", "Observation", "Decimal", "Event"]
+              "Limits", "Credit", "Position", "TodoRequest", "Todo", "TodoItem", "Verdict", "Finding", "Entry", "Report", "Observation", "Decimal", "Event"]
     missing = [f"{name}.{field.name}" for name in spoken for field in pb.DESCRIPTOR.message_types_by_name[name].fields
                if field.name not in PROTOCOL.lower()]
     assert not missing

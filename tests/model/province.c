@@ -185,7 +185,8 @@ static void carry_out(struct world *w, size_t box, const struct courier_action *
 	case COURIER_NEW_SOCKET: new_socket(w, box); break;
 	case COURIER_TELL: say("    agent tells %s", event_table[action->event].name); break;
 	case COURIER_STORE_CODEBOOK:
-	case COURIER_CHECKED: break;
+	case COURIER_CHECKED:
+	case COURIER_TODO: break;
 	}
 	if (is_durable(action->kind))
 		box_sync(b);

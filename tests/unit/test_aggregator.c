@@ -376,6 +376,7 @@ static struct result *serve_job(struct lane *l, struct job *job)
 		r = result_for(job, RESULT_VERDICTS);
 		put_verdict(r, job->verdict_after + 1);
 		break;
+	case JOB_TODO: r = result_for(job, RESULT_OWED); break;
 	case JOB_STOP: break;
 	}
 	return r;

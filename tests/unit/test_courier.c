@@ -45,6 +45,8 @@ enum step_kind {
 	BOOK,          /* codebook of version a */
 	CHECK,         /* check a */
 	CHECKED,       /* CHECK_RESULT session a, check b */
+	OWED_ASK,      /* question a */
+	OWED,          /* the answer, session a, question b */
 	GARBAGE,       /* a message that cannot be read */
 	MISPLACED,     /* a HELLO, which no centre says */
 	FORK_AT,       /* the centre's chain differs from seq a on */
@@ -64,6 +66,8 @@ enum step_kind {
 	ASK_BOOK,
 	ASK_CHECK,    /* a */
 	CHECK_ANSWER, /* check a; b: 1 with a verdict, 0 without; c: the cause */
+	ASK_TODO,     /* a */
+	TODO_ANSWER,  /* question a; b: 1 with a list, 0 without; c: the cause */
 	NEW_SOCKET,
 	STATE,      /* a: state, b: cause */
 	MAY_FORGET, /* reports through a may go once their retention is over; the centre has them */
@@ -372,6 +376,14 @@ static void say_checked(struct world *w, uint64_t session, uint64_t check)
 	say(w, TRAM__V1__ENVELOPE__BODY_CHECK_RESULT, &r);
 }
 
+static void say_owed(struct world *w, uint64_t session, uint64_t question)
+{
+	Tram__V1__Todo r = TRAM__V1__TODO__INIT;
+	r.session = session;
+	r.request_id = question;
+	say(w, TRAM__V1__ENVELOPE__BODY_TODO, &r);
+}
+
 /* Time passes; every tick that is due comes, and the caller's outcomes pile up. */
 static void pass(struct world *w, uint64_t ms)
 {
@@ -394,8 +406,9 @@ static void pass(struct world *w, uint64_t ms)
 
 static const char *describe(struct world *w, const struct courier_action *action, char *buf, size_t size)
 {
-	static const char *const kinds[] = {"SEND",           "STORE_ACK",  "STORE_VERDICTS", "REWIND_VERDICTS",
-					    "STORE_CODEBOOK", "NEW_SOCKET", "CHECKED",        "TELL"};
+	static const char *const kinds[] = {
+	    "SEND", "STORE_ACK", "STORE_VERDICTS", "REWIND_VERDICTS", "STORE_CODEBOOK", "NEW_SOCKET", "CHECKED",
+	    "OWED", "TELL"};
 	struct err err;
 	Tram__V1__Envelope *e =
 	    action->kind == COURIER_SEND ? codec_envelope(w->decode, action->data, action->len, &err) : NULL;
@@ -593,6 +606,8 @@ static void play_input(struct world *w, const struct step *s)
 		break;
 	case CHECK: courier_check(&w->c, s->a, "report", 6, w->now, &w->actions); break;
 	case CHECKED: say_checked(w, s->a, s->b); break;
+	case OWED_ASK: courier_todo(&w->c, s->a, w->now, &w->actions); break;
+	case OWED: say_owed(w, s->a, s->b); break;
 	case GARBAGE: courier_message(&w->c, NULL, w->now, &w->actions); break;
 	case MISPLACED: say(w, TRAM__V1__ENVELOPE__BODY_HELLO, &hello); break;
 	case FORK_AT: w->fork_at = s->a; break;
@@ -623,8 +638,13 @@ static void play_outcome(struct world *w, const struct step *s)
 	case ASK_CHECK:
 		assert_int_equal(expect_message(w, TRAM__V1__ENVELOPE__BODY_CHECK)->check->check_id, s->a);
 		break;
+	case ASK_TODO:
+		assert_int_equal(expect_message(w, TRAM__V1__ENVELOPE__BODY_TODO_REQUEST)->todo_request->request_id,
+				 s->a);
+		break;
 	case CHECK_ANSWER:
-		action = expect(w, COURIER_CHECKED);
+	case TODO_ANSWER:
+		action = expect(w, s->kind == CHECK_ANSWER ? COURIER_CHECKED : COURIER_TODO);
 		assert_int_equal(action->check_id, s->a);
 		assert_int_equal(action->data != NULL, s->b);
 		assert_int_equal(action->cause, s->c);
@@ -867,6 +887,12 @@ CONVERSATION(a_check_that_is_not_to_be_had, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}
 	     {REFUSE, 7, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_CHECK}, {CHECK_ANSWER, 6, 0, CAUSE_BUSY},
 	     {REFUSE, 7, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST}, {QUIET}, IS(STREAMING, NONE))
 
+CONVERSATION(what_is_owed, UP, {HELLO, 0, 0}, {OWED_ASK, 5}, {TODO_ANSWER, 5, 0, CAUSE_STARTING}, {OWED, 7, 5}, {QUIET},
+	     {SUBSCRIBE, 7, 0}, {OWED_ASK, 6}, {ASK_TODO, 6}, {OWED, 6, 6}, {QUIET}, {OWED, 7, 6},
+	     {TODO_ANSWER, 6, 1, CAUSE_NONE}, {OWED_ASK, 6}, {ASK_TODO, 6},
+	     {REFUSE, 7, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_TODO_REQUEST}, {TODO_ANSWER, 6, 0, CAUSE_BUSY},
+	     IS(STREAMING, NONE), DOWN, {OWED_ASK, 8}, {TODO_ANSWER, 8, 0, CAUSE_DISCONNECTED})
+
 CONVERSATION(the_codebook_is_fetched_once, UP, {HELLO, 0, 0}, {SUBSCRIBE, 7, 0}, {BEAT, 7, 3}, {ASK_BOOK}, {BEAT, 7, 3},
 	     {QUIET}, {BOOK, 3}, {KEEP_BOOK, 3}, {BEAT, 7, 3}, {QUIET}, {BEAT, 7, 4}, {ASK_BOOK}, {BEAT, 7, 4}, {QUIET},
 	     {WAIT, 14 * SECOND}, {HEARTBEAT, 0, 0}, {HEARTBEAT, 0, 0}, {BEAT, 7, 4}, {WAIT, 14 * SECOND},
@@ -993,6 +1019,9 @@ static void every_input_in_every_state(void **state)
 					     {BOOK, 0},
 					     {CHECK, 1},
 					     {CHECKED, 1, 1},
+					     {OWED_ASK, 1},
+					     {OWED, 1, 1},
+					     {REFUSE, 1, CODE(BUSY), TRAM__V1__ENVELOPE__BODY_TODO_REQUEST},
 					     {GARBAGE},
 					     {MISPLACED},
 					     {APPEND, 1, 10},
@@ -1074,6 +1103,7 @@ int main(void)
 	    cmocka_unit_test(too_large_is_cut_smaller),
 	    cmocka_unit_test(checked),
 	    cmocka_unit_test(a_check_that_is_not_to_be_had),
+	    cmocka_unit_test(what_is_owed),
 	    cmocka_unit_test(the_codebook_is_fetched_once),
 	    cmocka_unit_test(what_the_socket_did_not_take),
 	    cmocka_unit_test(a_full_disk_takes_nothing_in),

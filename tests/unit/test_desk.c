@@ -49,7 +49,14 @@ static void on_check(void *context, uint64_t check_id, const void *report, size_
 	assert_true(len > 0);
 	s->check_ids[s->checks++] = check_id;
 	if (s->answers_at_once)
-		desk_checked(s->desk, &(struct courier_action){.check_id = check_id, .cause = CAUSE_BUSY});
+		desk_answered(s->desk, &(struct courier_action){
+					   .kind = COURIER_CHECKED, .check_id = check_id, .cause = CAUSE_BUSY});
+}
+
+static void on_todo(void *context, uint64_t id)
+{
+	struct stage *s = context;
+	s->check_ids[s->checks++] = id;
 }
 
 static int setup(void **state)
@@ -57,7 +64,7 @@ static int setup(void **state)
 	const struct outbox_limits limits = {.bytes_max = 64 << 20, .retention_us = 1};
 	const uint8_t boot[OUTBOX_NONCE_SIZE] = {0};
 	struct stage *s = calloc(1, sizeof *s);
-	const struct desk_hooks hooks = {s, on_appended, on_check, &s->keys};
+	const struct desk_hooks hooks = {s, on_appended, on_check, on_todo, &s->keys};
 	snprintf(s->dir, sizeof s->dir, "/tmp/tram-desk-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	snprintf(s->control, sizeof s->control, "%s/control", s->dir);
@@ -583,7 +590,8 @@ static void test_status_and_codebook(void **state)
 static void answer_check(struct stage *s, uint64_t check_id)
 {
 	uint8_t empty[] = {0x1a, 0}; /* a verdict without fields */
-	desk_checked(s->desk, &(struct courier_action){.check_id = check_id, .data = empty, .len = sizeof(empty)});
+	desk_answered(s->desk, &(struct courier_action){
+				   .kind = COURIER_CHECKED, .check_id = check_id, .data = empty, .len = sizeof(empty)});
 }
 
 static void test_two_checks_at_a_time(void **state)
@@ -643,6 +651,67 @@ static void test_a_check_waits_for_a_session(void **state)
 	assert_int_equal(s->checks, 1);
 	answer_check(s, s->check_ids[0]);
 	expect(s, fd, REPLY(VERDICT));
+	close(fd);
+}
+
+/* ---------------------------------------------------------------- what is owed */
+
+#define OWED TRAM__CONTROL__V1__CONTROL_REPLY__BODY_TODO
+
+static void say_todo(struct stage *s, int fd)
+{
+	request_message request = TRAM__CONTROL__V1__CONTROL_REQUEST__INIT;
+	Tram__Control__V1__TodoGet get = TRAM__CONTROL__V1__TODO_GET__INIT;
+	request.body_case = TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_TODO;
+	request.todo = &get;
+	say(s, fd, &request);
+}
+
+static void answer_question(struct stage *s, enum courier_action_kind kind, uint64_t id)
+{
+	uint8_t more[] = {0x28, 7}; /* 7 more; of a CheckResult no field at all */
+	desk_answered(s->desk,
+		      &(struct courier_action){.kind = kind, .check_id = id, .data = more, .len = sizeof(more)});
+}
+
+static void test_one_question_at_a_time(void **state)
+{
+	struct stage *s = *state;
+	int first = visit(s), second = visit(s);
+	say_todo(s, first);
+	say_todo(s, second);
+	assert_int_equal(s->checks, 1);
+	answer_question(s, COURIER_CHECKED, s->check_ids[0]); /* no answer to this question */
+	answer_question(s, COURIER_TODO, s->check_ids[0]);
+	assert_int_equal(expect(s, first, OWED)->todo->more, 7);
+	expect_done(s, first, 1);
+	assert_int_equal(s->checks, 2);
+	answer_question(s, COURIER_TODO, s->check_ids[1]);
+	expect(s, second, OWED);
+	expect_done(s, second, 1);
+	close(first);
+	close(second);
+}
+
+static void test_a_question_that_is_not_answered(void **state)
+{
+	struct stage *s = *state;
+	int fd = visit(s);
+	say_todo(s, fd);
+	desk_answered(s->desk,
+		      &(struct courier_action){.kind = COURIER_TODO, .check_id = s->check_ids[0], .cause = CAUSE_BUSY});
+	expect_failed(s, fd, ERR_TEMPFAIL);
+	say_todo(s, fd);
+	s->courier.session = 8; /* the one it was asked in is over */
+	expect_failed(s, fd, ERR_TEMPFAIL);
+	s->settings.check_wait = 20000;
+	say_todo(s, fd);
+	expect_failed(s, fd, ERR_TEMPFAIL); /* a centre that does not know the question */
+	s->courier.state = COURIER_OFFLINE;
+	s->courier.cause = CAUSE_DISCONNECTED;
+	say_todo(s, fd);
+	expect_failed(s, fd, ERR_TEMPFAIL);
+	assert_int_equal(s->checks, 3);
 	close(fd);
 }
 
@@ -763,6 +832,8 @@ int main(void)
 	    TEST(test_two_checks_at_a_time),
 	    TEST(test_a_check_that_is_not_to_be_had),
 	    TEST(test_a_check_waits_for_a_session),
+	    TEST(test_one_question_at_a_time),
+	    TEST(test_a_question_that_is_not_answered),
 	    TEST(test_trace),
 	    TEST(test_long_proof),
 	};

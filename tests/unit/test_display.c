@@ -107,15 +107,6 @@ static void test_what_must_be_said_beside_it(void **state)
 	assert_text(display_coverage(&f), "61/63 (– %)");
 }
 
-static void test_a_long_name_is_cut_between_letters(void **state)
-{
-	(void)state;
-	assert_text(display_name("Dân số", 6), "Dân số");
-	assert_text(display_name("Dân số", 5), "Dân…");
-	assert_text(display_name("Mật độ dân số", 6), "Mật đ…");
-	assert_text(display_name("", 5), "");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,7 +114,6 @@ int main(void)
 	    cmocka_unit_test(test_a_figure_has_its_unit),
 	    cmocka_unit_test(test_a_rollup_of_parts_shows_them),
 	    cmocka_unit_test(test_what_must_be_said_beside_it),
-	    cmocka_unit_test(test_a_long_name_is_cut_between_letters),
 	};
 
 	return cmocka_run_group_tests_name("display", tests, NULL, NULL);

@@ -180,6 +180,8 @@ static const struct {
     {"v1_check_result_2", &tram__v1__envelope__descriptor},
     {"v1_codebook_request", &tram__v1__envelope__descriptor},
     {"v1_codebook", &tram__v1__envelope__descriptor},
+    {"v1_todo_request", &tram__v1__envelope__descriptor},
+    {"v1_todo", &tram__v1__envelope__descriptor},
     {"v1_event", &tram__v1__event__descriptor},
 };
 

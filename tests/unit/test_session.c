@@ -102,6 +102,7 @@ enum input {
 	PUBLISH,
 	HEARTBEAT,
 	CHECK,
+	OWED_ASK,
 	CODEBOOK,
 	ACK, /* only the centre may */
 	NOISE,
@@ -109,8 +110,11 @@ enum input {
 	REFUSED_HELLO,
 	REFUSED_PUBLISH,
 	REFUSED_CHECK,
+	REFUSED_TODO,
 	COMMITTED,
 	CHECKED,
+	OWED,      /* n: its id; batches: items of about 100 bytes */
+	OWED_LESS, /* none could be made */
 	VERDICTS,
 	WAIT,  /* n seconds in steps of one, ticking */
 	SLEEP, /* n seconds, then one tick */
@@ -243,6 +247,14 @@ static void give_check(struct world *w, const struct step *s)
 	give(w, s, TRAM__V1__ENVELOPE__BODY_CHECK, &c);
 }
 
+static void give_todo_request(struct world *w, const struct step *s)
+{
+	Tram__V1__TodoRequest r = TRAM__V1__TODO_REQUEST__INIT;
+	r.session = session_of(w, s);
+	r.request_id = s->n;
+	give(w, s, TRAM__V1__ENVELOPE__BODY_TODO_REQUEST, &r);
+}
+
 static void give_codebook_request(struct world *w, const struct step *s)
 {
 	Tram__V1__CodebookRequest r = TRAM__V1__CODEBOOK_REQUEST__INIT;
@@ -283,6 +295,29 @@ static void give_result(struct world *w, const struct step *s, enum session_resu
 		tram__v1__verdict__init(&verdicts[r.n_verdicts]);
 		verdicts[r.n_verdicts].verdict_seq = v;
 		list[r.n_verdicts] = &verdicts[r.n_verdicts];
+	}
+	session_take_result(w->core, &r, w->now);
+}
+
+static void give_owed(struct world *w, const struct step *s)
+{
+	enum { MOST = 300 };
+	static char text[] =
+	    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
+	Tram__V1__Todo todo = TRAM__V1__TODO__INIT;
+	Tram__V1__TodoItem items[MOST], *list[MOST];
+	struct session_result r = {.kind = SESSION_OWED,
+				   .agent = agent_of(s),
+				   .session = session_of(w, s),
+				   .peer = peer_of(s),
+				   .check_id = s->n,
+				   .todo = s->input == OWED ? &todo : NULL};
+	todo.items = list;
+	todo.more = 1;
+	for (; todo.n_items < s->batches; todo.n_items++) {
+		tram__v1__todo_item__init(&items[todo.n_items]);
+		items[todo.n_items].found = text;
+		list[todo.n_items] = &items[todo.n_items];
 	}
 	session_take_result(w->core, &r, w->now);
 }
@@ -331,6 +366,7 @@ static void put_in(struct world *w, const struct step *s)
 	case PUBLISH: give_publish(w, s); break;
 	case HEARTBEAT: give_heartbeat(w, s); break;
 	case CHECK: give_check(w, s); break;
+	case OWED_ASK: give_todo_request(w, s); break;
 	case CODEBOOK: give_codebook_request(w, s); break;
 	case ACK: give(w, s, TRAM__V1__ENVELOPE__BODY_ACK, &ack); break;
 	case NOISE: give_noise(w, s); break;
@@ -338,6 +374,9 @@ static void put_in(struct world *w, const struct step *s)
 	case REFUSED_HELLO: give_result(w, s, SESSION_REFUSED, SESSION_JOB_HELLO); break;
 	case REFUSED_PUBLISH: give_result(w, s, SESSION_REFUSED, SESSION_JOB_PUBLISH); break;
 	case REFUSED_CHECK: give_result(w, s, SESSION_REFUSED, SESSION_JOB_CHECK); break;
+	case REFUSED_TODO: give_result(w, s, SESSION_REFUSED, SESSION_JOB_TODO); break;
+	case OWED:
+	case OWED_LESS: give_owed(w, s); break;
 	case COMMITTED: give_result(w, s, SESSION_COMMITTED, 0); break;
 	case CHECKED: give_result(w, s, SESSION_CHECKED, 0); break;
 	case VERDICTS: give_result(w, s, SESSION_VERDICTS, 0); break;
@@ -410,6 +449,10 @@ static void tell_send(struct world *w, const struct session_action *a)
 	case TRAM__V1__ENVELOPE__BODY_CHECK_RESULT:
 		tell(w, "%" PRIu64 "<checked %" PRIu64, a->peer, e->check_result->check_id);
 		break;
+	case TRAM__V1__ENVELOPE__BODY_TODO:
+		tell(w, "%" PRIu64 "<owed %" PRIu64 ": %zu and %" PRIu64, a->peer, e->todo->request_id,
+		     e->todo->n_items, e->todo->more);
+		break;
 	default: tell(w, "%" PRIu64 "<body %d", a->peer, e->body_case); break;
 	}
 	arena_free(&arena);
@@ -417,7 +460,7 @@ static void tell_send(struct world *w, const struct session_action *a)
 
 static void tell_action(struct world *w, const struct session_action *a)
 {
-	static const char *const jobs[] = {"hello", "publish", "check", "verdicts"};
+	static const char *const jobs[] = {"hello", "publish", "check", "verdicts", "todo"};
 	switch (a->kind) {
 	case SESSION_SEND: tell_send(w, a); break;
 	case SESSION_CODEBOOK: tell(w, "codebook"); break;
@@ -902,6 +945,24 @@ static const struct conversation conversations[] = {
       {.input = CHECK, .n = 5, .bytes = 1, .expect = "job check"},
       {.input = REFUSED_CHECK, .n = 5, .code = 9, .expect = "1<MALFORMED"}}},
 
+    {"what is owed is asked once at a time",
+     {OPEN,
+      {.input = OWED_ASK, .n = 1, .expect = "job todo"},
+      {.input = OWED_ASK, .n = 2, .expect = "1<BUSY"},
+      {.input = OWED, .n = 1, .batches = 3, .expect = "1<owed 1: 3 and 1"},
+      {.input = OWED_ASK, .n = 3, .expect = "job todo"},
+      {.input = OWED_LESS, .n = 3, .expect = "1<BUSY"},
+      {.input = OWED_ASK, .n = 4, .expect = "job todo"},
+      {.input = REFUSED_TODO, .n = 4, .code = 13, .expect = "1<BUSY"},
+      {.input = OWED_ASK, .n = 5, .expect = "job todo"},
+      {.input = JOB_FULL, .n = SESSION_JOB_TODO, .expect = "1<BUSY"},
+      {.input = CHECK, .n = 6, .bytes = 1, .expect = "job check"},
+      {.input = CHECK, .n = 7, .bytes = 1, .expect = "job check"},
+      {.input = OWED_ASK, .n = 8, .expect = "job todo"},
+      {.input = STOP, .expect = ""},
+      {.input = OWED, .n = 8, .expect = "1<owed 8: 0 and 1"},
+      {.input = OWED_ASK, .n = 9, .expect = "1<BUSY"}}},
+
     {"a stop takes nothing new and answers what it has",
      {OPEN,
       {.input = PUBLISH, .n = 100, .expect = "job publish"},
@@ -959,7 +1020,7 @@ static void every_drop_has_a_counter(void **state)
 	assert_string_equal(counter_table[COUNTER_REFUSED_OVER_CREDIT].cause, "over_credit");
 }
 
-/* In a live session too: only the five kinds that an agent sends are acted upon, whatever number comes one day. */
+/* In a live session too: only the six kinds that an agent sends are acted upon, whatever number comes one day. */
 static void other_kinds_are_counted_and_ignored(void **state)
 {
 	struct world *w = *state;
@@ -974,7 +1035,7 @@ static void other_kinds_are_counted_and_ignored(void **state)
 		struct session_action action;
 		if (kind == TRAM__V1__ENVELOPE__BODY_HELLO || kind == TRAM__V1__ENVELOPE__BODY_PUBLISH ||
 		    kind == TRAM__V1__ENVELOPE__BODY_CHECK || kind == TRAM__V1__ENVELOPE__BODY_HEARTBEAT ||
-		    kind == TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST)
+		    kind == TRAM__V1__ENVELOPE__BODY_CODEBOOK_REQUEST || kind == TRAM__V1__ENVELOPE__BODY_TODO_REQUEST)
 			continue;
 		e.version = 1;
 		e.body_case = (Tram__V1__Envelope__BodyCase)kind;

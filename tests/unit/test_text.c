@@ -130,6 +130,22 @@ static void hexadecimal_both_ways(void **state)
 	assert_true(text_unhex("", back, 0));
 }
 
+static void cut_between_letters(void **state)
+{
+	static const struct {
+		const char *text, *fits;
+		size_t columns;
+	} cases[] = {{"Dân số", "Dân số", 6}, {"Dân số", "Dân…", 5}, {"Mật độ dân số", "Mật đ…", 6}, {"", "", 5}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *cut = text_fit(cases[i].text, cases[i].columns);
+
+		assert_string_equal(cut, cases[i].fits);
+		free(cut);
+	}
+}
+
 static void columns_on_a_terminal(void **state)
 {
 	(void)state;
@@ -195,6 +211,7 @@ int main(void)
 	    cmocka_unit_test(a_nul_ends_nothing_when_mending),
 	    cmocka_unit_test(hexadecimal_both_ways),
 	    cmocka_unit_test(columns_on_a_terminal),
+	    cmocka_unit_test(cut_between_letters),
 	    cmocka_unit_test(characters_and_their_bytes),
 	    cmocka_unit_test(distance_between_words),
 	    cmocka_unit_test(capitals),
