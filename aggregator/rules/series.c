@@ -91,15 +91,14 @@ static bool is_near_last(const struct walk *w, const struct look *x, struct deci
 
 static bool at_scale(struct decimal d, uint8_t scale, int64_t *ret)
 {
-	i128 m;
-
-	d = decimal_round(d, scale);
-	m = d.mantissa;
-	for (; d.scale < scale && m < SCALED_MAX && m > -SCALED_MAX; d.scale++) {
-		m *= 10;
+	if (d.scale > scale) {
+		d = decimal_round(d, scale);
 	}
-	*ret = (int64_t)m;
-	return d.scale == scale && m < SCALED_MAX && m > -SCALED_MAX;
+	for (; d.scale < scale && d.mantissa < SCALED_MAX / 10 && d.mantissa > -SCALED_MAX / 10; d.scale++) {
+		d.mantissa *= 10;
+	}
+	*ret = d.mantissa;
+	return d.scale == scale && d.mantissa < SCALED_MAX && d.mantissa > -SCALED_MAX;
 }
 
 static bool all_at_scale(struct series *s, struct decimal value, const struct decimal *values, uint8_t scale)
@@ -138,24 +137,38 @@ static void sort(int64_t *values, size_t n)
 	}
 }
 
-static int64_t twice_median(int64_t *values, size_t n)
+/* Twice the distance from the median of the one that is farthest of those from low to high, which is left out then. */
+static int64_t take_farthest(const struct series *s, size_t *low, size_t *high)
 {
-	sort(values, n);
-	return values[(n - 1) / 2] + values[n / 2];
+	int64_t below = s->median2 - 2 * s->sorted[*low], above = 2 * s->sorted[*high] - s->median2;
+
+	if (below > above) {
+		++*low;
+		return below;
+	}
+	--*high;
+	return above;
+}
+
+/* Distances from the median are sorted already: they grow towards both ends. */
+static int64_t four_times_mad(const struct series *s)
+{
+	size_t low = 0, high = s->n - 1;
+	int64_t middle;
+
+	for (size_t farther = s->n - 1 - s->n / 2; farther > 0; farther--) {
+		take_farthest(s, &low, &high);
+	}
+	middle = take_farthest(s, &low, &high);
+	return middle + (s->n % 2 ? middle : take_farthest(s, &low, &high));
 }
 
 static void make_statistics(struct series *s)
 {
-	int64_t distances[HISTORY_POINTS];
-
 	s->last = s->sorted[s->n - 1];
-	s->median2 = twice_median(s->sorted, s->n);
-	for (size_t i = 0; i < s->n; i++) {
-		int64_t d = 2 * s->sorted[i] - s->median2;
-
-		distances[i] = d < 0 ? -d : d;
-	}
-	s->mad4 = twice_median(distances, s->n);
+	sort(s->sorted, s->n);
+	s->median2 = s->sorted[(s->n - 1) / 2] + s->sorted[s->n / 2];
+	s->mad4 = four_times_mad(s);
 }
 
 /* The own past since the last break. False when there is none. */
@@ -419,26 +432,30 @@ static int64_t people_of(const struct figure *f)
 }
 
 /* distance = |value * 10^6 - median * people|, or |value - median|: what is exact is not divided. */
-static bool distance_of(const struct figure *f, struct decimal value, struct decimal median, struct decimal *ret)
+static bool distance_of(const struct figure *f, struct decimal value, struct decimal median, struct decimal people,
+			struct decimal *ret)
 {
 	struct decimal million = decimal_int(is_counted(f->indicator) ? 1000000 : 1), a, b;
 
-	return decimal_multiply(value, million, &a) && decimal_multiply(median, decimal_int(people_of(f)), &b) &&
+	return decimal_multiply(value, million, &a) && decimal_multiply(median, people, &b) &&
 	       decimal_subtract(a, b, ret);
 }
 
 static void is_like_its_peers(struct walk *w, const struct look *x, struct decimal value)
 {
 	const struct peer_figures *peers = x->peers;
-	struct decimal distance;
+	struct decimal distance, people;
 	struct allowance a;
 
-	if (!peers || peers->n < catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_PEERS) || !people_of(x->f) ||
-	    !distance_of(x->f, value, peers->median, &distance)) {
+	if (!peers || peers->n < catalogue_parameter(w->catalogue, PARAMETER_OUTLIER_PEERS)) {
+		return;
+	}
+	people = decimal_int(people_of(x->f));
+	if (!people.mantissa || !distance_of(x->f, value, peers->median, people, &distance)) {
 		return;
 	}
 	a = allowance_of(w, peers);
-	if (a.unit.mantissa && decimal_multiply(a.times, decimal_int(people_of(x->f)), &a.people) &&
+	if (a.unit.mantissa && decimal_multiply(a.times, people, &a.people) &&
 	    decimal_compare_products(magnitude(distance), decimal_int(Z_FACTOR), a.unit, a.people) > 0 &&
 	    !are_few_things(w, x->f, value, peers->median)) {
 		is_beyond_peers(w, x, value, &a);

@@ -2,7 +2,7 @@
 /*
  * rules_walk - how many observations a second one core resolves and judges, decoding and database left out.
  *
- *   rules_walk CATALOGUE-FOLDER [SECONDS]
+ *   rules_walk CATALOGUE-FOLDER [SECONDS [MIX]]
  *
  * Mixes: counts and ratios that are as they should be in the shortest of reports, figures each of which has a fault, a
  * long report that says the same again and again; and counts and ratios with all that can be known of them: 24 periods of
@@ -248,11 +248,13 @@ int main(int argc, char **argv)
 	double seconds = argc > 2 ? atof(argv[2]) : 1;
 
 	if (!c) {
-		fprintf(stderr, "usage: rules_walk CATALOGUE-FOLDER [SECONDS]\n");
+		fprintf(stderr, "usage: rules_walk CATALOGUE-FOLDER [SECONDS [MIX]]\n");
 		return EXIT_FAILURE;
 	}
 	for (size_t i = 0; i < sizeof(mixes) / sizeof(mixes[0]); i++) {
-		measure(c, &mixes[i], seconds);
+		if (argc <= 3 || strcmp(argv[3], mixes[i].name) == 0) {
+			measure(c, &mixes[i], seconds);
+		}
 	}
 	catalogue_unref(&c);
 	return EXIT_SUCCESS;
