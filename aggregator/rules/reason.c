@@ -97,12 +97,27 @@ static bool asks(const struct finding *f)
 	return f->severity == SEVERITY_JUSTIFY || f->rule->severity == SEVERITY_JUSTIFY;
 }
 
+/* Provinces have no list of them but this one. */
+static const char *known_codes(struct walk *w)
+{
+	const struct justification *all;
+	size_t n = catalogue_justifications(w->catalogue, &all);
+	const char *codes = "";
+
+	for (size_t i = 0; i < n; i++) {
+		codes = say(w, "%s%s%s", codes, *codes ? ", " : "", all[i].code);
+	}
+	return codes;
+}
+
 static void tell_unsound(struct walk *w, const struct reason *r)
 {
 	switch (r->kind) {
 	case REASON_NONE:
 	case REASON_SOUND: break;
-	case REASON_UNKNOWN_CODE: find_in_order(w, 0, "justification_code", say_text(w, r->code), ""); break;
+	case REASON_UNKNOWN_CODE:
+		find_in_order(w, 0, "justification_code", say_text(w, r->code), known_codes(w));
+		break;
 	case REASON_PLACEHOLDER: find_in_order(w, 0, "justification", say_text(w, r->text), ""); break;
 	case REASON_NO_TEXT: find_in_order(w, 0, "justification", say_text(w, r->code), "text"); break;
 	}

@@ -476,6 +476,10 @@ static const struct row rows[] = {
 
 #include "rows_series.inc"
 
+/* Of justifications.csv. */
+#define ALL_CODES                                                                                                      \
+	"campaign, policy_change, method_change, boundary_change, source_change, one_off_event, "                      \
+	"earlier_figure_wrong, seasonal, verified_at_source, other"
 #include "rows_reasons.inc"
 };
 static const size_t n_rows = sizeof rows / sizeof *rows;
