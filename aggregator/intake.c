@@ -238,6 +238,13 @@ static enum store_result number_own_area(struct intake *in, struct intake_report
 		   : STORE_OK;
 }
 
+/* What another province stated is not looked up for one that states it too, and is refused: nothing of it is told. */
+static bool is_own(const struct intake_report *r, const struct area *area)
+{
+	const struct provider *p = r->judgement.provider;
+	return strcmp(p->agent, r->stream->agent) == 0 && strcmp(p->area, area->area) == 0;
+}
+
 /* Observations of one report are nearly always of one area. */
 static enum store_result number_areas(struct intake *in, struct intake_report *r, struct err *err)
 {
@@ -246,7 +253,7 @@ static enum store_result number_areas(struct intake *in, struct intake_report *r
 	enum store_result result = number_own_area(in, r, err);
 	for (size_t i = 0; i < r->judgement.n && result == STORE_OK; i++) {
 		const struct figure *f = &r->judgement.figures[i];
-		if (!f->storable)
+		if (!f->storable || !is_own(r, f->area))
 			continue;
 		if (f->area != last)
 			result = number_area(in, f->area, &area_no, err);

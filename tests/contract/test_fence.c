@@ -526,6 +526,38 @@ static void what_fails_for_one_agent_is_refused_to_one_agent(void **state)
 	bench_close(&b);
 }
 
+/* ---------------------------------------------------------------- what other provinces stated */
+
+static void state_figure(struct bench *b, const char *agent, const char *provider, int64_t value, const char *outcome)
+{
+	struct province p = {.agent = agent, .provider = provider, .area = "63/46"};
+
+	province_start(&p);
+	append_report(&p, "2022", value, "");
+	say_hello(b, &p);
+	assert_int_equal(subscribed_at(b), 0);
+	publish(b, &p, 1, 1);
+	committed_through(b, &p, 1, outcome);
+	province_clear(&p);
+}
+
+/* Whoever states another province's figure, for itself or in its name, is refused and learns nothing of what is stored. */
+static void nothing_is_told_of_another_province(void **state)
+{
+	struct bench b = bench_open();
+
+	(void)state;
+	state_figure(&b, AGENT_ONE, "P63-46", 1050123, "1");
+	state_figure(&b, AGENT_TWO, "P63-01", 1, "4");
+	state_figure(&b, AGENT_TWO, "P63-46", 2, "4");
+	assert_string_equal(
+	    contract_ask("SELECT count(*) FROM tram.report_finding WHERE agent_no = (SELECT agent_no FROM"
+			 " tram.agent WHERE agent = '%s') AND concat(found, expected) ~ '1050123'",
+			 AGENT_TWO),
+	    "0");
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +569,7 @@ int main(void)
 	    cmocka_unit_test(one_agent_has_so_many_epochs),
 	    cmocka_unit_test(what_fails_for_one_agent_is_refused_to_one_agent),
 	    cmocka_unit_test(what_is_held_later_is_not_decided),
+	    cmocka_unit_test(nothing_is_told_of_another_province),
 	};
 
 	return cmocka_run_group_tests_name("fence", tests, open_all, close_all);
