@@ -103,7 +103,7 @@ static const char *in_words(const char *text, bool vietnamese)
 	return text;
 }
 
-const char *finding_message(struct arena *a, const struct finding *f, bool vietnamese)
+char *finding_message(struct arena *a, const struct finding *f, bool vietnamese)
 {
 	const struct special *s = special_of(f);
 	const char *message =

@@ -181,7 +181,7 @@ bool rules_break(const char *codes);
 void rules_decide(struct judgement *j, const uint32_t *lines, size_t n, enum outcome outcome);
 
 /* A finding as a person reads it, from the rule's texts; into the arena. */
-const char *finding_message(struct arena *a, const struct finding *f, bool vietnamese);
+char *finding_message(struct arena *a, const struct finding *f, bool vietnamese);
 const char *finding_remedy(const struct finding *f, bool vietnamese);
 
 #endif

@@ -3,16 +3,6 @@
 
 #include <string.h>
 
-/* protobuf-c's structs have char * where nothing is ever written. */
-static char *text(const char *s)
-{
-	union {
-		const char *in;
-		char *out;
-	} u = {.in = s ? s : ""};
-	return u.out;
-}
-
 static bool copy_bytes(struct arena *a, const void *data, size_t len, ProtobufCBinaryData *ret)
 {
 	ret->data = arena_alloc(a, len);
@@ -23,6 +13,24 @@ static bool copy_bytes(struct arena *a, const void *data, size_t len, ProtobufCB
 	return true;
 }
 
+/*
+ * A text of its own: what a judgement names may lie in its group's memory (a verdict that was read again), or in a catalogue
+ * that is gone before the verdict is sent.
+ */
+static bool copy_text(struct arena *a, const char *s, char **ret)
+{
+	return (*ret = arena_strdup(a, s ? s : "")) != NULL;
+}
+
+static bool make_word(struct arena *a, const struct word *word, Tram__V1__Word *ret)
+{
+	tram__v1__word__init(ret);
+	if (!copy_text(a, word->code, &ret->code))
+		return false;
+	return word_is_built_in(word) ||
+	       (copy_text(a, word->name_vi, &ret->name_vi) && copy_text(a, word->name_en, &ret->name_en));
+}
+
 static bool make_words(struct arena *a, const struct judgement *j, Tram__V1__Verdict *v)
 {
 	v->words = arena_calloc(a, j->n_words, sizeof(*v->words));
@@ -30,13 +38,9 @@ static bool make_words(struct arena *a, const struct judgement *j, Tram__V1__Ver
 	if (!v->words || !rows)
 		return false;
 	for (size_t i = 0; i < j->n_words; i++) {
-		tram__v1__word__init(&rows[i]);
-		rows[i].code = text(j->word_table[i].code);
+		if (!make_word(a, &j->word_table[i], &rows[i]))
+			return false;
 		rows[i].state = (Tram__V1__WordState)j->words[i];
-		if (!word_is_built_in(&j->word_table[i])) {
-			rows[i].name_vi = text(j->word_table[i].name_vi);
-			rows[i].name_en = text(j->word_table[i].name_en);
-		}
 		v->words[i] = &rows[i];
 	}
 	v->n_words = j->n_words;
@@ -59,24 +63,15 @@ static bool make_outcomes(struct arena *a, const struct judgement *j, Tram__V1__
 /* False: a text does not fit. One that was left empty would stay so with the province for ever. */
 static bool make_finding(struct arena *a, const struct finding *f, Tram__V1__Finding *ret)
 {
-	const char *texts[] = {arena_strdup(a, f->field ? f->field : ""), arena_strdup(a, f->found ? f->found : ""),
-			       arena_strdup(a, f->expected ? f->expected : ""), finding_message(a, f, true),
-			       finding_message(a, f, false)};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (!texts[i])
-			return false;
 	tram__v1__finding__init(ret);
-	ret->rule = text(f->rule->code);
 	ret->severity = (Tram__V1__Severity)f->severity;
 	ret->observation = f->line;
-	ret->field = text(texts[0]);
-	ret->found = text(texts[1]);
-	ret->expected = text(texts[2]);
-	ret->message_vi = text(texts[3]);
-	ret->message_en = text(texts[4]);
-	ret->remedy_vi = text(finding_remedy(f, true));
-	ret->remedy_en = text(finding_remedy(f, false));
-	return true;
+	return copy_text(a, f->rule->code, &ret->rule) && copy_text(a, f->field, &ret->field) &&
+	       copy_text(a, f->found, &ret->found) && copy_text(a, f->expected, &ret->expected) &&
+	       (ret->message_vi = finding_message(a, f, true)) != NULL &&
+	       (ret->message_en = finding_message(a, f, false)) != NULL &&
+	       copy_text(a, finding_remedy(f, true), &ret->remedy_vi) &&
+	       copy_text(a, finding_remedy(f, false), &ret->remedy_en);
 }
 
 static bool make_findings(struct arena *a, const struct judgement *j, Tram__V1__Verdict *v)
@@ -106,9 +101,9 @@ Tram__V1__Verdict *verdict_make(struct arena *a, const struct verdict_head *head
 	v->seq = head->seq;
 	v->known_at_us = head->known_at_us;
 	v->catalogue_version = head->catalogue_version;
-	v->cause = text(head->cause);
-	v->decided_by = text(head->decided_by);
-	v->reason = text(head->reason);
+	if (!copy_text(a, head->cause, &v->cause) || !copy_text(a, head->decided_by, &v->decided_by) ||
+	    !copy_text(a, head->reason, &v->reason))
+		return NULL;
 	if (head->epoch && !copy_bytes(a, head->epoch->bytes, EPOCH_SIZE, &v->epoch))
 		return NULL;
 	if (head->digest && !copy_bytes(a, head->digest->bytes, DIGEST_SIZE, &v->digest))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * verdict - what the centre answers for one report: the four words, an outcome an observation, every finding with its
- * texts in both languages. Made from a judgement, into an arena; NULL when the arena is exhausted.
+ * texts in both languages. Made from a judgement, into an arena, with nothing in it that lies elsewhere: it outlives the
+ * judgement's memory and its catalogue. NULL when the arena is exhausted.
  */
 #ifndef TRAM_VERDICT_H
 #define TRAM_VERDICT_H
@@ -17,7 +18,7 @@ struct verdict_head {
 	const struct digest *digest;
 	int64_t known_at_us;
 	uint32_t catalogue_version;
-	const char *cause;               /* outlives the arena, as do the next two */
+	const char *cause;
 	const char *decided_by, *reason; /* of a decision; NULL: it is none */
 };
 
