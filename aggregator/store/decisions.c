@@ -144,6 +144,13 @@ static enum store_result ask_held(struct store *s, struct deciding *d, struct er
 	return result;
 }
 
+/* What is to be decided does not fit into memory. */
+static enum store_result too_many(int n, struct err *err)
+{
+	err_set(err, ERR_USAGE, _("%d figures are too many at once: decide on fewer, by ids or --provider"), n);
+	return STORE_BROKEN;
+}
+
 /*
  * Locks the rows of the agents, in which everything about an agent has its order: lanes that are at a group of one of them
  * wait, find its verdicts moved, and judge anew; another decision waits and sees what this one made of it.
@@ -159,6 +166,9 @@ static enum store_result lock_agents(struct store *s, struct deciding *d, struct
 
 	d->n_agents = (size_t)PQntuples(d->held);
 	d->agent_nos = arena_calloc(d->arena, d->n_agents, sizeof *d->agent_nos);
+	if (!d->agent_nos) {
+		return too_many(PQntuples(d->held), err);
+	}
 	for (size_t i = 0; i < d->n_agents; i++) {
 		d->agent_nos[i] = (int32_t)cell_int(d->held, (int)i, HELD_AGENT_NO);
 	}
@@ -404,8 +414,11 @@ static enum store_result decide_reports(struct store *s, const struct deciding *
 	size_t n_reports = 0, at = 0;
 	enum store_result result;
 
-	for (int i = 0; i < n; i = end_of_report(d, i)) {
+	for (int i = 0; report_nos && latest && i < n; i = end_of_report(d, i)) {
 		report_nos[n_reports++] = report_at(d, i);
+	}
+	if (n_reports == 0) {
+		return too_many(n, err);
 	}
 	result = verdicts_latest(s, report_nos, n_reports, d->arena, latest, err);
 	for (int i = 0; result == STORE_OK && i < n; i = end_of_report(d, i)) {

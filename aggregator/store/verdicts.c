@@ -429,7 +429,8 @@ enum store_result verdicts_latest(struct store *s, const int64_t *report_nos, si
 		result = read_findings(s, a, readings, n, &fits, err);
 	}
 	if (result == STORE_OK && !fits) {
-		err_set(err, ERR_SOFTWARE, _("the verdicts of %zu reports cannot be read"), n);
+		err_set(err, ERR_USAGE,
+			_("%zu reports are too many at once: decide on fewer figures, by ids or --provider"), n);
 		return STORE_BROKEN;
 	}
 	for (size_t i = 0; result == STORE_OK && i < n; i++) {
