@@ -253,13 +253,13 @@ def catalogue_again_and_again(w):
 
 
 def hang_up_again_and_again(w):
-    """SIGHUP, to everybody, as fast as it goes."""
+    """SIGHUP, to everybody, as fast as it goes; what is read anew is read five times a second at most."""
     centre, _ = two(w)
     for _ in range(300):
         for member in (centre, *w.agents):
             member.daemon.send(signal.SIGHUP)
         time.sleep(0.003)
-    w.await_or_not_fired(lambda: int(w.ask(centre)["reloads"]) > 5, "reloads", 5)
+    w.await_or_not_fired(lambda: int(w.ask(centre)["reloads"]) > 2, "reloads", 5)
     w.fired(f"300 times SIGHUP, {w.ask(centre)['reloads']} reloads, {w.ask(centre)['reloads_failed']} failed")
     w.await_flow()
     beside_undisturbed(w)
