@@ -135,12 +135,20 @@ def wrong_from_the_start(w, who, offset_s):
     w.fired(f"{who} started twice at {offset_s:+} s")
 
 
+def stands_still(w, members):
+    """While reports come in, all that they write is written at one time."""
+    before = [says(member) for member in members]
+    w.await_flow(more=3)
+    return [says(member) for member in members] == before
+
+
 def frozen(w, who):
     members, clock = whose(w, who)
     w.start()
     clock.freeze()
     wait_until(lambda: says(members[0]), "a time")
     w.await_flow(more=5)
+    w.await_or_not_fired(lambda: stands_still(w, members), "the clock to stand still", 5)  # not at once: others wrote before
     first = [says(member) for member in members]
     time.sleep(0.3)
     w.await_flow(more=5)
