@@ -19,11 +19,12 @@ enum store_result store_open_reader(const char *conninfo, struct store **ret, st
 
 /* ---------------------------------------------------------------- schema (owner) */
 
-/* Applies every migration that is missing, each in a transaction of its own; refuses unknown and altered ones. */
+/* Applies every migration that is missing, each in a transaction of its own, and makes the views anew when they differ;
+ * refuses unknown and altered migrations. */
 enum store_result store_migrate(struct store *s, size_t *ret_applied, struct err *err) MUST_CHECK;
 
 struct migration_state {
-	int version;
+	int version; /* 0: the views */
 	const char *name;
 	int64_t applied_at_us; /* 0: not yet */
 	bool altered;          /* not the one this program was built with */

@@ -52,7 +52,7 @@ def connect():
 
 
 def make_schema(db):
-    for path in sorted((ROOT / "aggregator/store/sql").glob("*.sql")):
+    for path in sorted((ROOT / "aggregator/store/sql").glob("*/*.sql")):
         with db.transaction():
             db.execute(path.read_text(encoding="utf-8"))
 

@@ -409,7 +409,7 @@ def band(area, word, score, breaches):
 def load(db):
     if BIN:
         tram_centre("store", "migrate").check_returncode()
-    for path in () if BIN else sorted((ROOT / "aggregator/store/sql").glob("*.sql")):
+    for path in () if BIN else sorted((ROOT / "aggregator/store/sql").glob("*/*.sql")):
         with db.transaction():
             db.execute(path.read_text(encoding="utf-8"))
     db.execute("INSERT INTO tram.catalogue (version, digest, loaded_at) VALUES (3, '\\x00', '2021-01-01')")

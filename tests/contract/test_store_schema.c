@@ -74,6 +74,38 @@ static void test_a_database_behind_is_refused(void **state)
 	assert_non_null(strstr(contract_err.text, "tram store migrate"));
 }
 
+/* Views of another text are refused, made anew by migrating, with the rights on them; and nothing else is done again. */
+static void test_views_are_made_anew_when_their_text_differs(void **state)
+{
+	size_t applied;
+
+	(void)state;
+	contract_ask("UPDATE tram.schema_migration SET digest = digest || '\\x00' WHERE version = 0");
+	contract_ask("CREATE OR REPLACE VIEW tram.dataflow_period AS SELECT ''::text AS dataflow, 0 AS period");
+	assert_refused("tram store migrate");
+	assert_result(STORE_OK, store_migrate(owner, &applied, &contract_err));
+	assert_int_equal(applied, 1);
+	assert_accepted();
+	assert_string_equal(
+	    contract_ask("SELECT (pg_get_viewdef('tram.dataflow_period'::regclass) LIKE '%%RECURSIVE%%')"
+			 " AND has_table_privilege('tram_reader', 'tram.dataflow_period', 'SELECT')"),
+	    "t");
+}
+
+static void test_what_others_built_on_views_is_named_and_kept(void **state)
+{
+	size_t applied;
+
+	(void)state;
+	contract_ask("CREATE VIEW public.analyst AS SELECT indicator FROM tram.national_rollup");
+	contract_ask("UPDATE tram.schema_migration SET digest = digest || '\\x00' WHERE version = 0");
+	assert_result(STORE_BROKEN, store_migrate(owner, &applied, &contract_err));
+	assert_non_null(strstr(contract_err.text, "analyst"));
+	contract_ask("DROP VIEW public.analyst");
+	assert_result(STORE_OK, store_migrate(owner, &applied, &contract_err));
+	assert_int_equal(applied, 1);
+}
+
 static void count_states(void *context, const struct migration_state *row)
 {
 	int *counts = context;
@@ -92,7 +124,7 @@ static void test_what_is_applied_can_be_listed(void **state)
 	assert_result(STORE_OK, store_migrations(owner, count_states, counts, &contract_err));
 	contract_ask("UPDATE tram.schema_migration SET digest = substr(digest, 1, 32) WHERE version = 1");
 	contract_ask("DELETE FROM tram.schema_migration WHERE version = 9999");
-	assert_int_equal(counts[0], n_migrations - 1);
+	assert_int_equal(counts[0], n_migrations + 1 - 1);
 	assert_int_equal(counts[1], 1);
 	assert_int_equal(counts[2], 1);
 }
@@ -326,6 +358,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_migrating_again_changes_nothing),
 	    cmocka_unit_test(test_an_altered_migration_is_refused),
+	    cmocka_unit_test(test_views_are_made_anew_when_their_text_differs),
+	    cmocka_unit_test(test_what_others_built_on_views_is_named_and_kept),
 	    cmocka_unit_test(test_a_database_from_the_future_is_refused),
 	    cmocka_unit_test(test_a_database_behind_is_refused),
 	    cmocka_unit_test(test_what_is_applied_can_be_listed),

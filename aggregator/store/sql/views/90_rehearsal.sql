@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What national figures would be if some figures stood otherwise.
+-- How totals would move under other rules.
 
 -- One national roll-up, or one published figure beside it (figure_no), at a moment.
 CREATE TYPE tram.rehearsed_total AS (

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Peer cuts in a fiftieth of the time: what is worked out for each figure costs a function call and no query, once, and what
--- belongs together is put together by sorting and not by comparing everything with everything. The results are the same.
+-- Peer cuts.
 
-CREATE OR REPLACE FUNCTION tram.divided(a numeric, b numeric, places integer) RETURNS numeric
+-- Exactly a / b, rounded half away from zero. (Dividing first and rounding then rounds twice.) Null: it has more than 18
+-- digits then, which no figure has.
+CREATE FUNCTION tram.divided(a numeric, b numeric, places integer) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   q numeric;
@@ -14,7 +15,9 @@ BEGIN
   RETURN CASE WHEN abs(q) < 1e18 THEN q * ('1e-' || places)::numeric END;
 END $$;
 
-CREATE OR REPLACE FUNCTION tram.peer_stated(value_type text, unit text, value numeric, numerator numeric, denominator numeric)
+-- A figure as it was stated, or as it follows from its parts, and as provinces are compared by it: percentages, ratios, means
+-- and growth as they are, counts and amounts for a million people. Null: it is not compared.
+CREATE FUNCTION tram.peer_stated(value_type text, unit text, value numeric, numerator numeric, denominator numeric)
 RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
@@ -24,7 +27,7 @@ BEGIN
   RETURN coalesce(value, tram.divided(CASE unit WHEN 'percent' THEN 100 ELSE 1 END * numerator, denominator, 6));
 END $$;
 
-CREATE OR REPLACE FUNCTION tram.peer_comparable(value_type text, stated numeric, population numeric) RETURNS numeric
+CREATE FUNCTION tram.peer_comparable(value_type text, stated numeric, population numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
   IF value_type NOT IN ('count', 'amount') THEN
@@ -35,7 +38,7 @@ END $$;
 
 -- Makes the cut after the one given (null: the first), of what verdicts touched that no cut has seen: the oldest first, of at
 -- most so many figures. False: another cut is the newest.
-CREATE OR REPLACE FUNCTION tram.make_peer_cut(after integer, after_made_at timestamptz, horizon integer, most integer) RETURNS boolean
+CREATE FUNCTION tram.make_peer_cut(after integer, after_made_at timestamptz, horizon integer, most integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column

@@ -1,14 +1,67 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Figures that were held or refused, and whether their province answered in time (SONG-06): so many days to verify and give
--- the cause, so many to have it mended, and so many at the most, also where the figure is disputed. What passes its days
--- unanswered is announced, once a step.
+-- What a province owes, and when; corrections and their deadlines.
 
--- A day so many days after another; with working days, Saturdays and Sundays do not count. Holidays are not known.
-CREATE FUNCTION tram.days_after(day date, days integer, working boolean) RETURNS date
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE WHEN days <= 0 OR NOT working THEN day + greatest(days, 0)
-            ELSE (SELECT d::date FROM generate_series(day + 1, day + 2 * days + 2, interval '1 day') d
-                  WHERE extract(isodow FROM d) < 6 ORDER BY d OFFSET days - 1 LIMIT 1) END;
+-- What a provider owes, in the order in which it should be done:
+--   refused  a figure that was refused and not mended since
+--   held     a figure that is held and waits for a reason, or for being mended
+--   late     a report whose due day is over, with the indicators that are missing
+--   due      one whose due day is still to come, up to a quarter ahead
+-- by: the day by which it is to be done; for refused and held ones counted from the day it was told (SONG-06.mend_days,
+-- SONG-06.cause_days). What was due more than two years ago is not asked for any more.
+CREATE FUNCTION tram.todo(provider text, at timestamptz DEFAULT NULL)
+RETURNS TABLE (kind text, dataflow text, time_period text, period_from date, period_to date, by date, days_left integer,
+               expected integer, reported integer, indicators text[], indicator text, rule text, found text, wanted text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+  WITH moment AS MATERIALIZED (
+    SELECT tram.local_day(least(todo.at, clock_timestamp())) AS today, coalesce(todo.at, 'infinity') AS as_of
+  ), owed AS MATERIALIZED (
+    SELECT e.*, m.today
+    FROM moment m
+    CROSS JOIN LATERAL tram.expected_figures(m.today - 731, m.today + 92, todo.at, todo.provider) e
+  ), report AS MATERIALIZED (
+    SELECT DISTINCT o.dataflow, o.period, o.period_from, o.period_to, o.due_day, o.today FROM owed o
+  ), refused AS (
+    SELECT DISTINCT ON (o.dataflow, o.period, o.indicator)
+           o.dataflow, o.period, o.period_from, o.period_to, o.indicator, o.today, g.rule, g.found, g.expected, r.known_at
+    FROM owed o
+    CROSS JOIN moment m
+    JOIN tram.provider p ON p.provider = o.provider
+    JOIN tram.agent a ON a.agent = p.agent
+    JOIN tram.report r ON r.dataflow = o.dataflow AND r.period = o.period AND r.provider = o.provider
+                      AND r.agent_no = a.agent_no AND r.repeats IS NULL AND r.known_at <= m.as_of
+    JOIN tram.report_finding g ON g.agent_no = r.agent_no AND g.report_no = r.report_no AND g.severity = 'B'
+                              AND (g.line = 0 OR g.indicator = o.indicator)
+    WHERE o.state = 'refused'
+    ORDER BY o.dataflow, o.period, o.indicator, r.known_at DESC, r.report_no DESC, g.finding_no
+  ), held AS (
+    SELECT r.dataflow, r.period, r.period_from, r.period_to, r.today, q.indicator, q.rules, q.found, q.expected, q.held_at
+    FROM tram.quarantine q
+    JOIN report r ON r.period = tram.period_pack(q.time_period)
+    JOIN tram.indicator i ON i.indicator = q.indicator AND i.dataflow = r.dataflow
+    WHERE q.provider = todo.provider AND todo.at IS NULL
+  ), answer AS (
+    SELECT 1 AS no, 'refused' AS kind, x.dataflow, x.period, x.period_from, x.period_to,
+           tram.local_day(x.known_at) + tram.parameter_or('SONG-06.mend_days', 10)::integer AS by, x.today, 0 AS expected,
+           0 AS reported, '{}'::text[] AS indicators, x.indicator, x.rule, x.found, x.expected AS wanted
+    FROM refused x
+    UNION ALL
+    SELECT 2, 'held', x.dataflow, x.period, x.period_from, x.period_to,
+           tram.local_day(x.held_at) + tram.parameter_or('SONG-06.cause_days', 5)::integer, x.today, 0, 0, '{}', x.indicator,
+           x.rules, x.found, x.expected
+    FROM held x
+    UNION ALL
+    SELECT CASE WHEN o.due_day < o.today THEN 3 ELSE 4 END, CASE WHEN o.due_day < o.today THEN 'late' ELSE 'due' END,
+           o.dataflow, o.period, o.period_from, o.period_to, o.due_day, o.today, count(*)::integer,
+           count(*) FILTER (WHERE o.state IN ('on_time', 'late', 'backfilled'))::integer,
+           array_agg(o.indicator ORDER BY o.indicator) FILTER (WHERE o.state IN ('missing', 'pending', 'explained')),
+           '', '', '', ''
+    FROM owed o
+    GROUP BY o.dataflow, o.period, o.period_from, o.period_to, o.due_day, o.today
+    HAVING bool_or(o.state IN ('missing', 'pending', 'explained')))
+  SELECT a.kind, a.dataflow, tram.period_text(a.period), a.period_from, a.period_to, a.by, a.by - a.today, a.expected,
+         a.reported, a.indicators, a.indicator, coalesce(a.rule, ''), coalesce(a.found, ''), coalesce(a.wanted, '')
+  FROM answer a ORDER BY a.no, a.by, a.dataflow, a.period, a.indicator
+$$;
 
 -- One row a figure and time that its province was told: it is held, it was refused when it was judged, or it was refused by a
 -- decision. answered_at: when something came of it, and answer what: a later revision, or one that was refused too, or a
@@ -90,32 +143,6 @@ CROSS JOIN LATERAL (
   SELECT CASE WHEN s.stage <> 'open' THEN b.escalate_by WHEN b.today <= b.answer_by THEN b.answer_by ELSE b.mend_by END
          AS deadline) d;
 
--- What passed a deadline and was not announced yet; says it in tram.announced, so that it is said once. due: the day to give
--- the cause has passed; late, escalated: as above. Of what was told in the last 92 days, and a thousand at a time.
-CREATE FUNCTION tram.announce_corrections()
-RETURNS TABLE (event text, agent text, area text, provider text, kind text, dataflow text, indicator text, time_period text,
-               rules text, told_at timestamptz, deadline date)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-  WITH waiting AS MATERIALIZED (
-    SELECT c.*, e.event, e.passed
-    FROM tram.correction c
-    CROSS JOIN LATERAL (VALUES ('correction.due', c.answer_by), ('correction.late', c.mend_by),
-                               ('correction.escalated', c.escalate_by)) e(event, passed)
-    WHERE c.told_at > clock_timestamp() - interval '92 days' AND c.stage <> 'answered'
-      AND e.passed < tram.local_day(clock_timestamp())
-      AND NOT EXISTS (SELECT FROM tram.announced a
-                      WHERE a.event = e.event AND a.subject = c.subject AND a.since = c.told_at)
-    ORDER BY c.told_at, e.passed LIMIT 1000
-  ), said AS (
-    INSERT INTO tram.announced (event, subject, since) SELECT w.event, w.subject, w.told_at FROM waiting w
-    ON CONFLICT DO NOTHING
-    RETURNING tram.announced.event, tram.announced.subject, tram.announced.since)
-  SELECT w.event, w.agent, coalesce(w.area, ''), w.provider, w.kind, w.dataflow, w.indicator, w.time_period,
-         coalesce(w.rules, ''), w.told_at, w.passed
-  FROM said s JOIN waiting w ON w.event = s.event AND w.subject = s.subject AND w.told_at = s.since
-  ORDER BY w.told_at, w.passed
-$$;
-
-REVOKE EXECUTE ON FUNCTION tram.announce_corrections() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tram.announce_corrections() TO tram_writer;
+REVOKE EXECUTE ON FUNCTION tram.todo(text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tram.todo(text, timestamptz) TO tram_reader, tram_admin, tram_writer;
 GRANT SELECT ON tram.correction_told, tram.correction TO tram_reader, tram_operator, tram_admin;

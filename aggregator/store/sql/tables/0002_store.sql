@@ -1,165 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store. Everything the aggregator writes is appended by COPY; the only rows ever updated are the
--- watermarks (tram.stream, tram.agent). Current values and roll-ups are read from history (0002).
-
-CREATE SCHEMA IF NOT EXISTS tram;
-
-CREATE TABLE tram.schema_migration (
-  version    integer PRIMARY KEY,
-  name       text NOT NULL,
-  digest     bytea NOT NULL,
-  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
--- ------------------------------------------------------------------ catalogue and registry
-
--- A catalogue version is the reviewed files, kept whole; the tables below it are read from them.
-CREATE TABLE tram.catalogue (
-  version   integer PRIMARY KEY CHECK (version > 0),
-  digest    bytea NOT NULL,
-  loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  loaded_by text NOT NULL DEFAULT session_user,
-  note      text NOT NULL DEFAULT ''
-);
-
-CREATE TABLE tram.catalogue_file (
-  version integer NOT NULL REFERENCES tram.catalogue,
-  name    text NOT NULL,
-  content text NOT NULL,
-  PRIMARY KEY (version, name)
-);
-
--- Numbers given once and never again, so that keys stay small: an area or a series keeps its number for ever.
-CREATE TABLE tram.area_number (
-  area_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  area    text NOT NULL UNIQUE                    -- vintage/code: 63/46
-);
-
--- SDMX's series key without the area: indicator and dimensions ("" or "SEX=F;...", ids sorted).
--- series_no has 19 bits in tram.observation.key.
-CREATE TABLE tram.series (
-  series_no  integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (series_no BETWEEN 1 AND 524287),
-  indicator  text NOT NULL,
-  dimensions text NOT NULL DEFAULT '',
-  UNIQUE (indicator, dimensions)
-);
-
--- The dated history of areas: an area's identity is vintage and code, stable while name or rank changes.
-CREATE TABLE tram.area (
-  area          text NOT NULL,
-  area_no       integer NOT NULL REFERENCES tram.area_number,
-  level         text NOT NULL CHECK (level IN ('nation', 'region', 'province', 'commune')),
-  vintage       text NOT NULL DEFAULT '',
-  code          text NOT NULL DEFAULT '',
-  parent        text NOT NULL DEFAULT '',
-  valid_from    date NOT NULL,
-  valid_to      date,
-  name_vi       text NOT NULL,
-  short_name_vi text NOT NULL,
-  name_en       text NOT NULL,
-  kind          text NOT NULL,
-  iso_3166_2    text NOT NULL DEFAULT '',
-  coastal       boolean,
-  population    numeric,                          -- reference population, for coverage by weight
-  PRIMARY KEY (area, valid_from),
-  CHECK (valid_to IS NULL OR valid_to >= valid_from)
-);
-
-CREATE TABLE tram.area_succession (
-  predecessor    text NOT NULL,
-  successor      text NOT NULL,
-  effective_date date NOT NULL,
-  PRIMARY KEY (predecessor, successor)
-);
-
-CREATE TABLE tram.dataflow (
-  dataflow    text PRIMARY KEY,
-  name_vi     text NOT NULL,
-  name_en     text NOT NULL,
-  provided_by text NOT NULL CHECK (provided_by IN ('province', 'centre')),
-  frequencies text NOT NULL,
-  calendar    text NOT NULL,
-  due         text NOT NULL,
-  valid_from  date NOT NULL,
-  valid_to    date
-);
-
-CREATE TABLE tram.indicator (
-  indicator          text PRIMARY KEY,
-  dataflow           text NOT NULL REFERENCES tram.dataflow,
-  name_vi            text NOT NULL,
-  name_en            text NOT NULL,
-  value_type         text NOT NULL,
-  unit               text NOT NULL,
-  unit_vi            text NOT NULL,
-  display_unit_mult  integer NOT NULL,
-  display_decimals   integer NOT NULL,
-  is_integer         boolean NOT NULL,
-  min_value          numeric,
-  max_value          numeric,
-  kind               text NOT NULL,
-  over_area          text NOT NULL,
-  over_time          text NOT NULL,
-  mean_weight        text NOT NULL DEFAULT '',
-  coverage_weight    text NOT NULL DEFAULT '',
-  derives_from       text NOT NULL DEFAULT '',
-  dimensions         text NOT NULL DEFAULT '',    -- that a figure may be broken down by: SEX|AGE
-  denominator_vi     text NOT NULL DEFAULT '',
-  frequencies        text NOT NULL,
-  mandatory          boolean NOT NULL,
-  max_age_days       integer NOT NULL,
-  source_system      text NOT NULL DEFAULT '',
-  valid_from         date NOT NULL,
-  valid_to           date,
-  notes              text NOT NULL DEFAULT ''
-);
-
-CREATE TABLE tram.provider (
-  provider text PRIMARY KEY,
-  kind     text NOT NULL CHECK (kind IN ('province', 'centre')),
-  area     text NOT NULL,
-  name_vi  text NOT NULL,
-  name_en  text NOT NULL,
-  agent    text NOT NULL
-);
-
-CREATE TABLE tram.word (
-  word_no smallint PRIMARY KEY,
-  word    text NOT NULL UNIQUE,
-  name_vi text NOT NULL,
-  name_en text NOT NULL
-);
-
-CREATE TABLE tram.rule (
-  rule       text PRIMARY KEY,                    -- DUNG-07
-  word       text NOT NULL,
-  severity   "char" NOT NULL,                     -- B, J, W, I
-  title_vi   text NOT NULL,                       -- what the rule asks for
-  title_en   text NOT NULL,
-  message_vi text NOT NULL,                       -- what is wrong when it is not so
-  message_en text NOT NULL,
-  remedy_vi  text NOT NULL,
-  remedy_en  text NOT NULL
-);
-
--- What was announced in public, with the exact quote.
-CREATE TABLE tram.published_figure (
-  figure_no      integer PRIMARY KEY,
-  indicator      text NOT NULL,
-  time_period    text NOT NULL,
-  reference_date date NOT NULL,
-  value          numeric,
-  numerator      numeric,
-  denominator    numeric,
-  rank_out_of    integer,
-  unit           text NOT NULL,
-  unit_mult      integer NOT NULL,
-  qualifier      text NOT NULL,
-  obs_status     text NOT NULL,
-  announced_on   date NOT NULL,
-  source         text NOT NULL,
-  quote_vi       text NOT NULL
-);
+-- The store. What the aggregator writes of reports is appended by COPY; the only rows ever updated are the watermarks
+-- (tram.stream, tram.agent). Current values and roll-ups are read from history (views/).
 
 -- ------------------------------------------------------------------ agents and their streams
 
@@ -167,7 +8,13 @@ CREATE TABLE tram.agent (
   agent_no    integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (agent_no > 0),
   agent       text NOT NULL UNIQUE CHECK (agent ~ '^[a-z0-9][a-z0-9-]{0,63}$'),
   verdict_seq bigint NOT NULL DEFAULT 0,          -- last verdict given; moved by compare-and-set
-  added_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+  added_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- tram.agent_key keeps the history; the newest row of it is repeated here, written in the same transaction. Whoever
+  -- moves an agent's verdicts does so only while it is active and the key that signed is the present one, so that nothing
+  -- of an agent is committed once its revocation is.
+  state text NOT NULL DEFAULT 'suspended' CHECK (state IN ('active', 'suspended', 'revoked')),
+  curve_public text CHECK (length(curve_public) = 40),
+  signing_public bytea CHECK (length(signing_public) = 32)
 ) WITH (fillfactor = 50);
 
 -- Public keys on the roster. A row is never deleted: a state is superseded by a later row.
@@ -194,6 +41,9 @@ CREATE TABLE tram.stream (
   previous_epoch text NOT NULL DEFAULT '',
   started_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- The chain that the epoch before ended with, as HELLO said it: chain_0 is made of it. Null: there was none, or it was
+  -- not kept (streams made before this).
+  previous_chain bytea CHECK (length(previous_chain) = 32),
   UNIQUE (agent_no, epoch)
 ) WITH (fillfactor = 50);
 
@@ -246,9 +96,21 @@ CREATE TABLE tram.report (
   approved_at       timestamptz,
   comment           text NOT NULL,
   software          text NOT NULL,
+  -- The report of another epoch of the same agent that this one is: the same bytes, handed in at the same time. It
+  -- states nothing. Null: it is none.
+  repeats bigint,
+  justification_code text NOT NULL DEFAULT '',
+  justification text NOT NULL DEFAULT '',
+  -- What a report states, for peer cuts: the series of the figures that are stored of it, and the sketch of those that were
+  -- accepted (null: too few to be told from others).
+  series integer[],
+  sketch bytea CHECK (length(sketch) = 64),
   PRIMARY KEY (agent_no, report_no)
 );
 CREATE INDEX report_by_period ON tram.report (dataflow, period, provider);
+
+-- By time first, so that what is written together lies together.
+CREATE INDEX report_by_hand_in ON tram.report (agent_no, handed_in_at, digest, report_no);
 
 -- A report that could not be read or stored. The watermark has moved past it; the bytes are in tram.batch.
 CREATE TABLE tram.poison (
@@ -298,6 +160,9 @@ CREATE TABLE tram.observation_note (
   justification_code text NOT NULL,
   justification      text NOT NULL,
   comment            text NOT NULL,
+  -- 0: not stated.
+  units_reporting bigint NOT NULL DEFAULT 0,
+  units_expected bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (area_no, key)
 );
 
@@ -311,6 +176,10 @@ CREATE TABLE tram.decision (
   decided_by  text NOT NULL,
   rule        text NOT NULL DEFAULT '',
   reason      text NOT NULL,
+  -- The verdict that tells the province of it, by which a decision has its place among all that happened to the agent. Null:
+  -- made before there were such. decided_by is the name that was given; decided_as, who was connected.
+  verdict_seq bigint,
+  decided_as text NOT NULL DEFAULT session_user,
   PRIMARY KEY (area_no, key, decision_no)
 );
 
@@ -331,6 +200,9 @@ CREATE TABLE tram.report_finding (
   PRIMARY KEY (agent_no, report_no, finding_no)
 );
 
+-- For what was refused; there are few.
+CREATE INDEX report_finding_refused ON tram.report_finding (agent_no, report_no) WHERE severity = 'B';
+
 CREATE TABLE tram.verdict (
   verdict_seq       bigint NOT NULL,
   report_no         bigint NOT NULL,
@@ -340,29 +212,11 @@ CREATE TABLE tram.verdict (
   words             text NOT NULL,                -- one letter a word, in word_no order: P pass, W warn, H held, F fail
   cause             text NOT NULL,                -- received, released, refused ...
   outcomes          bytea NOT NULL,               -- one byte an observation: tram.v1.Outcome
+  -- The peer cut that the lane had when it gave the verdict; 0: none.
+  peer_cut integer NOT NULL DEFAULT 0,
+  -- Of a verdict whose cause is a decision.
+  decided_by text NOT NULL DEFAULT '',
+  reason text NOT NULL DEFAULT '',
   PRIMARY KEY (agent_no, verdict_seq)
 );
-
--- ------------------------------------------------------------------ roles
-
-DO $$
-DECLARE r text;
-BEGIN
-  FOREACH r IN ARRAY ARRAY['tram_writer', 'tram_reader', 'tram_admin'] LOOP
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN
-      EXECUTE format('CREATE ROLE %I LOGIN', r);
-    END IF;
-  END LOOP;
-END $$;
-
-GRANT USAGE ON SCHEMA tram TO tram_writer, tram_reader, tram_admin;
-GRANT SELECT ON ALL TABLES IN SCHEMA tram TO tram_writer, tram_admin;
-GRANT INSERT ON tram.series, tram.stream, tram.batch, tram.report, tram.poison, tram.observation,
-                tram.observation_note, tram.report_finding, tram.verdict TO tram_writer;
-GRANT UPDATE (seq, chain, updated_at) ON tram.stream TO tram_writer;
-GRANT UPDATE (verdict_seq) ON tram.agent TO tram_writer;
-GRANT INSERT ON tram.agent, tram.agent_key, tram.decision, tram.verdict, tram.catalogue, tram.catalogue_file,
-                tram.area_number, tram.series TO tram_admin;
-GRANT UPDATE (verdict_seq) ON tram.agent TO tram_admin;
-GRANT INSERT, UPDATE, DELETE ON tram.area, tram.area_succession, tram.dataflow, tram.indicator, tram.provider,
-                tram.word, tram.rule, tram.published_figure TO tram_admin;
+CREATE INDEX verdict_by_report ON tram.verdict (agent_no, report_no, verdict_seq);
