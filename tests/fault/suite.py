@@ -24,6 +24,15 @@ from world import Bench, NotFired, Skipped, World
 
 SUITE_SEED = 2026
 KEPT = ROOT / "build" / "fault" / "failed"
+TRIES = ("first try", "second try", "third try")
+
+
+@dataclasses.dataclass
+class Unfired:
+    """A try whose fault did not fire, and of which nothing else is to be said: it shows nothing, and was thrown away."""
+    seed: int
+    said: str
+    kept: str
 
 
 @dataclasses.dataclass
@@ -37,6 +46,7 @@ class Outcome:
     reports: int
     kept: str = ""
     skipped: str = ""
+    unfired: list = dataclasses.field(default_factory=list)  # Unfired, of the tries before this one
 
     @property
     def passed(self):
@@ -54,30 +64,35 @@ def too_long(*_):
 
 
 def judge(world, cell):
-    """What is wrong, in words; empty when nothing is. Skipped goes through."""
+    """What is wrong, in words (empty when nothing is), and whether the fault fired. Skipped goes through."""
     try:
         signal.alarm(cell.patience_s)
         cell.run(world)
-        return oracle.complaints(world.finish())
+        return oracle.complaints(world.finish()), True
     except Skipped:
         raise
     except NotFired as error:
-        return [f"the fault did not fire: {error}"]
+        return [f"the fault did not fire: {error}", *while_it_ran(world)], False
     except Exception as error:  # whatever a scenario runs into is the cell's failure, told with its place
         place = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error} ({pathlib.Path(place.filename).name}:{place.lineno})"
-        return [told, *oracle.complaints(world.facts, oracle.WHILE_IT_RAN)]
+        return [f"{type(error).__name__}: {error} ({pathlib.Path(place.filename).name}:{place.lineno})", *while_it_ran(world)], True
     finally:
         signal.alarm(0)
 
 
-def run_cell(bench, cell, seed):
+def while_it_ran(world):
+    """What is wrong with a cell that broke off, as far as that can be asked."""
+    return [*oracle.complaints(world.facts, oracle.WHILE_IT_RAN), *world.crashes()]
+
+
+def try_cell(bench, cell, seed):
+    """One try: its outcome, and whether the fault fired."""
     began = time.monotonic()
     world = World(bench, cell.name, seed)
     kept = skipped = ""
-    said = []
+    said, fired = [], True
     try:
-        said = judge(world, cell)
+        said, fired = judge(world, cell)
         if said:
             kept = str(KEPT / f"{cell.name}-{seed}")
             world.keep(pathlib.Path(kept), said)
@@ -87,7 +102,22 @@ def run_cell(bench, cell, seed):
         world.close()
     took = [s for s in world.facts.recovery_s.values() if s is not None]
     return Outcome(cell.name, seed, time.monotonic() - began, world.proofs, said, max(took, default=0.0),
-                   len(world.facts.reports), kept, skipped)
+                   len(world.facts.reports), kept, skipped), fired
+
+
+def run_cell(bench, cell, seed, tries=len(TRIES)):
+    """
+    A fault that did not fire proves nothing, so the cell is tried again with other draws; the outcome is that of the last
+    try. Whoever complains of anything else is never asked twice: a defect may show only now and then.
+    """
+    unfired, first_seed = [], seed
+    for number in range(1, tries + 1):
+        outcome, fired = try_cell(bench, cell, seed)
+        outcome.unfired = list(unfired)
+        if fired or len(outcome.complaints) > 1 or number == tries:
+            return outcome
+        unfired.append(Unfired(seed, outcome.complaints[0], outcome.kept))
+        seed = cell.seed(f"{first_seed} {TRIES[number]}")
 
 
 # ---------------------------------------------------------------- workers
@@ -96,7 +126,7 @@ def stop_with_parent(*_):
     raise SystemExit(1)
 
 
-def work(todo, done):
+def work(todo, done, tries):
     """A worker's life: a bench of its own, cells until there are none."""
     parent = os.getppid()
     signal.signal(signal.SIGALRM, too_long)
@@ -110,7 +140,7 @@ def work(todo, done):
             if item is None:
                 return
             try:
-                done.put(run_cell(bench, by_name[item[0]], item[1]))
+                done.put(run_cell(bench, by_name[item[0]], item[1], tries))
             except Exception:  # the bench itself broke: said, and a new one for the next cell
                 done.put(Outcome(*item, 0, [], [f"the harness broke:\n{traceback.format_exc()}"], 0, 0))
                 bench.close()
@@ -119,11 +149,11 @@ def work(todo, done):
         bench.close()
 
 
-def run_all(items, jobs, tell):
+def run_all(items, jobs, tell, tries=len(TRIES)):
     """Every (cell name, seed) that items gives, when a worker is free for it; tell() is called with each outcome as it comes."""
     context = multiprocessing.get_context("fork")
     todo, done, items = context.Queue(), context.Queue(), iter(items)
-    workers = [context.Process(target=work, args=(todo, done)) for _ in range(jobs)]
+    workers = [context.Process(target=work, args=(todo, done, tries)) for _ in range(jobs)]
     for worker in workers:
         worker.start()
     try:
@@ -160,12 +190,19 @@ def next_outcome(done, workers):
 def line_of(outcome):
     mark = "skip" if outcome.skipped else "ok  " if outcome.passed else "FAIL"
     proof = outcome.skipped or "; ".join(outcome.proofs) or "-"
+    if outcome.unfired:
+        proof = f"{TRIES[len(outcome.unfired)]}: {proof}"
     return (f"{mark} {outcome.name:<52} seed {outcome.seed:<10} {outcome.seconds * 1000:6.0f} ms, recovered in "
             f"{outcome.recovery_s * 1000:5.0f} ms, {outcome.reports:4} reports | {proof}")
 
 
+def lines_of(outcome):
+    """With the tries that were thrown away."""
+    return [line_of(outcome), *(f"       {name} (seed {u.seed}): {u.said}; logs: {u.kept}" for name, u in zip(TRIES, outcome.unfired))]
+
+
 def tell(outcome):
-    print(line_of(outcome), flush=True)
+    print("\n".join(lines_of(outcome)), flush=True)
     for text in outcome.complaints:
         print(f"       {text}", flush=True)
     if not outcome.passed:
@@ -184,7 +221,9 @@ def tell_end(outcomes, seed, seconds):
     for name, (passed, failed, took, reports) in sorted(by_class.items()):
         print(f"{name:<12} {passed:>7} {failed:>7} {took:>8.0f} {reports:>8}")
     passed, skipped = sum(o.passed and not o.skipped for o in outcomes), sum(bool(o.skipped) for o in outcomes)
-    print(f"\nsuite seed {seed}; {seconds:.0f} s; programs: {BIN}" + (f"; {skipped} skipped" if skipped else ""))
+    again = sum(bool(o.unfired) for o in outcomes)
+    print(f"\nsuite seed {seed}; {seconds:.0f} s; programs: {BIN}" + (f"; {skipped} skipped" if skipped else "")
+          + (f"; {again} tried again, as the fault had not fired" if again else ""))
     print(f"{passed} passed, {len(outcomes) - passed - skipped} failed")
 
 
@@ -198,7 +237,7 @@ def write_junit(path, outcomes, seconds):
         if not o.passed:
             failure = tree.SubElement(case, "failure", message=o.complaints[0][:300])
             failure.text = "\n".join([*o.complaints, f"tests/fault/run --cell {o.name} --seed {o.seed}"])
-        tree.SubElement(case, "system-out").text = line_of(o)
+        tree.SubElement(case, "system-out").text = "\n".join(lines_of(o))
     path.parent.mkdir(parents=True, exist_ok=True)
     tree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
 
@@ -223,6 +262,8 @@ def parse(text):
     parser.add_argument("--seed", type=int, help="of the cell, when one is named in full; else of the suite (%d)" % SUITE_SEED)
     parser.add_argument("--jobs", type=int, default=2, help="workers, each with a PostgreSQL of its own (2)")
     parser.add_argument("--times", type=int, default=1, metavar="N", help="every cell so often, each time with another seed (1)")
+    parser.add_argument("--tries", type=int, default=len(TRIES), choices=range(1, len(TRIES) + 1), metavar="N",
+                        help="how often a cell is tried whose fault does not fire (%d)" % len(TRIES))
     parser.add_argument("--quick", action="store_true", help="only the few that stand for all")
     parser.add_argument("--list", action="store_true", help="names only")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="random faults for so long; 0: until it is stopped")
@@ -268,7 +309,7 @@ def main(text):
 
     items = seeded(cells, options)
     print(f"suite seed {options.seed}", flush=True)
-    run_all(items, options.jobs, take)
+    run_all(items, options.jobs, take, options.tries)
     seconds = time.monotonic() - began
     tell_end(outcomes, options.seed, seconds)
     if options.junit:

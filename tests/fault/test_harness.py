@@ -4,6 +4,9 @@ Negative controls of the harness: a cell that proves nothing fails, one that bre
 falsified in PostgreSQL itself, behind everybody's back, is found there. And what a seed promises: the same plan again.
 """
 
+import signal
+import xml.etree.ElementTree as tree
+
 import pytest
 
 import suite
@@ -29,6 +32,13 @@ def quiet(w):
     w.fired("nothing, on purpose")
 
 
+def unfired(w):
+    """As quiet(), and then the fault is waited for in vain."""
+    quiet(w)
+    w.proofs.clear()
+    w.await_or_not_fired(lambda: False, "the fault", 0.1)
+
+
 def outcome_of(bench, scenario, seed=1, **arguments):
     return suite.run_cell(bench, Cell("harness-test", scenario, arguments), seed)
 
@@ -46,6 +56,7 @@ def test_cell_without_a_proof_fails(bench):
 
     outcome = outcome_of(bench, nothing)
     assert outcome.complaints == ["the fault did not fire: nothing proves that the fault happened"]
+    assert len(outcome.unfired) == 2  # it was not for want of trying
 
 
 def test_moment_that_is_never_reached_fails(bench):
@@ -65,7 +76,86 @@ def test_death_by_something_else_fails(bench):
         w.agents[0].daemon.process.terminate()
         w.await_death(w.agents[0], 9)
 
-    assert "not by SIGKILL" in outcome_of(bench, another).complaints[0]
+    outcome = outcome_of(bench, another)
+    assert "not by SIGKILL" in outcome.complaints[0] and not outcome.unfired
+
+
+def test_fault_that_fires_at_the_second_try(bench, tmp_path):
+    """It passes and says so, wherever outcomes are told; the seed is the one of the try that passed."""
+    seeds = []
+
+    def second(w):
+        seeds.append(w.seed)
+        unfired(w) if len(seeds) == 1 else quiet(w)
+
+    outcome = outcome_of(bench, second)
+    assert outcome.passed and seeds[0] == 1 and outcome.seed == seeds[1] != 1 and len(seeds) == 2
+    suite.write_junit(tmp_path / "fault.xml", [outcome], 1)
+    told = tree.parse(tmp_path / "fault.xml").getroot()
+    assert told.get("failures") == "0"
+    for text in ("\n".join(suite.lines_of(outcome)), told.find(".//system-out").text):
+        assert text.startswith("ok") and "second try: nothing, on purpose" in text
+        assert "first try (seed 1): the fault did not fire: waited 0.1 s in vain for the fault; logs: " in text
+
+
+def test_fault_that_never_fires(bench, tmp_path):
+    seeds = []
+
+    def never(w):
+        seeds.append(w.seed)
+        unfired(w)
+
+    outcome = outcome_of(bench, never)
+    assert not outcome.passed and outcome.complaints == ["the fault did not fire: waited 0.1 s in vain for the fault"]
+    assert len(set(seeds)) == 3 and [u.seed for u in outcome.unfired] == seeds[:2]
+    suite.write_junit(tmp_path / "fault.xml", [outcome], 1)
+    assert tree.parse(tmp_path / "fault.xml").getroot().get("failures") == "1"
+    seeds.clear()
+    suite.run_cell(bench, Cell("harness-test", never), 1, tries=1)
+    assert len(seeds) == 1
+
+
+def gluttony(w):
+    w.watch.note("use", w.agents[0].label, 10**9, 1, 1)
+
+
+def crash(w):
+    w.agents[0].daemon.send(signal.SIGABRT)
+    w.agents[0].daemon.wait()
+
+
+@pytest.mark.parametrize(("wrong", "said"), [(gluttony, "I12: "), (crash, "agent-63-45 ended by SIGABRT of its own accord")])
+def test_complaint_is_not_tried_again(bench, wrong, said):
+    """Though the fault did not fire: what was seen while it ran is not thrown away."""
+    tries = []
+
+    def complained_of(w):
+        tries.append(w.seed)
+        quiet(w)
+        w.proofs.clear()
+        wrong(w)
+        w.await_or_not_fired(lambda: False, "the fault", 0.1)
+
+    outcome = outcome_of(bench, complained_of)
+    assert len(tries) == 1 and not outcome.unfired
+    assert outcome.complaints[0].startswith("the fault did not fire: ") and outcome.complaints[1].startswith(said)
+
+
+def test_condition_that_breaks_is_not_tried_again(bench):
+    """A wait whose condition fails by itself is no fault that did not fire."""
+    def broken(w):
+        quiet(w)
+        w.await_or_not_fired(lambda: [][0], "the fault", 1)
+
+    def denied(w):
+        def condition():
+            raise AssertionError("on purpose")
+        quiet(w)
+        w.await_or_not_fired(condition, "the fault", 1)
+
+    for scenario, said in ((broken, "IndexError: "), (denied, "AssertionError: on purpose")):
+        outcome = outcome_of(bench, scenario)
+        assert outcome.complaints[0].startswith(said) and not outcome.unfired
 
 
 def test_scenario_that_breaks_is_told_with_its_place(bench):
@@ -73,7 +163,8 @@ def test_scenario_that_breaks_is_told_with_its_place(bench):
         quiet(w)
         raise ValueError("on purpose")
 
-    assert outcome_of(bench, broken).complaints[0].startswith("ValueError: on purpose (test_harness.py:")
+    outcome = outcome_of(bench, broken)
+    assert outcome.complaints[0].startswith("ValueError: on purpose (test_harness.py:") and not outcome.unfired
 
 
 REVOKE = ("INSERT INTO tram.agent_key (agent_no, curve_public, signing_public, state, changed_at) SELECT agent_no, curve_public,"

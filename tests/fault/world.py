@@ -21,7 +21,7 @@ from desk import Broken, Desk, Refused
 from load import Load, Maker
 from proxy import Proxy
 from roadbook import Keys
-from tramtest import ROOT, Agent, Centre, Postgres, wait_until
+from tramtest import ROOT, Agent, Centre, Postgres, TestTimeout, wait_until
 from watch import Watch, state_of
 
 AGENTS = tuple(f"agent-63-{code}" for code in ("45", "46", "48", "49", "51", "52", "54", "56", "58", "60", "62", "64"))
@@ -30,6 +30,7 @@ AGENT = {"hello_wait": "1s", "stalled_after": "2s", "handshake": "2s", "ping": "
 CLUSTER = "track_commit_timestamp = on\nmax_connections = 30\nautovacuum = off\nlog_lock_waits = on\n"
 SOCKET = ".s.PGSQL.5432"
 QUIET_PATIENCE_S = 30
+CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
 
 
 class Bench:
@@ -298,15 +299,15 @@ class World:
         """It ended by that signal. What struck is in its log."""
         daemon = member.daemon
         self.await_or_not_fired(lambda: not daemon.running(), f"{member.label} to end", patience_s)
-        if daemon.process.returncode != -number:
-            raise NotFired(f"{member.label} ended with {daemon.process.returncode}, not by {signal.Signals(number).name}: {daemon.log()[-500:]}")
+        if daemon.process.returncode != -number:  # a fault of the program's own, which is not to be tried again
+            raise AssertionError(f"{member.label} ended with {daemon.process.returncode}, not by {signal.Signals(number).name}: {daemon.log()[-500:]}")
         self.fired(f"{member.label} {signal.Signals(number).name}{self.struck(member)}")
 
     def await_stopped(self, member, patience_s=15):
         """It stopped itself, and stays so until resume()."""
         def stopped():
             if not member.daemon.running():
-                raise NotFired(f"{member.label} ended with {member.daemon.process.returncode} before it stopped")
+                raise AssertionError(f"{member.label} ended with {member.daemon.process.returncode} before it stopped")
             return state_of(member.daemon.process.pid) == "T"
         self.await_or_not_fired(stopped, f"{member.label} to stop", patience_s)
         self.fired(f"{member.label} SIGSTOP{self.struck(member)}")
@@ -321,8 +322,15 @@ class World:
     def await_or_not_fired(self, condition, what, patience_s):
         try:
             return wait_until(condition, what, patience_s)
-        except AssertionError as error:
+        except TestTimeout as error:
             raise NotFired(str(error)) from None
+
+    def crashes(self):
+        """Who ended as only a defect ends it, and was not told to."""
+        for member in self.centres + self.agents:
+            process = member.daemon.process
+            if process and process.poll() in CRASHES and not member.daemon.environment["TRAM_FAULT"]:
+                yield f"{member.label} ended by {signal.Signals(-process.returncode).name} of its own accord: {member.daemon.log()[-500:]}"
 
     def declare_restored(self):
         """The database went back on purpose: positions may too."""
