@@ -352,6 +352,7 @@ static bool judge_poison(struct intake *in, struct intake_report *r)
 		return false;
 	*f = (struct finding){.rule = rule_by_code("DU-01"),
 			      .severity = SEVERITY_BLOCK,
+			      .asked = SEVERITY_BLOCK,
 			      .field = "report",
 			      .found = r->poison,
 			      .expected = "tram.v1.Report"};

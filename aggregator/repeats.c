@@ -72,6 +72,7 @@ bool repeats_judge(struct arena *a, struct intake_report *r)
 		j->outcomes[i] = first->outcomes[i] == OUTCOME_REFUSED ? OUTCOME_REFUSED : OUTCOME_DUPLICATE;
 	findings[0] = (struct finding){.rule = rule_by_code("SACH-01"),
 				       .severity = SEVERITY_INFORM,
+				       .asked = SEVERITY_INFORM,
 				       .field = "report",
 				       .found = place,
 				       .expected = ""};

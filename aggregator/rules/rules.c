@@ -84,7 +84,6 @@ static const struct special *special_of(const struct finding *f)
 }
 
 /* What is expected, where no figure or code can say it. */
-#define JUSTIFIED "; justified"
 static const struct {
 	const char *token, *vi, *en;
 } tokens[] = {
@@ -108,17 +107,12 @@ char *finding_message(struct arena *a, const struct finding *f, bool vietnamese)
 	const struct special *s = special_of(f);
 	const char *message =
 	    vietnamese ? (s ? s->message_vi : f->rule->message_vi) : (s ? s->message_en : f->rule->message_en);
-	const char *found = f->found ? f->found : "", *expected = f->expected ? f->expected : "", *before = "";
-	size_t len = strlen(expected), marked = sizeof JUSTIFIED - 1;
+	const char *found = f->found ? f->found : "", *expected = f->expected ? f->expected : "";
+	const char *before = vietnamese ? "; đã giải trình ở bản trước" : "; justified in the revision before";
 
-	if (len >= marked && strcmp(expected + len - marked, JUSTIFIED) == 0) {
-		before = vietnamese ? "; đã giải trình ở bản trước" : "; justified in the revision before";
-		expected = arena_strndup(a, expected, len - marked);
-		expected = expected ? expected : "";
-	}
 	return arena_printf(a, "%s%s%s%s%s%s%s", message, *found ? ": " : "", found,
 			    !*expected ? "" : (vietnamese ? " (cần: " : " (expected: "), in_words(expected, vietnamese),
-			    *expected ? ")" : "", before);
+			    *expected ? ")" : "", f->answered ? before : "");
 }
 
 const char *finding_remedy(const struct finding *f, bool vietnamese)
@@ -142,12 +136,11 @@ static enum severity severity_of(const struct rule *rule, enum severity severity
 }
 
 /* One break is justified once: what revises a figure that was is told, but not asked about again. */
-static void ask_once(struct walk *w, struct finding *f)
+static void ask_once(const struct walk *w, struct finding *f)
 {
 	if (f->severity == SEVERITY_JUSTIFY && f->line && was_justified(w, f->line - 1, f->rule)) {
 		f->severity = SEVERITY_WARN;
 		f->answered = true;
-		f->expected = say(w, "%s" JUSTIFIED, f->expected);
 	}
 }
 

@@ -218,6 +218,8 @@ static void put_findings(struct copy *c, const struct group *g)
 		copy_text(c, f->field);
 		copy_text(c, f->found);
 		copy_text(c, f->expected);
+		copy_char(c, severity_letter(f->asked));
+		copy_bool(c, f->answered);
 	}
 }
 
@@ -323,8 +325,9 @@ static const struct part {
      "key, area_no, source_system, justification_code, justification, comment, units_reporting, units_expected", 8,
      count_notes, put_notes},
     {"tram.report_finding",
-     "report_no, agent_no, finding_no, line, severity, rule, indicator, ref_area, field, found, expected", 11,
-     count_findings, put_findings},
+     "report_no, agent_no, finding_no, line, severity, rule, indicator, ref_area, field, found, expected, asked, "
+     "answered",
+     13, count_findings, put_findings},
     {"tram.verdict", "verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes, peer_cut",
      9, count_verdicts, put_verdicts},
 };

@@ -98,7 +98,7 @@ enum store_result store_rehearse_verdicts(struct store *s, int32_t agent_no, uin
 static const struct statement findings_of = {
     "rehearse_findings",
     "SELECT f.report_no, f.line, f.severity, f.rule,"
-    "       f.severity = 'J' OR (f.severity = 'W' AND f.expected LIKE '%; justified') FROM unnest($2) q(report_no)"
+    "       f.severity = 'J' OR f.answered FROM unnest($2) q(report_no)"
     " JOIN tram.report_finding f ON f.agent_no = $1 AND f.report_no = q.report_no"
     " ORDER BY f.report_no, f.line, f.rule, f.finding_no",
 };

@@ -57,6 +57,8 @@ enum finding_column {
 	FINDING_REPORT,
 	FINDING_LINE,
 	FINDING_SEVERITY,
+	FINDING_ASKED,
+	FINDING_ANSWERED,
 	FINDING_RULE,
 	FINDING_FIELD,
 	FINDING_FOUND,
@@ -70,7 +72,7 @@ enum finding_column {
 
 static const struct statement findings_of = {
     "findings_of",
-    "SELECT q.i, f.line, f.severity, f.rule, f.field, f.found, f.expected,"
+    "SELECT q.i, f.line, f.severity, f.asked, f.answered, f.rule, f.field, f.found, f.expected,"
     " t.message_vi, t.message_en, t.remedy_vi, t.remedy_en,"
     " (SELECT w.word_no FROM tram.word w"
     "  WHERE w.word = coalesce(t.word, (SELECT u.word FROM tram.rule u WHERE u.rule = f.rule)))"
@@ -121,6 +123,8 @@ static bool read_finding(const PGresult *r, int row, struct arena *a, struct fin
 {
 	ret->rule = rule_of(r, row, a);
 	ret->severity = severity_of_letter(*cell_text(r, row, FINDING_SEVERITY));
+	ret->asked = severity_of_letter(*cell_text(r, row, FINDING_ASKED));
+	ret->answered = cell_bool(r, row, FINDING_ANSWERED);
 	ret->line = (uint32_t)cell_int(r, row, FINDING_LINE);
 	ret->field = arena_strdup(a, cell_text(r, row, FINDING_FIELD));
 	ret->found = arena_strdup(a, cell_text(r, row, FINDING_FOUND));

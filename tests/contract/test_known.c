@@ -249,7 +249,7 @@ enum store_result __wrap_connection_ask_prepared(struct store *s, const struct s
 	"   (o.key >> 14 & 1073741823)::integer AS period, s.indicator,"                                               \
 	"   CASE WHEN o.flags & 4 <> 0 OR d.decision = 'released' THEN (SELECT string_agg(DISTINCT f.rule, ' ')"       \
 	"     FROM tram.report_finding f WHERE f.report_no = o.report_no AND f.line = o.line AND (f.severity = 'J' "   \
-	"OR f.expected ~ '; justified$'))"                                                                             \
+	"OR f.answered))"                                                                                              \
 	"   END AS reasons"                                                                                            \
 	" FROM tram.observation o JOIN tram.area_number a ON a.area_no = o.area_no AND a.area = '63/46'"               \
 	" JOIN tram.series s ON s.series_no = o.key >> 44 AND s.dimensions = ''"                                       \

@@ -229,11 +229,11 @@ class History:
                     for at, what in s.decisions:
                         copy.write_row((areas[area], s.key, what, at, "test", "test"))
         with db.cursor().copy("COPY tram.report_finding (report_no, agent_no, finding_no, line, severity, rule, indicator,"
-                              " ref_area, field, found, expected) FROM STDIN") as copy:
+                              " ref_area, field, found, expected, asked) FROM STDIN") as copy:
             for r in self.reports:
                 for number, (line, rule, severity, indicator, field) in enumerate(r.findings, 1):
                     copy.write_row((agents[r.area] << 40 | r.number, agents[r.area], number, line, severity, rule, indicator,
-                                    "", field, "", ""))
+                                    "", field, "", "", severity))
 
     # ------------------------------------------------------------ what came of what was expected
 

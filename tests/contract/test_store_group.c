@@ -140,6 +140,7 @@ static void judge(struct fixture *f)
 	f->words[0] = WORD_HELD;
 	f->findings[0] = (struct finding){.rule = rule_by_code("DUNG-01"),
 					  .severity = SEVERITY_JUSTIFY,
+					  .asked = SEVERITY_JUSTIFY,
 					  .line = 2,
 					  .field = "value",
 					  .found = "4947.1",

@@ -222,15 +222,17 @@ static void assert_same_verdict(Tram__V1__Verdict *a, Tram__V1__Verdict *b)
 	free(y);
 }
 
+enum { FINDINGS = 3 };
+
 struct judged {
 	struct watermark w;
 	struct digest digest;
 	enum outcome outcomes[3];
 	enum word_state words[8];
-	struct finding findings[2];
+	struct finding findings[FINDINGS];
 	struct judgement judgement;
 	struct verdict_row row;
-	struct finding_row finding_rows[2];
+	struct finding_row finding_rows[FINDINGS];
 	struct poison_row poison;
 	struct stream_row stream;
 	struct watermark_move move;
@@ -248,22 +250,33 @@ static void make_judged(struct judged *j, const struct watermark *w)
 	}
 	j->findings[0] = (struct finding){.rule = rule_by_code("DUNG-01"),
 					  .severity = SEVERITY_BLOCK,
+					  .asked = SEVERITY_BLOCK,
 					  .field = "time_period",
 					  .found = "2024-13",
 					  .expected = "2024"};
-	j->findings[1] = (struct finding){.rule = rule_by_code("SACH-01"),
-					  .severity = SEVERITY_INFORM,
+	/* beside other provinces, which has a text of its own; and beside the past, answered before */
+	j->findings[1] = (struct finding){.rule = rule_by_code("DUNG-10"),
+					  .severity = SEVERITY_WARN,
+					  .asked = SEVERITY_WARN,
+					  .line = 2,
+					  .field = "value",
+					  .found = "9",
+					  .expected = "≈ 5"};
+	j->findings[2] = (struct finding){.rule = rule_by_code("DUNG-10"),
+					  .severity = SEVERITY_WARN,
+					  .asked = SEVERITY_JUSTIFY,
+					  .answered = true,
 					  .line = 3,
-					  .field = "unit",
-					  .found = "Người",
-					  .expected = "person"};
+					  .field = "value",
+					  .found = "9 người",
+					  .expected = "≈ 4"};
 	j->judgement = (struct judgement){.outcomes = j->outcomes,
 					  .n = 3,
 					  .words = j->words,
 					  .n_words = n_built_in_words,
 					  .word_table = built_in_words,
 					  .findings = j->findings,
-					  .n_findings = 2};
+					  .n_findings = FINDINGS};
 	j->row = (struct verdict_row){.agent_no = w->agent_no,
 				      .verdict_seq = w->verdict_seq + 1,
 				      .report_no = report_no,
@@ -273,7 +286,7 @@ static void make_judged(struct judged *j, const struct watermark *w)
 				      .outcomes = j->outcomes,
 				      .n_outcomes = 3,
 				      .cause = "received"};
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < FINDINGS; i++) {
 		j->finding_rows[i] = (struct finding_row){.agent_no = w->agent_no,
 							  .report_no = report_no,
 							  .finding_no = (uint32_t)i + 1,
@@ -298,7 +311,7 @@ static void make_judged(struct judged *j, const struct watermark *w)
 				  .poisons = &j->poison,
 				  .n_poisons = 1,
 				  .findings = j->finding_rows,
-				  .n_findings = 2,
+				  .n_findings = FINDINGS,
 				  .verdicts = &j->row,
 				  .n_verdicts = 1,
 				  .moves = &j->move,
@@ -344,7 +357,7 @@ static void test_a_verdict_is_made_again(void **state)
 		struct watermark w = open_stream(AGENT_TWO, 0x77);
 
 		make_judged(&judged[i], &w);
-		judged[i].group.n_findings = i < 2 ? 2 - i : 0;
+		judged[i].group.n_findings = i < FINDINGS ? FINDINGS - i : 0;
 		judged[i].judgement.n_findings = judged[i].group.n_findings;
 		assert_result(STORE_OK, store_commit(writer, &judged[i].group, &contract_err));
 	}
@@ -384,7 +397,7 @@ static void test_verdicts_stop_where_the_memory_ends(void **state)
 		assert_true(n < 20);
 		for (size_t i = 0; i < n; i++) {
 			assert_int_equal(again[i]->verdict_seq, i + 1);
-			assert_int_equal(again[i]->n_findings, 2);
+			assert_int_equal(again[i]->n_findings, FINDINGS);
 			assert_string_not_equal(again[i]->findings[1]->message_vi, "");
 			assert_string_not_equal(again[i]->findings[1]->message_en, "");
 		}

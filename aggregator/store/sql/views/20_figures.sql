@@ -45,13 +45,12 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- The rules that asked for a reason for a figure, codes with spaces between; null: none did. What was asked for in a revision
--- before, and justified then, stays answered in those that follow: the finding is a warning, and what it expects ends with
--- the word for it.
+-- before, and justified then, stays answered in those that follow.
 CREATE FUNCTION tram.asked(agent_no integer, report_no bigint, line integer) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (SELECT string_agg(DISTINCT f.rule, ' ') FROM tram.report_finding f
         WHERE f.agent_no = asked.agent_no AND f.report_no = asked.report_no AND f.line = asked.line
-          AND (f.severity = 'J' OR (f.severity = 'W' AND f.expected LIKE '%; justified')));
+          AND (f.severity = 'J' OR f.answered));
 
 -- What people call one revision of one figure: short, and the same in every store that has the figure.
 CREATE FUNCTION tram.figure_id(area text, indicator text, dimensions text, time_period text, revision integer) RETURNS text

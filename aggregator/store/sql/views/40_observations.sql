@@ -60,11 +60,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   WHERE n.area = justification_at.area AND coalesce(h.justification_code, '') || coalesce(h.justification, '') <> ''
 $$;
 
--- Every finding ever made, with the rule's texts. Those that a repeated report's verdict repeats were made once.
+-- Every finding ever made, with the rule's texts. Those that a repeated report's verdict repeats were made once. answered:
+-- the reason it asks for was given for the revision before.
 CREATE VIEW tram.finding AS
 SELECT f.rule, w.word, f.severity, st.agent, r.provider, r.dataflow, r.time_period, f.indicator, f.ref_area, f.line, f.field,
        f.found, f.expected, u.message_vi, u.message_en, u.remedy_vi, u.remedy_en, coalesce(r.known_at, p.known_at) AS known_at,
-       st.epoch, f.report_no & 1099511627775 AS seq, f.finding_no, f.report_no, f.agent_no
+       st.epoch, f.report_no & 1099511627775 AS seq, f.finding_no, f.report_no, f.agent_no, f.answered
 FROM tram.report_finding f
 JOIN tram.stream st ON st.stream_no = (f.report_no >> 40)::integer
 LEFT JOIN tram.report r ON r.agent_no = f.agent_no AND r.report_no = f.report_no
