@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proof.h"
+#include "proof_lines.h"
 
 #include "lang.h"
 #include "mem.h"
@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +20,7 @@ struct proof_reader {
 	proof_item_fn *item;
 	void *context;
 	enum step step;
-	char line[PROOF_LINE_MAX + 1]; /* the one that is being gathered */
-	size_t len;
-	struct hashing *hashing; /* of all whole lines */
+	struct lines_in in;
 	struct proof proof;
 	uint64_t seq;        /* of the last entry */
 	struct digest chain; /* at seq */
@@ -33,86 +30,6 @@ struct proof_reader {
 	bool in_bytes;
 	size_t last_bytes; /* in the line before; only a report's last one may be shorter than the others */
 };
-
-static bool wrong(struct proof_reader *r, struct err *err, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static bool wrong(struct proof_reader *r, struct err *err, const char *format, ...)
-{
-	char text[ERR_TEXT_MAX];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	return err_set(err, ERR_DATA, _("line %lu: %s"), r->proof.lines, text);
-}
-
-/* ---------------------------------------------------------------- the parts of a line */
-
-/* Behind "word " of a line that begins so; NULL: another line. */
-static const char *behind(const char *line, const char *word)
-{
-	size_t len = strlen(word);
-
-	return strncmp(line, word, len) == 0 && line[len] == ' ' ? line + len + 1 : NULL;
-}
-
-/* The next part of *at, up to a space or the end, as a text of its own; false when it is empty or longer than size. */
-static bool take_part(const char **at, char *ret, size_t size)
-{
-	size_t len = strcspn(*at, " ");
-
-	if (len == 0 || len >= size)
-		return false;
-	memcpy(ret, *at, len);
-	ret[len] = '\0';
-	*at += len;
-	if (**at == ' ' && (*at)[1] != '\0')
-		++*at;
-	return true;
-}
-
-/* Lower-case digits only: there is one way to write a file. */
-static bool take_hex(const char **at, void *ret, size_t size)
-{
-	char part[2 * SIGNATURE_SIZE + 1];
-
-	return take_part(at, part, sizeof part) && part[strspn(part, "0123456789abcdef")] == '\0' &&
-	       text_unhex(part, ret, size);
-}
-
-static bool take_number(const char **at, int64_t *ret)
-{
-	char part[24], again[24];
-
-	if (!take_part(at, part, sizeof part))
-		return false;
-	*ret = strtoll(part, NULL, 10);
-	snprintf(again, sizeof again, "%" PRId64, *ret);
-	return strcmp(part, again) == 0;
-}
-
-static bool take_seq(const char **at, uint64_t *ret)
-{
-	int64_t number;
-
-	if (!take_number(at, &number) || number < 1 || (uint64_t)number >= PROOF_SEQ_BEYOND)
-		return false;
-	*ret = (uint64_t)number;
-	return true;
-}
-
-/* What is shown of a line may not do anything to a terminal. */
-static bool unlike(struct proof_reader *r, const char *expected, struct err *err)
-{
-	char shown[81];
-	size_t n = 0;
-
-	for (; n < sizeof shown - 1 && r->line[n]; n++)
-		shown[n] = r->line[n] >= ' ' && r->line[n] <= '~' ? r->line[n] : '?';
-	shown[n] = '\0';
-	return wrong(r, err, _("expected \"%s\", found \"%s\""), expected, shown);
-}
 
 static const struct proof_key *key_of(const struct proof_reader *r, const uint8_t *id, bool of_agent)
 {
@@ -146,37 +63,20 @@ static void tell(struct proof_reader *r, struct proof_item item)
 
 static bool read_magic(struct proof_reader *r, struct err *err)
 {
-	if (strcmp(r->line, PROOF_MAGIC) != 0)
-		return unlike(r, PROOF_MAGIC, err);
+	if (strcmp(r->in.line, PROOF_MAGIC) != 0)
+		return line_unlike(&r->in, PROOF_MAGIC, err);
 	r->step = AT_AGENT;
 	return true;
 }
 
-static bool read_note(struct proof_reader *r, struct err *err)
-{
-	size_t at;
-	enum text_fault fault = text_check(r->line, r->len, &at);
-
-	return (fault != TEXT_NOT_UTF8 && fault != TEXT_NUL && fault != TEXT_CONTROL) ||
-	       wrong(r, err, _("a note for people holds what no text may hold"));
-}
-
-static bool is_agent(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len <= PROOF_AGENT_MAX && *name != '-' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
 static bool read_agent(struct proof_reader *r, struct err *err)
 {
-	const char *name = behind(r->line, "agent");
+	const char *name = line_behind(r->in.line, "agent");
 
-	if (*r->line == '#')
-		return read_note(r, err);
-	if (!name || !is_agent(name))
-		return unlike(r, "agent …", err);
+	if (*r->in.line == '#')
+		return line_read_note(&r->in, err);
+	if (!name || !line_is_agent(name))
+		return line_unlike(&r->in, "agent …", err);
 	snprintf(r->proof.head.agent, sizeof r->proof.head.agent, "%s", name);
 	if (!has_key(r, false))
 		return err_set(err, ERR_USAGE,
@@ -188,10 +88,10 @@ static bool read_agent(struct proof_reader *r, struct err *err)
 
 static bool read_epoch(struct proof_reader *r, struct err *err)
 {
-	const char *at = behind(r->line, "epoch");
+	const char *at = line_behind(r->in.line, "epoch");
 
-	if (!at || !take_hex(&at, r->proof.head.epoch.bytes, EPOCH_SIZE) || *at)
-		return unlike(r, "epoch …", err);
+	if (!at || !line_take_hex(&at, r->proof.head.epoch.bytes, EPOCH_SIZE) || *at)
+		return line_unlike(&r->in, "epoch …", err);
 	r->step = AT_REPORTS;
 	return true;
 }
@@ -199,10 +99,11 @@ static bool read_epoch(struct proof_reader *r, struct err *err)
 static bool read_reports(struct proof_reader *r, struct err *err)
 {
 	struct proof_head *h = &r->proof.head;
-	const char *at = behind(r->line, "reports");
+	const char *at = line_behind(r->in.line, "reports");
 
-	if (!at || !take_seq(&at, &h->first_seq) || !take_seq(&at, &h->last_seq) || *at || h->first_seq > h->last_seq)
-		return unlike(r, "reports N M", err);
+	if (!at || !line_take_seq(&at, &h->first_seq) || !line_take_seq(&at, &h->last_seq) || *at ||
+	    h->first_seq > h->last_seq)
+		return line_unlike(&r->in, "reports N M", err);
 	r->seq = h->first_seq - 1;
 	r->step = AT_BEFORE;
 	return true;
@@ -211,10 +112,10 @@ static bool read_reports(struct proof_reader *r, struct err *err)
 static bool read_before(struct proof_reader *r, struct err *err)
 {
 	struct proof_head *h = &r->proof.head;
-	const char *at = behind(r->line, "before");
+	const char *at = line_behind(r->in.line, "before");
 
-	if (!at || !take_hex(&at, h->before.bytes, DIGEST_SIZE) || *at)
-		return unlike(r, "before …", err);
+	if (!at || !line_take_hex(&at, h->before.bytes, DIGEST_SIZE) || *at)
+		return line_unlike(&r->in, "before …", err);
 	r->chain = h->before;
 	r->step = AT_ENTRIES;
 	tell(r, (struct proof_item){.kind = PROOF_HEAD, .head = h});
@@ -231,11 +132,11 @@ static bool end_bytes(struct proof_reader *r, struct err *err)
 
 	if (!r->in_bytes)
 		return !r->proof.has_bytes || r->seq < h->first_seq || r->seq > h->last_seq || r->last_bytes > 0 ||
-		       wrong(r, err, _("the bytes of report %" PRIu64 " above are missing"), r->seq);
+		       line_wrong(&r->in, err, _("the bytes of report %" PRIu64 " above are missing"), r->seq);
 	r->in_bytes = false;
 	hashing_so_far(r->report, &found);
 	return memcmp(&found, &r->digest, sizeof found) == 0 ||
-	       wrong(r, err, _("the bytes of report %" PRIu64 " above are not those of its digest"), r->seq);
+	       line_wrong(&r->in, err, _("the bytes of report %" PRIu64 " above are not those of its digest"), r->seq);
 }
 
 /* Whether the line before is a report's that bytes may follow. */
@@ -254,11 +155,11 @@ static bool read_bytes(struct proof_reader *r, const char *hex, struct err *err)
 	bool begins = !r->in_bytes;
 
 	if (begins && !bytes_may_begin(r))
-		return wrong(r, err, _("there is no report in front of these bytes"));
+		return line_wrong(&r->in, err, _("there is no report in front of these bytes"));
 	if (!begins && r->last_bytes != PROOF_BYTES_MAX)
-		return wrong(r, err, _("the line of bytes before is too short"));
-	if (n == 0 || n > PROOF_BYTES_MAX || !take_hex(&hex, bytes, n) || *hex)
-		return unlike(r, "bytes …", err);
+		return line_wrong(&r->in, err, _("the line of bytes before is too short"));
+	if (n == 0 || n > PROOF_BYTES_MAX || !line_take_hex(&hex, bytes, n) || *hex)
+		return line_unlike(&r->in, "bytes …", err);
 	if (begins)
 		hashing_restart(r->report);
 	r->proof.has_bytes = r->in_bytes = true;
@@ -274,10 +175,11 @@ static bool read_entry(struct proof_reader *r, const char *at, bool is_report, s
 	uint64_t seq;
 	struct digest digest;
 
-	if (!take_seq(&at, &seq) || !take_hex(&at, digest.bytes, DIGEST_SIZE) || *at)
-		return unlike(r, is_report ? "report N …" : "link N …", err);
+	if (!line_take_seq(&at, &seq) || !line_take_hex(&at, digest.bytes, DIGEST_SIZE) || *at)
+		return line_unlike(&r->in, is_report ? "report N …" : "link N …", err);
 	if (seq != r->seq + 1 || is_report != (seq <= h->last_seq))
-		return wrong(r, err, _("report %" PRIu64 " should come here, and %" PRIu64 " does"), r->seq + 1, seq);
+		return line_wrong(&r->in, err, _("report %" PRIu64 " should come here, and %" PRIu64 " does"),
+				  r->seq + 1, seq);
 	r->seq = seq;
 	r->digest = digest;
 	r->last_bytes = 0;
@@ -290,9 +192,9 @@ static bool read_entry(struct proof_reader *r, const char *at, bool is_report, s
 
 static bool take_ack(const char *at, struct proof_ack *ret)
 {
-	return take_seq(&at, &ret->committed_through) && take_hex(&at, ret->chain.bytes, DIGEST_SIZE) &&
-	       take_number(&at, &ret->committed_at_us) && take_hex(&at, ret->key_id, KEY_ID_SIZE) &&
-	       take_hex(&at, ret->signature, SIGNATURE_SIZE) && !*at;
+	return line_take_seq(&at, &ret->committed_through) && line_take_hex(&at, ret->chain.bytes, DIGEST_SIZE) &&
+	       line_take_number(&at, &ret->committed_at_us) && line_take_hex(&at, ret->key_id, KEY_ID_SIZE) &&
+	       line_take_hex(&at, ret->signature, SIGNATURE_SIZE) && !*at;
 }
 
 static bool is_acknowledged(struct proof_reader *r, const struct proof_ack *ack, struct err *err)
@@ -303,18 +205,20 @@ static bool is_acknowledged(struct proof_reader *r, const struct proof_ack *ack,
 	char id[2 * KEY_ID_SIZE + 1];
 
 	if (!key)
-		return wrong(r, err,
-			     _("this acknowledgement is by the key %s, and none of the centre's keys given is that"),
-			     text_hex(ack->key_id, KEY_ID_SIZE, id));
+		return line_wrong(
+		    &r->in, err,
+		    _("this acknowledgement is by the key %s, and none of the centre's keys given is that"),
+		    text_hex(ack->key_id, KEY_ID_SIZE, id));
 	if (!ack_verify(&header, key->public_key, ack->signature))
-		return wrong(r, err,
-			     _("the centre's signature does not hold: agent, outbox, number, chain or time is not what "
-			       "the centre signed"));
+		return line_wrong(
+		    &r->in, err,
+		    _("the centre's signature does not hold: agent, outbox, number, chain or time is not what "
+		      "the centre signed"));
 	if (memcmp(&ack->chain, &r->chain, sizeof r->chain) != 0)
-		return wrong(r, err,
-			     _("the digests above do not lead to the chain that the centre signed at %" PRIu64
-			       ": one of them, their order or the chain before them was changed"),
-			     ack->committed_through);
+		return line_wrong(&r->in, err,
+				  _("the digests above do not lead to the chain that the centre signed at %" PRIu64
+				    ": one of them, their order or the chain before them was changed"),
+				  ack->committed_through);
 	r->proof.through = ack->committed_through;
 	tell(r, (struct proof_item){.kind = PROOF_ACK, .ack = ack, .key = key});
 	return true;
@@ -325,10 +229,11 @@ static bool read_ack(struct proof_reader *r, const char *at, struct err *err)
 	struct proof_ack ack;
 
 	if (!take_ack(at, &ack))
-		return unlike(r, "ack N …", err);
+		return line_unlike(&r->in, "ack N …", err);
 	if (ack.committed_through != r->seq || r->seq < r->proof.head.first_seq || r->proof.through == r->seq)
-		return wrong(r, err, _("this acknowledgement of %" PRIu64 " does not belong behind report %" PRIu64),
-			     ack.committed_through, r->seq);
+		return line_wrong(&r->in, err,
+				  _("this acknowledgement of %" PRIu64 " does not belong behind report %" PRIu64),
+				  ack.committed_through, r->seq);
 	return is_acknowledged(r, &ack, err);
 }
 
@@ -338,19 +243,19 @@ static bool read_ack(struct proof_reader *r, const char *at, struct err *err)
 static bool take_signature(struct proof_reader *r, const char *word, const struct proof_key **ret_key,
 			   uint8_t signature[static SIGNATURE_SIZE], struct err *err)
 {
-	const char *at = behind(r->line, word);
+	const char *at = line_behind(r->in.line, word);
 	uint8_t id[KEY_ID_SIZE];
 	char hex[2 * KEY_ID_SIZE + 1];
 
-	if (!at || !take_hex(&at, id, KEY_ID_SIZE) || !take_hex(&at, signature, SIGNATURE_SIZE) || *at)
-		return unlike(r, word, err);
+	if (!at || !line_take_hex(&at, id, KEY_ID_SIZE) || !line_take_hex(&at, signature, SIGNATURE_SIZE) || *at)
+		return line_unlike(&r->in, word, err);
 	if (r->step == AT_SEAL && memcmp(id, r->proof.agent_key_id, KEY_ID_SIZE) != 0)
-		return wrong(r, err, _("the two signatures of the agent are by two keys"));
+		return line_wrong(&r->in, err, _("the two signatures of the agent are by two keys"));
 	memcpy(r->proof.agent_key_id, id, KEY_ID_SIZE);
 	*ret_key = key_of(r, id, true);
 	return *ret_key || !has_key(r, true) ||
-	       wrong(r, err, _("this is signed by the key %s, and the agent's key that was given is another"),
-		     text_hex(id, KEY_ID_SIZE, hex));
+	       line_wrong(&r->in, err, _("this is signed by the key %s, and the agent's key that was given is another"),
+			  text_hex(id, KEY_ID_SIZE, hex));
 }
 
 static bool read_batch(struct proof_reader *r, struct err *err)
@@ -363,7 +268,7 @@ static bool read_batch(struct proof_reader *r, struct err *err)
 	if (!take_signature(r, "batch", &key, signature, err))
 		return false;
 	if (key && !batch_verify(&header, key->public_key, signature))
-		return wrong(r, err, _("the agent's signature over its reports does not hold"));
+		return line_wrong(&r->in, err, _("the agent's signature over its reports does not hold"));
 	r->step = AT_SEAL;
 	return true;
 }
@@ -371,7 +276,7 @@ static bool read_batch(struct proof_reader *r, struct err *err)
 /* Behind the acknowledgement that covers all nothing else can come. */
 static bool read_entries(struct proof_reader *r, struct err *err)
 {
-	const char *rest = behind(r->line, "bytes");
+	const char *rest = line_behind(r->in.line, "bytes");
 
 	if (rest)
 		return read_bytes(r, rest, err);
@@ -379,13 +284,13 @@ static bool read_entries(struct proof_reader *r, struct err *err)
 		return false;
 	if (r->proof.through >= r->proof.head.last_seq)
 		return read_batch(r, err);
-	if ((rest = behind(r->line, "report")))
+	if ((rest = line_behind(r->in.line, "report")))
 		return read_entry(r, rest, true, err);
-	if ((rest = behind(r->line, "link")))
+	if ((rest = line_behind(r->in.line, "link")))
 		return read_entry(r, rest, false, err);
-	if ((rest = behind(r->line, "ack")))
+	if ((rest = line_behind(r->in.line, "ack")))
 		return read_ack(r, rest, err);
-	return unlike(r, "report, bytes, link, ack", err);
+	return line_unlike(&r->in, "report, bytes, link, ack", err);
 }
 
 static bool read_seal(struct proof_reader *r, struct err *err)
@@ -396,31 +301,24 @@ static bool read_seal(struct proof_reader *r, struct err *err)
 
 	if (!take_signature(r, "seal", &key, signature, err))
 		return false;
-	hashing_so_far(r->hashing, &header.content);
+	hashing_so_far(r->in.hashing, &header.content);
 	if (key && !seal_verify(&header, key->public_key, signature))
-		return wrong(r, err, _("the agent's seal does not hold: a line above is not what the agent wrote"));
+		return line_wrong(&r->in, err,
+				  _("the agent's seal does not hold: a line above is not what the agent wrote"));
 	r->proof.agent_signed = key != NULL;
 	r->step = AT_SUM;
 	return true;
 }
 
-static bool read_sum(struct proof_reader *r, struct err *err)
+static bool read_end(struct proof_reader *r, struct err *err)
 {
-	const char *at = behind(r->line, "sum");
-	struct digest said, found;
-
-	if (!at || !take_hex(&at, said.bytes, DIGEST_SIZE) || *at)
-		return unlike(r, "sum …", err);
-	hashing_so_far(r->hashing, &found);
-	if (memcmp(&said, &found, sizeof said) != 0)
-		return wrong(r, err, _("the sum is not that of the lines above: one of them was changed"));
 	r->step = AT_END;
-	return true;
+	return line_read_sum(&r->in, err);
 }
 
 static bool read_beyond(struct proof_reader *r, struct err *err)
 {
-	return wrong(r, err, _("the file goes on behind its end"));
+	return line_wrong(&r->in, err, _("the file goes on behind its end"));
 }
 
 /* ---------------------------------------------------------------- lines */
@@ -428,21 +326,14 @@ static bool read_beyond(struct proof_reader *r, struct err *err)
 static bool (*const steps[])(struct proof_reader *r, struct err *err) = {
     [AT_MAGIC] = read_magic,     [AT_AGENT] = read_agent,   [AT_EPOCH] = read_epoch,
     [AT_REPORTS] = read_reports, [AT_BEFORE] = read_before, [AT_ENTRIES] = read_entries,
-    [AT_SEAL] = read_seal,       [AT_SUM] = read_sum,       [AT_END] = read_beyond,
+    [AT_SEAL] = read_seal,       [AT_SUM] = read_end,       [AT_END] = read_beyond,
 };
 
-static bool read_line(struct proof_reader *r, struct err *err)
+static bool read_line(void *context, struct err *err)
 {
-	r->line[r->len] = '\0';
-	r->proof.lines++;
-	if (memchr(r->line, '\0', r->len))
-		return wrong(r, err, _("a byte 0 stands in it"));
-	if (!steps[r->step](r, err))
-		return false;
-	hashing_add(r->hashing, r->line, r->len);
-	hashing_add(r->hashing, "\n", 1);
-	r->len = 0;
-	return true;
+	struct proof_reader *r = context;
+
+	return steps[r->step](r, err);
 }
 
 struct proof_reader *proof_reader_new(const struct proof_key *keys, size_t n, proof_item_fn *item, void *context)
@@ -455,7 +346,7 @@ struct proof_reader *proof_reader_new(const struct proof_key *keys, size_t n, pr
 	r->n_keys = n;
 	r->item = item;
 	r->context = context;
-	r->hashing = hashing_new();
+	lines_in_init(&r->in);
 	r->report = hashing_new();
 	return r;
 }
@@ -467,35 +358,21 @@ void proof_reader_free(struct proof_reader **rp)
 	*rp = NULL;
 	if (!r)
 		return;
-	hashing_free(&r->hashing);
+	lines_in_done(&r->in);
 	hashing_free(&r->report);
 	free(r);
 }
 
 bool proof_reader_feed(struct proof_reader *r, const void *data, size_t len, struct err *err)
 {
-	const char *bytes = data;
-
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] == '\n') {
-			if (!read_line(r, err))
-				return false;
-		} else if (r->len == PROOF_LINE_MAX) {
-			r->proof.lines++;
-			return wrong(r, err, _("it is longer than %d bytes"), PROOF_LINE_MAX);
-		} else {
-			r->line[r->len++] = bytes[i];
-		}
-	}
-	return true;
+	return lines_feed(&r->in, data, len, read_line, r, err);
 }
 
 bool proof_reader_end(struct proof_reader *r, struct proof *ret, struct err *err)
 {
-	if (r->len > 0 || r->step != AT_END) {
-		r->proof.lines++;
-		return wrong(r, err, _("the file ends here, before its end: it was cut"));
-	}
+	if (r->in.len > 0 || r->step != AT_END)
+		return lines_cut(&r->in, err);
 	*ret = r->proof;
+	ret->lines = r->in.number;
 	return true;
 }

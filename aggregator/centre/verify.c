@@ -5,7 +5,7 @@
 #include "decimal.h"
 #include "lang.h"
 #include "mem.h"
-#include "period.h"
+#include "stated.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -212,56 +212,6 @@ static bool pass(struct verify *v, uint64_t report_no, struct err *err)
 
 /* ---------------------------------------------------------------- a figure */
 
-/* As stated, in units of 10^unit_mult, beside what is stored in units of one. */
-static bool is_same_number(const Tram__V1__Decimal *stated, int unit_mult, const char *stored)
-{
-	struct decimal a, b;
-
-	if (!stated || !stored) {
-		return !stated && !stored;
-	}
-	if (!decimal_is_valid(stated->mantissa, stated->scale) || unit_mult < -18 || unit_mult > 18) {
-		return false;
-	}
-	a = (struct decimal){stated->mantissa, (uint8_t)stated->scale};
-	return (unit_mult == 0 || decimal_shift(a, unit_mult, &a)) &&
-	       decimal_parse(stored, strlen(stored), DECIMAL_LOCALE_NONE, &b) == DECIMAL_FINE &&
-	       decimal_compare(a, b) == 0;
-}
-
-/* "63/46" is itself; a bare "46" was resolved by its day, to the same code of some vintage. */
-static bool is_same_area(const char *stated, const char *stored)
-{
-	const char *code = stored ? strrchr(stored, '/') : NULL;
-
-	return stored && (strcmp(stated, stored) == 0 || (code && strcmp(stated, code + 1) == 0));
-}
-
-/* Every "ID=value" stated is one of the stored "A=1;B=2", and there are as many. */
-static bool has_same_dimensions(const Tram__V1__Observation *o, const char *stored)
-{
-	size_t n = stored && *stored ? 1 : 0;
-
-	for (const char *c = stored; c && *c; c++) {
-		n += *c == ';';
-	}
-	for (size_t i = 0; stored && i < o->n_dimensions; i++) {
-		const char *id = o->dimensions[i]->id, *value = o->dimensions[i]->value, *at = stored;
-		size_t id_len = strlen(id), value_len = strlen(value);
-
-		while (at && !(strncmp(at, id, id_len) == 0 && at[id_len] == '=' &&
-			       strncmp(at + id_len + 1, value, value_len) == 0 &&
-			       (at[id_len + 1 + value_len] == ';' || !at[id_len + 1 + value_len]))) {
-			at = strchr(at, ';');
-			at = at ? at + 1 : NULL;
-		}
-		if (!at) {
-			return false;
-		}
-	}
-	return stored && n == o->n_dimensions;
-}
-
 static void decimal_words(const Tram__V1__Decimal *d, char *buf, size_t size)
 {
 	char text[DECIMAL_TEXT];
@@ -291,23 +241,15 @@ static void tell_figure(struct verify *v, uint64_t seq, const struct audit_figur
 
 static bool is_same_figure(const struct audit_figure *f, const Tram__V1__Observation *o)
 {
-	return f->indicator && strcmp(f->indicator, o->indicator) == 0 && is_same_area(o->ref_area, f->area) &&
-	       has_same_dimensions(o, f->dimensions) && is_same_number(o->value, o->unit_mult, f->value) &&
-	       is_same_number(o->numerator, o->unit_mult, f->numerator) &&
-	       is_same_number(o->denominator, o->unit_mult, f->denominator) && is_same_number(o->weight, 0, f->weight);
+	return f->indicator && strcmp(f->indicator, o->indicator) == 0 && stated_area_is(o->ref_area, f->area) &&
+	       stated_dimensions_are(o, f->dimensions) &&
+	       stated_numbers_are(o, f->value, f->numerator, f->denominator, f->weight);
 }
 
 /* What a figure is beside its numbers, as it would be stored. */
 static int stated_status(const Tram__V1__Observation *o)
 {
 	return o->obs_status ? (int)o->obs_status : o->missing_reason ? 'M' : 'A';
-}
-
-static int32_t stated_period(const Tram__V1__Report *r)
-{
-	struct period period;
-
-	return period_parse(r->time_period, &period) ? period_pack(&period) : -1;
 }
 
 /* The first column in which the figure is another kind of figure than the one stated is told. */
