@@ -4,7 +4,7 @@
 
 #include "clock.h"
 #include "display.h"
-#include "figures.h"
+#include "export.h"
 #include "lang.h"
 #include "period.h"
 
@@ -17,6 +17,7 @@ struct rollup_options {
 	const char *period, *level, *boundary, *as_of;
 };
 
+#define FORMATS       "table|json|csv"
 #define BOUNDARY_HELP N_("63 or 34 provinces, or a day (those in force at the period's end)")
 
 static const struct option_row rollup_rows[] = {
@@ -102,29 +103,16 @@ static bool check_indicator(struct store *s, const char *indicator, struct err *
 		       indicator);
 }
 
-/* ---------------------------------------------------------------- what is shown */
+/* ---------------------------------------------------------------- for people */
 
 struct listing {
 	struct table *table;
-	bool for_people, of_nation, of_provinces;
+	bool of_nation;
 	size_t rows;
 };
 
 static void list_columns(struct listing *l)
 {
-	if (!l->for_people) {
-		static const char *const keys[] = {"area", "area_name", "indicator", "time_period"};
-
-		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-			table_column(l->table, keys[i], keys[i], TABLE_LEFT);
-		}
-		figures_columns(l->table);
-		if (l->of_provinces) {
-			table_column(l->table, "justification_code", "justification_code", TABLE_LEFT);
-			table_column(l->table, "justification", "justification", TABLE_LEFT);
-		}
-		return;
-	}
 	table_column(l->table, "indicator", _("Indicator"), TABLE_LEFT);
 	table_column(l->table, "time_period", _("Period"), TABLE_LEFT);
 	if (!l->of_nation) {
@@ -135,15 +123,17 @@ static void list_columns(struct listing *l)
 	table_column(l->table, "remarks", _("Remarks"), TABLE_LEFT);
 }
 
-static void show_for_people(struct listing *l, const struct rollup_row *row, const char *area_name)
+static void list_row(void *context, const struct rollup_row *row)
 {
+	struct listing *l = context;
 	const struct rollup_figure *f = &row->figure;
 	char *figure = display_rollup(f), *coverage = display_coverage(f), *remarks = display_remarks(f);
 
+	l->rows++;
 	table_cell(l->table, lang_is_vi() ? row->name_vi : row->name_en);
 	table_cell(l->table, row->time_period);
 	if (!l->of_nation) {
-		table_cell(l->table, area_name);
+		table_cell(l->table, lang_is_vi() ? row->area_name_vi : row->area_name_en);
 	}
 	table_cell_coloured(l->table, "bold", figure);
 	table_cell_coloured(l->table, f->areas_reporting == f->areas_expected ? "green" : "yellow", coverage);
@@ -153,38 +143,14 @@ static void show_for_people(struct listing *l, const struct rollup_row *row, con
 	free(remarks);
 }
 
-static void show_row(void *context, const struct rollup_row *row)
+static bool show(struct store *s, const struct rollup_question *q, struct err *err)
 {
-	struct listing *l = context;
-	const char *area_name = lang_is_vi() ? row->area_name_vi : row->area_name_en;
-
-	l->rows++;
-	if (l->for_people) {
-		show_for_people(l, row, area_name);
-		return;
-	}
-	table_cell(l->table, row->area);
-	table_cell(l->table, area_name);
-	table_cell(l->table, row->indicator);
-	table_cell(l->table, row->time_period);
-	figures_cells(l->table, &row->figure);
-	if (l->of_provinces) {
-		table_cell(l->table, row->justification_code);
-		table_cell(l->table, row->justification);
-	}
-}
-
-static bool show(struct store *s, const struct rollup_question *q, enum table_format format, struct err *err)
-{
-	struct listing l = {.table = table_new(format, stdout),
-			    .for_people = format == TABLE_TEXT,
-			    .of_nation = strcmp(q->level, "nation") == 0,
-			    .of_provinces = strcmp(q->level, "province") == 0};
+	struct listing l = {.table = table_new(TABLE_TEXT, stdout), .of_nation = strcmp(q->level, "nation") == 0};
 	bool ok;
 
 	list_columns(&l);
-	ok = store_rollup(s, q, show_row, &l, err) == STORE_OK;
-	if (ok && (l.rows > 0 || !l.for_people)) {
+	ok = store_rollup(s, q, list_row, &l, err) == STORE_OK;
+	if (ok && l.rows > 0) {
 		table_end(l.table);
 	} else if (ok) {
 		printf("%s\n", _("no figure yet"));
@@ -193,10 +159,37 @@ static bool show(struct store *s, const struct rollup_question *q, enum table_fo
 	return ok;
 }
 
+/* ---------------------------------------------------------------- for programs */
+
+static void print(void *context, const char *text, size_t len)
+{
+	fwrite(text, 1, len, context);
+}
+
+static void export_each(void *context, const struct rollup_row *row)
+{
+	export_row(context, row);
+}
+
+static bool write_out(struct store *s, const struct rollup_question *q, enum export_format format, struct err *err)
+{
+	struct export_meta meta = {
+	    .level = q->level, .in_vietnamese = lang_is_vi(), .prepared_us = clock_wall_us(), .as_of_us = q->as_of_us};
+	struct export *e = export_new(format, print, stdout, &meta);
+	bool ok = store_rollup(s, q, export_each, e, err) == STORE_OK;
+
+	if (ok) {
+		export_end(e);
+	}
+	export_free(&e);
+	return ok;
+}
+
 int cmd_rollup(int argc, char **argv)
 {
-	struct rollup_options o = {0};
+	struct rollup_options o = {.centre.common.formats = FORMATS};
 	struct rollup_question question;
+	enum export_format format;
 	const char *indicator;
 	struct store *s;
 	struct err err;
@@ -210,7 +203,10 @@ int cmd_rollup(int argc, char **argv)
 	if (!read_question(&o, indicator, &question, &err) || !(s = centre_connect(&o.centre, CENTRE_READER, &err))) {
 		return centre_fail(&err);
 	}
-	ok = check_indicator(s, indicator, &err) && show(s, &question, o.centre.common.format, &err);
+	ok = check_indicator(s, indicator, &err) &&
+	     (export_format_named(o.centre.common.format_name ? o.centre.common.format_name : "table", &format)
+		  ? write_out(s, &question, format, &err)
+		  : show(s, &question, &err));
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }

@@ -31,10 +31,11 @@ ROOM_MAY_INCLUDE = {
     "aggregator/rules": ("ingest/base", "proto", "aggregator/catalogue"),
     "aggregator/verdict": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules"),
     "aggregator/store": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/verdict"),
+    "aggregator/export": ("ingest/base", "proto", "aggregator/store"),
     "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "ingest/cli", "aggregator/settings",
-                          "aggregator/catalogue", "aggregator/rules", "aggregator/store"),
+                          "aggregator/catalogue", "aggregator/rules", "aggregator/store", "aggregator/export"),
     "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
-                   "aggregator/rules", "aggregator/verdict", "aggregator/store"),
+                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/export"),
 }
 
 # A library's header and where it may be seen.
