@@ -22,6 +22,8 @@ enum store_result store_has_indicator(struct store *s, const char *indicator, bo
 
 /* ---------------------------------------------------------------- a figure */
 
+#define FIRST_MISSING "3"
+
 /* What read_figure() reads, in its order; behind FROM stands one row r of a roll-up and one row i of tram.indicator. */
 #define FIGURE_COLUMNS(mult, decimals)                                                                                 \
 	"r.value, r.numerator, r.denominator,"                                                                         \
@@ -30,7 +32,15 @@ enum store_result store_has_indicator(struct store *s, const char *indicator, bo
 	" round(tram.shift(r.denominator, -" mult "), " decimals "),"                                                  \
 	" i.unit, i.unit_vi, " mult ", r.method, r.boundary, r.catalogue_version, r.areas_reporting,"                  \
 	" r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held,"        \
-	" i.kind = 'count_ratio', trim_scale(trunc(r.coverage_weight * 100, 1))"
+	" i.kind = 'count_ratio', trim_scale(trunc(r.coverage_weight * 100, 1)), r.parts_reporting, r.parts_expected," \
+	" array_to_string(r.missing, ' '), cardinality(r.missing),"                                                    \
+	" tram.area_names(r.missing[:" FIRST_MISSING "], r.time_period, 'vi'),"                                        \
+	" tram.area_names(r.missing[:" FIRST_MISSING "], r.time_period, 'en'), r.interval_low, r.interval_high,"       \
+	" round(tram.shift(r.interval_low, -" mult "), " decimals "),"                                                 \
+	" round(tram.shift(r.interval_high, -" mult "), " decimals                                                     \
+	"), r.interval_basis, r.vintage, r.known_at, r.moved"
+
+enum { N_FIGURE_COLUMNS = 36 };
 
 static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 {
@@ -57,6 +67,20 @@ static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 	    .held = (int)cell_int(r, row, at + 19),
 	    .counts_parts = cell_bool(r, row, at + 20),
 	    .coverage_percent = cell_text_or_null(r, row, at + 21),
+	    .parts_reporting = (int)cell_int(r, row, at + 22),
+	    .parts_expected = (int)cell_int(r, row, at + 23),
+	    .missing = cell_text(r, row, at + 24),
+	    .n_missing = (int)cell_int(r, row, at + 25),
+	    .missing_first_vi = cell_text(r, row, at + 26),
+	    .missing_first_en = cell_text(r, row, at + 27),
+	    .interval_low = cell_text_or_null(r, row, at + 28),
+	    .interval_high = cell_text_or_null(r, row, at + 29),
+	    .interval_low_shown = cell_text_or_null(r, row, at + 30),
+	    .interval_high_shown = cell_text_or_null(r, row, at + 31),
+	    .interval_basis = cell_text(r, row, at + 32),
+	    .vintage = (int)cell_int(r, row, at + 33),
+	    .known_at = cell_text_or_null(r, row, at + 34),
+	    .moved = cell_bool(r, row, at + 35),
 	};
 
 	return f;
@@ -119,8 +143,8 @@ enum store_result store_rollup(struct store *s, const struct rollup_question *qu
 						   .name_en = cell_text(r, i, 5),
 						   .time_period = cell_text(r, i, 6),
 						   .figure = read_figure(r, i, 7),
-						   .justification_code = cell_text_or_null(r, i, 29),
-						   .justification = cell_text_or_null(r, i, 30)});
+						   .justification_code = cell_text_or_null(r, i, 7 + N_FIGURE_COLUMNS),
+						   .justification = cell_text_or_null(r, i, 8 + N_FIGURE_COLUMNS)});
 	}
 	PQclear(r);
 	return result;

@@ -84,6 +84,16 @@ struct rollup_figure {
 	const char *finality, *obs_status, *qualifier;
 	bool demonstration;
 	int held;
+	int parts_reporting, parts_expected; /* of the period's parts, as 63 provinces × 12 months */
+	const char *missing;                 /* areas of which nothing is in it, by spaces */
+	int n_missing;
+	const char *missing_first_vi, *missing_first_en; /* names of the first few, by ", " */
+	const char *interval_low, *interval_high;        /* NULL: no interval */
+	const char *interval_low_shown, *interval_high_shown;
+	const char *interval_basis;
+	int vintage;          /* of the period's closing; 0: it is not closed */
+	const char *known_at; /* the moment whose knowledge it shows; NULL: as asked */
+	bool moved;           /* what is known now is another figure */
 };
 
 struct rollup_question {

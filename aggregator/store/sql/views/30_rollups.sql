@@ -19,122 +19,65 @@ CREATE TYPE tram.rollup_row AS (
   obs_status        "char",    -- the weakest
   qualifier         text,      -- the weakest; approx where bounds do not add up to one
   demonstration     boolean,   -- something in it is not reported data
-  held              integer    -- figures that are in the quarantine and so not in it
+  held              integer,   -- figures that are in the quarantine and so not in it
+  parts_reporting   integer,   -- of the period's parts (63 provinces × 12 months), those that figures cover
+  parts_expected    integer,
+  missing           text[],    -- areas of which nothing is in it
+  interval_low      numeric,   -- between these it would be if those had stated what they stated before; no interval: null
+  interval_high     numeric,
+  interval_basis    text,      -- last_accepted:N of M, where M figures are missing and N of them were stated before
+  vintage           integer,   -- of the period's closing; 0: the period is not closed
+  known_at          timestamptz, -- the moment whose knowledge it shows; null: as asked
+  moved             boolean    -- what is known now is another figure
 );
 
--- The vintage of the provinces in force on a day.
-CREATE FUNCTION tram.vintage_on(day date) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT a.vintage FROM tram.area a
-  WHERE a.level = 'province' AND a.valid_from <= day AND coalesce(a.valid_to, 'infinity') >= day
-  ORDER BY a.valid_from DESC LIMIT 1
-$$;
-
--- The areas that are expected to report for a day, and the unit each counts for: itself, its region or the nation. When
--- figures of an older vintage are asked for in the units of a younger one, each province counts for its successor.
-CREATE FUNCTION tram.expected_areas(day date, level text, boundary text)
-RETURNS TABLE (unit text, area_no integer, population numeric)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT CASE expected_areas.level WHEN 'nation' THEN 'VN' WHEN 'region' THEN t.parent ELSE t.area END,
-         a.area_no, a.population
-  FROM tram.area a
-  LEFT JOIN tram.area_succession s ON a.vintage <> expected_areas.boundary AND s.predecessor = a.area
-  JOIN LATERAL (
-    SELECT t.area, t.parent FROM tram.area t
-    WHERE t.area = coalesce(s.successor, a.area) AND t.vintage = expected_areas.boundary
-    ORDER BY t.valid_from <= day DESC, abs(t.valid_from - day) LIMIT 1) t ON true
-  WHERE a.level = 'province' AND a.valid_from <= day AND coalesce(a.valid_to, 'infinity') >= day
-$$;
-
--- Of figures that only the nation (or another single area) states, the units are those areas themselves.
-CREATE FUNCTION tram.stating_areas(level text, boundary text)
-RETURNS TABLE (unit text, area_no integer, population numeric)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT DISTINCT a.area, a.area_no, NULL::numeric FROM tram.area a
-  WHERE a.level = stating_areas.level AND (a.level = 'nation' OR a.vintage = stating_areas.boundary)
-$$;
-
--- One indicator and packed period at a level, by the catalogue's method. own: each unit's own statement, which is never
--- made from others (ranks, targets, distinct counts, benchmarks). sum: added up. ratio: the parts added up, then divided.
--- mean: weighted by another indicator's figure of the same area and period, or by the observation's own weight.
+-- One indicator and packed period at a level, by the catalogue's method. sum: added up. ratio: the parts added up, then
+-- divided. mean: weighted by another indicator's figure of the same area and period, or by the observation's own weight.
 CREATE FUNCTION tram.rollup_stated(i tram.indicator, own boolean, period integer, level text, boundary text,
                                    as_of timestamptz, catalogue_version integer)
 RETURNS SETOF tram.rollup_row
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-#variable_conflict use_column
-DECLARE
-  v_kind   text := CASE WHEN rollup_stated.own THEN 'own' ELSE rollup_stated.i.over_area END;
-  v_factor numeric := CASE rollup_stated.i.unit WHEN 'percent' THEN 100 ELSE 1 END;
-  v_end    date := tram.period_end(rollup_stated.period);
-  v_key    bigint;
-  v_weight_key bigint;
-BEGIN
-  SELECT (s.series_no::bigint << 44) | (rollup_stated.period::bigint << 14) INTO v_key
-  FROM tram.series s WHERE s.indicator = rollup_stated.i.indicator AND s.dimensions = '';
-  SELECT (s.series_no::bigint << 44) | (rollup_stated.period::bigint << 14) INTO v_weight_key
-  FROM tram.series s WHERE v_kind = 'weighted_mean' AND s.indicator = rollup_stated.i.mean_weight AND s.dimensions = '';
-
-  RETURN QUERY
-  WITH expected AS (
-    SELECT * FROM tram.expected_areas(v_end, rollup_stated.level, rollup_stated.boundary) WHERE v_kind <> 'own'
-    UNION ALL
-    SELECT * FROM tram.stating_areas(rollup_stated.level, rollup_stated.boundary) WHERE v_kind = 'own'
-  ), figure AS (
-    SELECT e.unit, e.population, f.value, f.numerator, f.denominator, f.qualifier, f.flags, st.weakness, f.held,
-           CASE WHEN rollup_stated.i.mean_weight = 'observation' THEN f.weight ELSE w.value END AS weight,
-           f.outcome IN (1, 2) AND f.flags & 1 = 0 AS stands, f.missing_reason
-    FROM expected e
-    LEFT JOIN LATERAL tram.figure_at(e.area_no, v_key, rollup_stated.as_of) f ON true
-    LEFT JOIN LATERAL (
-      SELECT w.value FROM tram.figure_at(e.area_no, v_weight_key, rollup_stated.as_of) w
-      WHERE w.outcome IN (1, 2) AND w.flags & 1 = 0) w ON v_weight_key IS NOT NULL
-    LEFT JOIN tram.obs_status st ON st.obs_status = f.obs_status
-  ), told AS (
-    SELECT *, stands AND missing_reason = 0 AND CASE v_kind
-        WHEN 'sum' THEN value IS NOT NULL
-        WHEN 'ratio_of_sums' THEN numerator IS NOT NULL AND denominator IS NOT NULL
-        WHEN 'weighted_mean' THEN value IS NOT NULL AND weight IS NOT NULL
-        ELSE value IS NOT NULL OR numerator IS NOT NULL AND denominator IS NOT NULL
-      END AS counts
-    FROM figure
-  ), added AS (
-    SELECT unit,
-           CASE v_kind WHEN 'sum' THEN sum(value) FILTER (WHERE counts)
-                       WHEN 'own' THEN max(value) FILTER (WHERE counts) END AS value,
-           CASE v_kind WHEN 'weighted_mean' THEN sum(value * weight) FILTER (WHERE counts)
-                       WHEN 'sum' THEN NULL
-                       ELSE sum(numerator) FILTER (WHERE counts) END AS numerator,
-           CASE v_kind WHEN 'weighted_mean' THEN sum(weight) FILTER (WHERE counts)
-                       WHEN 'sum' THEN NULL
-                       ELSE sum(denominator) FILTER (WHERE counts) END AS denominator,
-           count(*) FILTER (WHERE counts OR stands AND missing_reason = 1)::integer AS reporting,
-           count(*)::integer AS expected,
-           sum(population) FILTER (WHERE counts OR stands AND missing_reason = 1) AS population_reporting,
-           sum(population) AS population_expected,
-           max(weakness) FILTER (WHERE counts) AS weakness,
-           -- what is at least one figure and at most another is neither
-           CASE WHEN bool_or(qualifier IN (2, 3)) FILTER (WHERE counts) AND bool_or(qualifier = 4) FILTER (WHERE counts)
-                THEN 6 ELSE max(qualifier) FILTER (WHERE counts) END AS qualifier,
-           coalesce(bool_or(flags & 2 <> 0) FILTER (WHERE counts), false) AS demonstration,
-           count(*) FILTER (WHERE held)::integer AS held
-    FROM told GROUP BY unit
-  )
-  SELECT a.unit, rollup_stated.i.indicator, tram.period_text(rollup_stated.period),
-         CASE WHEN v_kind = 'weighted_mean' THEN a.numerator / nullif(a.denominator, 0)
-              ELSE coalesce(a.value, v_factor * a.numerator / nullif(a.denominator, 0)) END,
-         a.numerator, a.denominator, rollup_stated.i.over_area, rollup_stated.i.unit, rollup_stated.boundary,
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+  SELECT a.unit, i.indicator, tram.period_text(rollup_stated.period),
+         CASE WHEN i.over_area = 'weighted_mean' AND NOT own THEN a.numerator / nullif(a.denominator, 0)
+              ELSE coalesce(a.value, CASE i.unit WHEN 'percent' THEN 100 ELSE 1 END * a.numerator / nullif(a.denominator, 0)) END,
+         a.numerator, a.denominator, i.over_area, i.unit, rollup_stated.boundary,
          rollup_stated.catalogue_version, a.reporting, a.expected,
-         trim_scale(CASE WHEN a.population_expected > 0 AND rollup_stated.i.coverage_weight <> ''
+         trim_scale(CASE WHEN a.population_expected > 0 AND i.coverage_weight <> ''
                          THEN coalesce(a.population_reporting, 0) / a.population_expected
                          ELSE a.reporting::numeric / a.expected END),
          CASE WHEN a.reporting = a.expected THEN 'final' ELSE 'provisional' END,
-         coalesce(st.obs_status, 'M'), coalesce(q.code, ''), a.demonstration, a.held
-  FROM added a
+         coalesce(st.obs_status, 'M'), coalesce(q.code, ''), a.demonstration, a.held, a.reporting, a.expected, a.missing,
+         NULL::numeric, NULL::numeric, '', 0, NULL::timestamptz, false
+  FROM (
+    SELECT c.unit,
+           CASE WHEN own THEN max(c.value) FILTER (WHERE c.state = 'counts')
+                WHEN i.over_area = 'sum' THEN sum(c.value) FILTER (WHERE c.state = 'counts') END AS value,
+           CASE WHEN own OR i.over_area = 'ratio_of_sums' THEN sum(c.numerator) FILTER (WHERE c.state = 'counts')
+                WHEN i.over_area = 'weighted_mean' THEN sum(c.value * c.weight) FILTER (WHERE c.state = 'counts') END AS numerator,
+           CASE WHEN own OR i.over_area = 'ratio_of_sums' THEN sum(c.denominator) FILTER (WHERE c.state = 'counts')
+                WHEN i.over_area = 'weighted_mean' THEN sum(c.weight) FILTER (WHERE c.state = 'counts') END AS denominator,
+           count(*) FILTER (WHERE c.state IN ('counts', 'not_applicable'))::integer AS reporting,
+           count(*) FILTER (WHERE c.state <> 'held')::integer AS expected,
+           sum(c.population) FILTER (WHERE c.state IN ('counts', 'not_applicable')) AS population_reporting,
+           sum(c.population) FILTER (WHERE c.state <> 'held') AS population_expected,
+           max(st.weakness) FILTER (WHERE c.state = 'counts') AS weakness,
+           -- what is at least one figure and at most another is neither
+           CASE WHEN bool_or(c.qualifier IN ('at_least', 'more_than')) FILTER (WHERE c.state = 'counts')
+                     AND bool_or(c.qualifier = 'at_most') FILTER (WHERE c.state = 'counts')
+                THEN 6 ELSE max(q.qualifier) FILTER (WHERE c.state = 'counts') END AS qualifier,
+           coalesce(bool_or(c.demonstration) FILTER (WHERE c.state = 'counts'), false) AS demonstration,
+           count(*) FILTER (WHERE c.state = 'held')::integer AS held,
+           coalesce(array_agg(c.area ORDER BY c.area) FILTER (WHERE c.state IN ('missing', 'explained')), '{}') AS missing
+    FROM tram.stated_figures(i, own, rollup_stated.period, rollup_stated.level, rollup_stated.boundary, rollup_stated.as_of) c
+    LEFT JOIN tram.obs_status st ON st.obs_status = c.obs_status
+    LEFT JOIN tram.qualifier q ON q.code = c.qualifier
+    WHERE c.part = 'value'
+    GROUP BY c.unit) a
   LEFT JOIN tram.obs_status st ON st.weakness = a.weakness
   LEFT JOIN tram.qualifier q ON q.qualifier = a.qualifier
-  WHERE v_kind <> 'own' OR rollup_stated.level = 'nation' OR a.reporting > 0 OR a.held > 0
-  ORDER BY a.unit;
-END $$;
+  WHERE NOT own OR rollup_stated.level = 'nation' OR a.reporting > 0 OR a.held > 0
+  ORDER BY a.unit
+$$;
 
 -- Made anew from what its two sides roll up to: the level now and a year before ("x"), or two indicators ("x / y").
 -- Coverage is that of the side that has less of it.
@@ -157,7 +100,11 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
          CASE WHEN bottom.qualifier IN ('at_least', 'more_than', 'at_most') THEN 'approx'
               ELSE (SELECT q.code FROM tram.qualifier q WHERE q.code IN (top.qualifier, coalesce(bottom.qualifier, ''))
                     ORDER BY q.qualifier DESC LIMIT 1) END,
-         top.demonstration OR coalesce(bottom.demonstration, false), top.held + coalesce(bottom.held, 0)
+         top.demonstration OR coalesce(bottom.demonstration, false), top.held + coalesce(bottom.held, 0),
+         CASE WHEN less THEN coalesce(bottom.parts_reporting, 0) ELSE top.parts_reporting END,
+         CASE WHEN less THEN coalesce(bottom.parts_expected, top.parts_expected) ELSE top.parts_expected END,
+         CASE WHEN less THEN coalesce(bottom.missing, '{}') ELSE top.missing END, NULL::numeric, NULL::numeric, '', 0,
+         NULL::timestamptz, false
   FROM (SELECT coalesce(bottom.coverage_weight, 0) < top.coverage_weight AS less) c
 $$;
 
@@ -179,19 +126,8 @@ DECLARE
 BEGIN
   SELECT i.* INTO STRICT v_i FROM tram.indicator i WHERE i.indicator = rollup_at.indicator;
   SELECT max(c.version) INTO v_version FROM tram.catalogue c;
-  CASE v_i.over_area
-    WHEN 'sum', 'ratio_of_sums', 'weighted_mean' THEN
-      SELECT d.provided_by = 'centre' INTO v_own FROM tram.dataflow d WHERE d.dataflow = v_i.dataflow;
-    WHEN 'distinct_union', 'national_only', 'rank_external', 'benchmark_external', 'target' THEN
-      v_own := true;
-    WHEN 'growth_recomputed' THEN
-      v_own := NULL;
-    ELSE
-      RAISE EXCEPTION 'no roll-up knows the method % of indicator %', v_i.over_area, rollup_at.indicator
-        USING ERRCODE = 'feature_not_supported',
-        HINT = 'the schema is older than the catalogue: run tram store migrate';
-  END CASE;
-  IF v_i.over_area <> 'growth_recomputed' THEN
+  v_own := tram.states_own(v_i);
+  IF v_own IS NOT NULL THEN
     RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, v_own, rollup_at.period, rollup_at.level, v_boundary,
                                                   rollup_at.as_of, v_version);
     RETURN;
@@ -277,7 +213,8 @@ SELECT DISTINCT b.indicator, p.period FROM base b JOIN tram.dataflow_period p ON
 CREATE VIEW tram.national_rollup AS
 SELECT p.indicator, tram.period_text(p.period) AS time_period, r.value, r.numerator, r.denominator, r.method, r.unit,
        r.boundary, r.catalogue_version, r.areas_reporting, r.areas_expected, r.coverage_weight, r.finality, r.obs_status,
-       r.qualifier, r.demonstration, r.held
+       r.qualifier, r.demonstration, r.held, r.parts_reporting, r.parts_expected, r.missing, r.interval_low, r.interval_high,
+       r.interval_basis, r.vintage, r.known_at, r.moved
 FROM tram.indicator_period p
 CROSS JOIN LATERAL tram.rollup_at(p.indicator, p.period, 'nation', NULL, 'infinity', 0) r
 WHERE r.areas_reporting > 0 OR r.held > 0;

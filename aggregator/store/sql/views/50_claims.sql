@@ -9,6 +9,8 @@ SELECT f.figure_no, f.indicator, f.time_period, f.value AS published_value, f.nu
        f.qualifier AS published_qualifier, f.announced_on, f.source,
        r.value, r.numerator, r.denominator, r.method, r.unit, r.boundary, r.catalogue_version, r.areas_reporting,
        r.areas_expected, r.coverage_weight, r.finality, r.obs_status, r.qualifier, r.demonstration, r.held,
+       r.parts_reporting, r.parts_expected, r.missing, r.interval_low, r.interval_high, r.interval_basis, r.vintage, r.known_at,
+       r.moved,
        CASE
          WHEN coalesce(r.areas_reporting, 0) = 0 OR c.value IS NULL AND c.numerator IS NULL
            THEN CASE WHEN r.held > 0 THEN 'held' ELSE 'missing' END
