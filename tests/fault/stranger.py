@@ -10,6 +10,7 @@ from client import Stopped
 from foreign import ForeignAgent, a_report, pb
 from load import HandIn
 from roadbook import Keys, batch_bytes, chain_next
+from tramtest import wait_until
 from world import AGENTS
 
 NUMBER = 2  # agent-63-48, for which a_report() speaks
@@ -102,7 +103,7 @@ class Stranger(ForeignAgent):
         before = self.counter(counter)
         if body:
             self.say(**body)
-        self.w.await_or_not_fired(lambda: self.counter(counter) > before, f"{counter} to grow", 5)
+        wait_until(lambda: self.counter(counter) > before, f"{counter} to grow")
         return f"{counter} {self.counter(counter) - before}"
 
     def counter(self, name):
