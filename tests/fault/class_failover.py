@@ -11,7 +11,6 @@ from tramtest import wait_until
 from world import NotFired
 
 LOADED_S = 0.4  # that reports flow before something happens
-LOOKED_S = 0.1  # that the onlooker sees where the store stands
 LANES = "application_name LIKE 'tram lane%%'"
 
 
@@ -153,7 +152,7 @@ def lagging_standby_takes_over(w, moment=None):
         w.await_stopped(centre)
     else:
         centre.daemon.send(signal.SIGSTOP)  # or it would refill before anybody could see what is lacking
-    time.sleep(LOOKED_S)
+    w.await_look_at_store()
     had = acknowledged(w)
     kill(w, pair.first, "power")
     w.declare_restored()

@@ -59,7 +59,7 @@ def revoked(w):
     time.sleep(w.rng.uniform(0, 0.3))
     centre.tram("agents", "revoke", victim.name, *REASON)
     mark = w.ask(victim)
-    w.await_or_not_fired(lambda: w.ask(victim)["cause"] == "revoked", "the agent to hear of it", 10)
+    wait_until(lambda: w.ask(victim)["cause"] == "revoked", "the agent to hear of it")
     w.fired(f"revoked after {mark['committed']} of {mark['handed_in']} reports; the agent says: {w.ask(victim)['remedy']}")
     give_up(w, victim)
     w.await_flow()
@@ -94,7 +94,7 @@ def suspended(w):
     centre, victim = two(w)
     for _ in range(3):
         centre.tram("agents", "suspend", victim.name, *REASON)
-        w.await_or_not_fired(lambda: w.ask(victim)["state"] != "streaming", "the agent to be shut out", 10)
+        wait_until(lambda: w.ask(victim)["state"] != "streaming", "the agent to be shut out")
         time.sleep(w.rng.uniform(0, 0.3))
         centre.tram("agents", "accept", w.bench.keys / f"{victim.name}.pub")
         centre.daemon.send(signal.SIGHUP)
@@ -115,7 +115,7 @@ def new_keys(w):
     victim.tram("keys", "make", victim.name, "--out", fresh)
     centre.tram("agents", "accept", fresh.with_suffix(".pub"))
     w.facts.signing_keys[victim.name].append(Keys.read(fresh.with_suffix(".pub")).sign_public)
-    w.await_or_not_fired(lambda: w.ask(victim)["state"] != "streaming", "the old keys to be refused", 10)
+    wait_until(lambda: w.ask(victim)["state"] != "streaming", "the old keys to be refused")
     said = w.ask(victim)["cause"]
     victim.write_settings(key_file=fresh)
     victim.daemon.stop()
@@ -138,7 +138,7 @@ def copied(w, victim):
     w.restart(victim)
     clone = Daemon(folder, "clone", [BIN / "tram-agent", conf])
     if w.loads[victim.name].is_alive():
-        w.await_flow(5)
+        w.await_new(victim)  # which the copy lacks
     clone.start()
     try:
         yield clone
@@ -152,7 +152,7 @@ def cloned(w):
     centre, victim = two(w)
     everything_settled(w, victim)
     with copied(w, victim) as clone:
-        w.await_or_not_fired(lambda: "agent.superseded" in centre.daemon.log(), "one to take over from the other", 10)
+        wait_until(lambda: "agent.superseded" in centre.daemon.log(), "one to take over from the other")
         time.sleep(1)
     turns = w.ask(centre)['sessions_ended{cause="superseded"}']
     w.fired(f"two copies, {turns} turns; the copy: {clone.log().splitlines()[-1][40:200]}")
@@ -165,7 +165,7 @@ def parted(w):
     """The copy runs on after the first has sent more: it is named as forked, and the first is not disturbed by it."""
     centre, victim = two(w)
     with copied(w, victim) as clone:
-        w.await_or_not_fired(lambda: "cause=forked" in clone.log(), "the fork to be named", 10)
+        wait_until(lambda: "cause=forked" in clone.log(), "the fork to be named")
     w.fired("the copy is refused as forked")
     victim.daemon.send(signal.SIGHUP)
     w.await_flow()
@@ -180,7 +180,7 @@ def restored_outbox(w):
     shutil.copy2(victim.folder / "outbox.db", copy)
     w.restart(victim)
     w.load(victim)
-    w.await_flow(5)
+    w.await_new(victim)  # which the copy lacks
     everything_settled(w, victim)
     victim.daemon.kill()
     for file in victim.folder.glob("outbox.db*"):
@@ -188,7 +188,7 @@ def restored_outbox(w):
     shutil.copy2(copy, victim.folder / "outbox.db")
     w.declare_copied(victim)
     w.restart(victim)
-    w.await_or_not_fired(lambda: w.ask(victim)["cause"] == "forked", "the fork to be named", 10)
+    wait_until(lambda: w.ask(victim)["cause"] == "forked", "the fork to be named")
     doctor = victim.tram("doctor", "--settings", victim.conf, check=False).stdout
     assert "--renew" in doctor, f"the doctor does not say what to do:\n{doctor}"
     victim.daemon.stop()
@@ -214,8 +214,7 @@ def deleted_outbox(w, running):
     if running:
         load = w.make_load(victim)
         entry = load.hand_in(load.maker.hand_in())
-        if entry.state != "refused":
-            raise NotFired(f"a hand-in into a deleted file was {entry.state}")
+        assert entry.state == "refused", f"a hand-in into a deleted file was {entry.state}"
         w.fired(f"refused: {entry.text}")
         victim.daemon.stop()
     w.declare_copied(victim)
@@ -244,7 +243,7 @@ def catalogue_again_and_again(w):
             f"clock_tolerance_seconds,{300 + number},", f"clock_tolerance_seconds,{301 + number},"), "utf-8")
         centre.tram("catalogue", "load", folder)
         centre.daemon.send(signal.SIGHUP)
-        w.await_or_not_fired(lambda: int(w.ask(centre)["catalogue_version"]) == before + number + 1, "the new catalogue", 10)
+        wait_until(lambda: int(w.ask(centre)["catalogue_version"]) == before + number + 1, "the new catalogue")
         w.await_flow()
     judged = centre.sql("SELECT catalogue_version, count(*) FROM tram.verdict GROUP BY 1 ORDER BY 1")
     assert [version for version, _ in judged] == list(range(before, before + 4)), judged
@@ -259,7 +258,7 @@ def hang_up_again_and_again(w):
         for member in (centre, *w.agents):
             member.daemon.send(signal.SIGHUP)
         time.sleep(0.003)
-    w.await_or_not_fired(lambda: int(w.ask(centre)["reloads"]) > 2, "reloads", 5)
+    wait_until(lambda: int(w.ask(centre)["reloads"]) > 2, "reloads")
     w.fired(f"300 times SIGHUP, {w.ask(centre)['reloads']} reloads, {w.ask(centre)['reloads_failed']} failed")
     w.await_flow()
     beside_undisturbed(w)
@@ -294,9 +293,11 @@ def copy_database(w, name):
     raise AssertionError("the database is never alone")
 
 
-def put_in_place(w, name):
+def put_in_place(w, name, between=lambda: None):
+    """between() is called while there is no database that anybody could look at."""
     with w.postgres.connect() as db:
         db.execute(f"DROP DATABASE {w.database} WITH (FORCE)")
+        between()
         db.execute(f"ALTER DATABASE {name} RENAME TO {w.database}")
 
 
@@ -307,13 +308,14 @@ def restored_database(w, times):
         centre.daemon.stop()
         backup = f"{w.database}_backup_{number}"
         copy_database(w, backup)
+        w.await_look_at_store()
         then = w.marks()
         w.restart(centre)
         w.await_flow(10)
         centre.daemon.kill()
+        w.await_look_at_store()
         now = w.marks()
-        put_in_place(w, backup)
-        w.declare_restored()
+        put_in_place(w, backup, w.declare_restored)
         w.restart(centre)
         lost = sum(now[place] - then.get(place, 0) for place in now)
         if lost <= 0:

@@ -114,7 +114,7 @@ def fork(w, agent):
     shutil.copy2(agent.folder / "outbox.db", copy)
     agent.start()
     w.load(agent, plenty=20)
-    w.await_flow(5)
+    w.await_new(agent)  # which the copy lacks
     w.loads[agent.name].stop()
     agent.daemon.stop()
     for file in agent.folder.glob("outbox.db*"):

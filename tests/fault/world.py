@@ -7,6 +7,8 @@ A cell's scenario breaks something and repairs it; everything before and after, 
 questions are World's.
 """
 
+import collections
+import itertools
 import json
 import pathlib
 import random
@@ -266,14 +268,39 @@ class World:
         return Load(maker, agent.control, self.facts.ledger, **how)
 
     def await_flow(self, more=1):
-        """Reports of every agent are committed, and more are being handed in."""
+        """From now on reports of every agent are committed, and more are being handed in."""
+        self.await_look_at_store()  # what was seen before may be old
         start = {name: seq for (name, _), seq in self.marks().items()}
         wait_until(lambda: all(self.mark(agent.name) >= start.get(agent.name, 0) + more for agent in self.agents), "reports to flow")
 
-    def marks(self):
-        """The newest watermarks that the onlooker saw."""
+    def await_new(self, agent, more=5):
+        """Of what is handed in from now on so many are committed; await_flow() also counts what waited in the outbox."""
+        held = int(self.ask(agent)["handed_in"])
+        wait_until(lambda: self.stored(agent.name) >= held + more, f"new reports of {agent.name}")
+
+    def await_look_at_store(self):
+        now = time.monotonic()
+        wait_until(lambda: self.last_look()[1] >= now, "the onlooker to see PostgreSQL")
+
+    def await_look_at_agents(self):
+        """Every agent that runs was asked from now on; the first answer may be of a question that was asked before."""
+        now = time.monotonic()
+
+        def seen():
+            running = {agent.name for agent in self.agents if agent.daemon.running() and state_of(agent.daemon.process.pid) != "T"}
+            with self.watch.lock:
+                rows = list(itertools.takewhile(lambda row: row[0] >= now, reversed(self.watch.seen)))
+            answers = collections.Counter(row[2] for row in rows if row[1] == "agent")
+            return all(answers[name] >= 2 for name in running)
+        wait_until(seen, "the onlooker to see the agents")
+
+    def last_look(self):
+        """The newest watermarks that the onlooker saw, and when it began to look."""
         with self.watch.lock:
-            return next((row[2] for row in reversed(self.watch.seen) if row[1] == "store"), {})
+            return next(((row[2], row[4]) for row in reversed(self.watch.seen) if row[1] == "store"), ({}, 0.0))
+
+    def marks(self):
+        return self.last_look()[0]
 
     def mark(self, name):
         return max((seq for (agent, _), seq in self.marks().items() if agent == name), default=0)
@@ -333,7 +360,8 @@ class World:
                 yield f"{member.label} ended by {signal.Signals(-process.returncode).name} of its own accord: {member.daemon.log()[-500:]}"
 
     def declare_restored(self):
-        """The database went back on purpose: positions may too."""
+        """The database went back on purpose: positions may too. What the agents have been told of until now stays owed to them."""
+        self.await_look_at_agents()
         self.watch.note("restored")
 
     def declare_copied(self, agent):
