@@ -32,7 +32,7 @@ static struct cutter *start(size_t bytes)
 /* Takes news until they are of the cut; NULL for one that is not there. */
 static struct peers *wait_for(struct cutter *c, uint32_t no)
 {
-	int64_t until_us = clock_monotonic_us() + 10 * CLOCK_SECOND;
+	int64_t until_us = clock_monotonic_us() + 30 * CLOCK_SECOND;
 	while (clock_monotonic_us() < until_us) {
 		struct pollfd fd = {.fd = cutter_fd(c), .events = POLLIN};
 		(void)poll(&fd, 1, 100);

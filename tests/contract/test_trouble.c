@@ -76,7 +76,7 @@ static struct result *hear(struct bench *b, struct told *t, int64_t patience_ms)
 /* Hears of the store until it is said to be in the state. */
 static void hear_state(struct bench *b, struct told *t, const char *state)
 {
-	int64_t end_us = clock_monotonic_us() + 20 * CLOCK_SECOND;
+	int64_t end_us = clock_monotonic_us() + 60 * CLOCK_SECOND;
 
 	for (size_t len = strlen(state); clock_monotonic_us() < end_us;) {
 		size_t used = strlen(t->states);
@@ -312,7 +312,7 @@ static void an_idle_lane_notices_a_lost_store(void **state)
 	end_connections();
 	begun_us = clock_monotonic_us();
 	hear_state(&b, &t, "broken");
-	assert_true(clock_monotonic_us() - begun_us < 3 * CLOCK_SECOND);
+	assert_true(clock_monotonic_us() - begun_us < 10 * CLOCK_SECOND);
 	contract_ask("ALTER ROLE tram_writer LOGIN");
 	hear_state(&b, &t, "up");
 	bench_close(&b);
@@ -328,7 +328,7 @@ static void an_idle_lane_connects_anew(void **state)
 	(void)state;
 	end_connections();
 	assert_string_equal(contract_ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'tram_writer'"), "0");
-	for (int i = 0; i < 30 && strcmp(connected, "1") != 0; i++) {
+	for (int i = 0; i < 300 && strcmp(connected, "1") != 0; i++) {
 		assert_null(hear(&b, &t, 100));
 		connected = contract_ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'tram_writer'");
 	}
@@ -367,7 +367,7 @@ static void ends_soon(struct bench *b)
 		result_free(&r);
 	}
 	assert_non_null(r);
-	assert_true(clock_monotonic_us() - begun_us < CLOCK_SECOND);
+	assert_true(clock_monotonic_us() - begun_us < 5 * CLOCK_SECOND);
 	result_free(&r);
 	lane_join(&b->lane);
 	handoff_free(&b->jobs);

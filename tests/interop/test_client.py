@@ -212,7 +212,7 @@ def test_silent_centre_gets_a_new_connection(pair):
     pair.centre.mute = {"heartbeat"}
     began = time.monotonic()
     pair.client.go_until(lambda: not pair.client.session)
-    assert 1.0 < time.monotonic() - began < 5
+    assert 1.0 < time.monotonic() - began < 15
     pair.client.go_until(lambda: pair.client.session)
 
 

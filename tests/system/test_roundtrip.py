@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A report on its whole way: ticket, verdict, rows, roll-up, tail."""
 
+import contextlib
 import hashlib
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from google.protobuf import json_format
 
-from tramtest import BIN, POPULATION, REPORT, ROOT, csv_text
+from tramtest import BIN, PATIENCE_S, POPULATION, REPORT, ROOT, csv_text
 
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 
@@ -94,6 +97,17 @@ def test_verdicts_are_read_in_both_languages(agent, language, word):
     assert word in agent.tram("verdicts", language=language).stdout.lower()
 
 
+@contextlib.contextmanager
+def ended_after(process, patience_s):
+    """Who reads what it says does not wait for ever."""
+    timer = threading.Timer(patience_s, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class Tail:
     def __init__(self, centre, *options):
         self.process = subprocess.Popen([BIN / "tram", "tail", "--format", "json", *options], stdin=subprocess.DEVNULL,
@@ -101,6 +115,13 @@ class Tail:
                                         env={"TRAM_CENTRE": str(centre.conf), "TRAM_LANG": "en", "TRAM_ALLOW_ROOT": "yes"})
 
     def __enter__(self):
+        """Returns when it listens; words is what it said before."""
+        self.words = []
+        with ended_after(self.process, PATIENCE_S):
+            while not self.words or "listening" not in self.words[-1]:
+                self.words.append(self.process.stderr.readline())
+                assert self.words[-1], self.words
+        time.sleep(0.3)  # what it wants to hear is said after it has connected
         return self
 
     def __exit__(self, *_):
@@ -110,6 +131,10 @@ class Tail:
         self.process.stderr.close()
 
     def until(self, name):
+        with ended_after(self.process, PATIENCE_S):
+            return self.first(name)
+
+    def first(self, name):
         for line in self.process.stdout:
             event = json.loads(line)
             if event.get("event", event.get("name")) == name:
