@@ -436,7 +436,8 @@ uint32_t intake_catalogue_version(const struct intake *in, const struct intake_r
 
 int64_t intake_known_at(const struct intake *in, const struct intake_report *r)
 {
-	return earlier(in->known_at_us, r->entry->first_committed_at_us);
+	int64_t known_us = earlier(in->known_at_us, r->entry->first_committed_at_us);
+	return known_us > in->group.settled_us ? known_us : in->group.settled_us + 1;
 }
 
 static void lay_out_poison(struct intake *in, const struct intake_report *r)

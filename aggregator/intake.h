@@ -121,7 +121,7 @@ enum store_result intake_judge(struct intake *in, struct err *err) MUST_CHECK;
 /* The catalogue that judged the report: of one that is repeated, the first time. */
 uint32_t intake_catalogue_version(const struct intake *in, const struct intake_report *r);
 
-/* The time from which on it is seen by whoever asks what was known: of a report that comes again, its first. */
+/* The time from which on its figures are seen by whoever asks what was known: of a report that comes again, its first. */
 int64_t intake_known_at(const struct intake *in, const struct intake_report *r);
 
 /* Lays out in->group. False: the arena is exhausted. */

@@ -795,6 +795,7 @@ static void tell_overlap(struct lane *l, const struct intake *in, struct part *p
 
 static void settle_group(struct lane *l, struct intake *in, struct try *t)
 {
+	in->known_at_us = in->group.known_at_us; /* as it was written */
 	intake_keep(in);
 	for (size_t i = 0; i < in->n_streams; i++) {
 		tell_stream(l, in, in->streams[i], t);

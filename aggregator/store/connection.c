@@ -280,11 +280,11 @@ static enum store_result commit(struct store *s, struct err *err)
 	return result;
 }
 
-enum store_result connection_transaction(struct store *s,
-					 enum store_result (*work)(struct store *s, void *context, struct err *err),
-					 void *context, struct err *err)
+static enum store_result carry_out(struct store *s, enum store_result begun,
+				   enum store_result (*work)(struct store *s, void *context, struct err *err),
+				   void *context, struct err *err)
 {
-	enum store_result result = connection_run(s, "BEGIN", err);
+	enum store_result result = begun;
 
 	if (result == STORE_OK) {
 		result = work(s, context, err);
@@ -293,6 +293,26 @@ enum store_result connection_transaction(struct store *s,
 		result = commit(s, err);
 	}
 	return result == STORE_OK ? STORE_OK : connection_rollback(s, result);
+}
+
+enum store_result connection_transaction(struct store *s,
+					 enum store_result (*work)(struct store *s, void *context, struct err *err),
+					 void *context, struct err *err)
+{
+	return carry_out(s, connection_run(s, "BEGIN", err), work, context, err);
+}
+
+enum store_result connection_write_figures(struct store *s, int64_t *ret_settled_us,
+					   enum store_result (*work)(struct store *s, void *context, struct err *err),
+					   void *context, struct err *err)
+{
+	PGresult *r = NULL;
+	enum store_result result = answer(
+	    s, connection_exec(s, "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT tram.settled_before()"), &r, err);
+
+	*ret_settled_us = result == STORE_OK ? cell_int(r, 0, 0) : 0;
+	PQclear(r);
+	return carry_out(s, result, work, context, err);
 }
 
 /* ---------------------------------------------------------------- what was committed before */

@@ -79,6 +79,14 @@ enum store_result connection_transaction(struct store *s,
 					 enum store_result (*work)(struct store *s, void *context, struct err *err),
 					 void *context, struct err *err) MUST_CHECK;
 
+/*
+ * The same for a transaction that figures become known by. *ret_settled_us is set before work() is called: what that writes
+ * must be known after this moment, and no later moment is settled until the transaction has ended.
+ */
+enum store_result connection_write_figures(struct store *s, int64_t *ret_settled_us,
+					   enum store_result (*work)(struct store *s, void *context, struct err *err),
+					   void *context, struct err *err) MUST_CHECK;
+
 /* Cells of a result as text form has them; a null is "" or 0. */
 const char *cell_text(const PGresult *r, int row, int column);
 int64_t cell_int(const PGresult *r, int row, int column);

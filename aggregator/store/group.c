@@ -509,12 +509,34 @@ static int by_area_and_key(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
+/*
+ * A clock may stand before a moment that was settled already. What is known since the group, is known since the group's new
+ * time. What was known before it, in a store that is gone, keeps its time where nobody was told meanwhile what that time
+ * knew; figures do not where somebody was.
+ */
+static void stamp(struct group *g)
+{
+	int64_t given_us = g->known_at_us, least_us = g->settled_us + 1;
+
+	g->known_at_us = given_us > least_us ? given_us : least_us;
+	for (struct report_row *r = g->reports; r < g->reports + g->n_reports; r++) {
+		r->known_at_us = r->known_at_us == given_us ? g->known_at_us : r->known_at_us;
+	}
+	for (struct poison_row *p = g->poisons; p < g->poisons + g->n_poisons; p++) {
+		p->known_at_us = p->known_at_us == given_us ? g->known_at_us : p->known_at_us;
+	}
+	for (struct observation_row *o = g->observations; o < g->observations + g->n_observations; o++) {
+		o->known_at_us = o->known_at_us > least_us ? o->known_at_us : least_us;
+	}
+}
+
 /* Watermarks first: whoever is fenced learns it before anything is copied. */
 static enum store_result write_group(struct store *s, void *context, struct err *err)
 {
 	struct group *g = context;
 	enum store_result result = STORE_OK;
 
+	stamp(g);
 	for (size_t i = 0; result == STORE_OK && i < g->n_streams; i++) {
 		result = write_new_stream(s, &g->streams[i], err);
 	}
@@ -541,7 +563,7 @@ enum store_result store_commit(struct store *s, struct group *g, struct err *err
 		qsort(g->observations, g->n_observations, sizeof *g->observations, by_area_and_key);
 	}
 	FAULT_POINT(G3_BEFORE_BEGIN);
-	enum store_result result = connection_transaction(s, write_group, g, err);
+	enum store_result result = connection_write_figures(s, &g->settled_us, write_group, g, err);
 
 	if (result == STORE_OK) {
 		FAULT_POINT(G7_COMMITTED);

@@ -233,7 +233,8 @@ struct observation_row {
 	int64_t key;
 	int32_t area_no;
 	uint64_t report_no;
-	int64_t known_at_us; /* the report's */
+	int64_t
+	    known_at_us; /* the report's, or when it was settled that nothing more was known then, just after that */
 	uint32_t line;
 	const Tram__V1__Observation *observation; /* status, qualifier, missing reason, rank, notes */
 	const struct figure *figure;              /* value, numerator, denominator, weight */
@@ -280,7 +281,9 @@ struct watermark_move {
 
 /* Everything one transaction holds. Arrays belong to the caller; store_commit() puts observations and moves in another order. */
 struct group {
-	int64_t known_at_us; /* of verdicts and watermarks */
+	int64_t
+	    known_at_us; /* of verdicts and watermarks; store_commit() moves it behind settled_us, and rows with it */
+	int64_t settled_us; /* set by store_commit(): the moment behind which all that it holds is known */
 	struct stream_row *streams;
 	size_t n_streams;
 	struct batch_row *batches;

@@ -174,6 +174,35 @@ static void nothing_changes_by_a_restore(void **state)
 	end(&b, &first);
 }
 
+/*
+ * Somebody asked for a moment before the agents had filled the store up: what he was told then stays so. When reports came
+ * the first time is stored as ever, as that says who was late.
+ */
+static void what_was_said_after_a_restore_stays_said(void **state)
+{
+	struct before first, now;
+	struct bench b = begin(&first);
+
+	(void)state;
+	hue.refills = true;
+	contract_restore();
+	char *settled = xstrdup(contract_ask("SELECT tram.settled_moment()"));
+	send_all(&b, &hue, as_before, clock_wall_us() + LATER, hue.last, 0);
+	now = (struct before){everything(), as_known_on(&hue)};
+	assert_null(strstr(now.known, "1110000"));
+	assert_null(strstr(now.rows, "SONG-01"));
+	assert_string_equal(
+	    contract_ask("SELECT concat_ws(' ', (SELECT count(*) FROM tram.observation WHERE known_at = '%s'::"
+			 "timestamptz + interval '1 us'), (SELECT count(*) FROM tram.observation),"
+			 " (SELECT count(*) FROM tram.report WHERE known_at >= '%s'))",
+			 settled, settled),
+	    "3 3 0");
+	free(settled);
+	free(now.rows);
+	free(now.known);
+	end(&b, &first);
+}
+
 /* Without that word the same reports are late, and were known today. */
 static void without_the_first_word_it_is_today(void **state)
 {
@@ -236,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_changes_by_a_restore),
+	    cmocka_unit_test(what_was_said_after_a_restore_stays_said),
 	    cmocka_unit_test(without_the_first_word_it_is_today),
 	    cmocka_unit_test(a_bad_word_is_ignored_and_counted),
 	    cmocka_unit_test(verdicts_of_a_lost_future_are_told_apart),

@@ -1,0 +1,49 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Settled moments: whatever clocks do and however many write, nothing is committed any more that was known at one.
+
+-- For whoever is about to write figures, first in the transaction: no moment is settled until it ends, and what it writes must
+-- be known after this one (microseconds since 1970).
+CREATE FUNCTION tram.settled_before() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  LOCK TABLE tram.settling IN ROW EXCLUSIVE MODE;
+  RETURN (SELECT s.last_value FROM tram.settled s);
+END $$;
+COMMENT ON FUNCTION tram.settled_before() IS
+  'Begins a transaction that writes figures: the latest settled moment, in microseconds since 1970, after which they are known.';
+
+-- Waits for those that write figures now; those that come meanwhile wait for it, and no longer: the lock is given back with
+-- the block that took it, which ends by an exception, and what the sequence was set to stays. One that is not older than
+-- max_age does as well. Whoever reads by it must see what was committed until now.
+CREATE FUNCTION tram.settled_moment(max_age interval DEFAULT '0') RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+  v_us     bigint := (SELECT s.last_value FROM tram.settled s);
+  v_now_us bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+BEGIN
+  IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION 'a moment cannot be settled for a snapshot that was taken before' USING
+      ERRCODE = 'active_sql_transaction', HINT = 'begin the transaction with ISOLATION LEVEL READ COMMITTED';
+  END IF;
+  IF v_now_us - v_us NOT BETWEEN 0 AND extract(epoch FROM settled_moment.max_age) * 1000000 - 1 THEN
+    BEGIN
+      LOCK TABLE tram.settling IN EXCLUSIVE MODE;
+      v_us := (SELECT greatest(s.last_value + 1, v_now_us) FROM tram.settled s);
+      PERFORM setval('tram.settled', v_us);
+      RAISE EXCEPTION 'settled' USING ERRCODE = 'TR002';
+    EXCEPTION
+      WHEN SQLSTATE 'TR002' THEN
+        NULL;
+      WHEN lock_not_available THEN
+        RAISE EXCEPTION 'figures are being written, and did not come to an end within 2 s' USING
+          ERRCODE = 'lock_not_available', HINT = 'ask again';
+    END;
+  END IF;
+  RETURN timestamptz 'epoch' + v_us * interval '1 microsecond';
+END $$;
+COMMENT ON FUNCTION tram.settled_moment(interval) IS
+  'A moment, now, at and before which nothing becomes known any more: for closings, and for reading on from it.';
+
+REVOKE EXECUTE ON FUNCTION tram.settled_before(), tram.settled_moment(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tram.settled_before() TO tram_writer, tram_operator;
+GRANT EXECUTE ON FUNCTION tram.settled_moment(interval) TO tram_operator;
