@@ -265,10 +265,11 @@ class History:
             return "held", first and first.received
         if stands:
             return "explained", None
+        last_said = cell[-1].report.known if cell else dt.datetime.min.replace(tzinfo=UTC)
         refused = any(r.area == area and r.period.text == period.text and r.period.dataflow == period.dataflow
-                      and r.known <= as_of and any(severity == "B" and (line == 0 or named == indicator)
-                                                   for line, _, severity, named, _ in r.findings) for r in self.reports)
-        if refused or any(s.decision_at(as_of) == "refused" for s in cell):
+                      and last_said < r.known <= as_of and any(severity == "B" and (line == 0 or named == indicator)
+                                                               for line, _, severity, named, _ in r.findings) for r in self.reports)
+        if refused or cell and cell[-1].outcome_at(as_of) == 4:
             return "refused", None
         return ("missing" if period.due < today else "pending"), None
 

@@ -107,13 +107,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
     CROSS JOIN LATERAL (SELECT (s.series_no::bigint << 44) | (e.period::bigint << 14) AS first_key) k
     LEFT JOIN LATERAL tram.figure_at(n.area_no, k.first_key, m.as_of) f ON true
   ), refused AS MATERIALIZED (
-    SELECT DISTINCT p.provider, r.dataflow, r.period, CASE g.line WHEN 0 THEN '' ELSE g.indicator END AS indicator
+    SELECT p.provider, r.dataflow, r.period, CASE g.line WHEN 0 THEN '' ELSE g.indicator END AS indicator,
+           max(r.known_at) AS known_at
     FROM (SELECT DISTINCT a.dataflow, a.period, a.as_of FROM answer a) due
     JOIN tram.report r ON r.dataflow = due.dataflow AND r.period = due.period AND r.repeats IS NULL AND r.known_at <= due.as_of
       AND (expected_figures.of_provider IS NULL OR r.provider = expected_figures.of_provider)
     JOIN tram.provider p ON p.provider = r.provider
     JOIN tram.agent a ON a.agent_no = r.agent_no AND a.agent = p.agent
     JOIN tram.report_finding g ON g.agent_no = r.agent_no AND g.report_no = r.report_no AND g.severity = 'B'
+    GROUP BY 1, 2, 3, 4
   )
   SELECT a.provider, a.area, a.dataflow, a.period, a.period_from, a.period_to, a.due_day, a.indicator,
          CASE WHEN a.stands THEN CASE WHEN first.purpose = 'B' THEN 'backfilled'
@@ -121,18 +123,26 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
                                       ELSE 'late' END
               WHEN a.held THEN 'held'
               WHEN a.told THEN 'explained'
-              WHEN (a.provider, a.dataflow, a.period, a.indicator) IN (SELECT r.provider, r.dataflow, r.period, r.indicator FROM refused r)
-                OR (a.provider, a.dataflow, a.period, '') IN (SELECT r.provider, r.dataflow, r.period, r.indicator FROM refused r)
-                OR EXISTS (
-                  SELECT FROM (
-                    SELECT DISTINCT ON (d.key) d.decision FROM tram.decision d
-                    WHERE d.area_no = a.area_no AND d.key BETWEEN a.first_key AND a.first_key + 16383 AND d.decided_at <= a.as_of
-                    ORDER BY d.key, d.decision_no DESC) latest
-                  WHERE latest.decision = 'refused') THEN 'refused'
+              WHEN newest.outcome = 4
+                OR greatest(figure.known_at, whole.known_at) > coalesce(newest.known_at, '-infinity') THEN 'refused'
               WHEN a.due_day < a.today THEN 'missing'
               ELSE 'pending' END,
          first.received_at
   FROM answer a
+  LEFT JOIN refused figure ON (figure.provider, figure.dataflow, figure.period, figure.indicator)
+                            = (a.provider, a.dataflow, a.period, a.indicator)
+  LEFT JOIN refused whole ON (whole.provider, whole.dataflow, whole.period, whole.indicator)
+                           = (a.provider, a.dataflow, a.period, '')
+  LEFT JOIN LATERAL (
+    -- What was stored last, where nothing stands or is held.
+    SELECT o.known_at, tram.effective_outcome(o.outcome, d.decision) AS outcome
+    FROM tram.observation o
+    LEFT JOIN LATERAL (
+      SELECT d.decision FROM tram.decision d
+      WHERE d.area_no = o.area_no AND d.key = o.key AND d.decided_at <= a.as_of ORDER BY d.decision_no DESC LIMIT 1) d ON true
+    WHERE (a.told OR a.held) IS NOT TRUE AND o.area_no = a.area_no AND o.key BETWEEN a.first_key AND a.first_key + 16383
+      AND o.known_at <= a.as_of
+    ORDER BY o.key DESC LIMIT 1) newest ON true
   LEFT JOIN LATERAL (
     SELECT r.received_at, r.purpose
     FROM tram.observation o
