@@ -75,8 +75,6 @@ void song_04(struct walk *w)
 
 /* ---------------------------------------------------------------- SONG-06: mended in time */
 
-#define DAY (86400 * CLOCK_SECOND)
-
 /* What its province was told to mend, and has not until now. */
 static bool waits_for_mending(const struct past *p)
 {
@@ -86,19 +84,40 @@ static bool waits_for_mending(const struct past *p)
 	return p->outcome == OUTCOME_HELD || p->decided == DECIDED_HELD || p->decided == DECIDED_REFUSED;
 }
 
+/* Day 0 is 1970-01-01, a Thursday. */
+static bool is_working_day(int32_t day)
+{
+	int32_t after_monday = (day + 3) % 7;
+
+	return (after_monday < 0 ? after_monday + 7 : after_monday) < 5;
+}
+
+/* As tram.days_after() has it, which tram.correction_days() asks for the same deadline. */
+static int32_t days_after(int32_t day, int64_t days, bool working)
+{
+	while (days > 0) {
+		day++;
+		days -= !working || is_working_day(day);
+	}
+	return day;
+}
+
 void song_06(struct walk *w, const struct look *x)
 {
-	int64_t days = catalogue_parameter(w->catalogue, PARAMETER_MEND_DAYS);
-	char told[CLOCK_TEXT], mended[CLOCK_TEXT];
+	bool disputed = x->past->decided == DECIDED_HELD;
+	int64_t days = catalogue_parameter(w->catalogue, disputed ? PARAMETER_DISPUTED_DAYS : PARAMETER_MEND_DAYS);
+	bool working = catalogue_parameter(w->catalogue, PARAMETER_WORKING_DAYS) != 0;
+	int32_t told, mend_by;
 
-	if (!x->f->storable || !waits_for_mending(x->past) || is_stored_already(w, x) ||
-	    w->ctx->received_at_us - x->past->known_at_us <= days * DAY) {
+	if (!x->f->storable || !waits_for_mending(x->past) || is_stored_already(w, x)) {
 		return;
 	}
-	find(
-	    w, 0, "value",
-	    say(w, "%s → %s", clock_text_vn(x->past->known_at_us, told), clock_text_vn(w->ctx->received_at_us, mended)),
-	    say(w, "≤ %lld", (long long)days));
+	told = date_in_vietnam(x->past->known_at_us);
+	mend_by = days_after(told, days, working);
+	if (w->received_day > mend_by) {
+		find(w, 0, "value", say(w, "%s → %s", say_day(w, told), say_day(w, w->received_day)),
+		     say(w, "≤ %s", say_day(w, mend_by)));
+	}
 }
 
 /* ---------------------------------------------------------------- SONG-07: published figures that move */

@@ -77,19 +77,29 @@ static void cell_report(struct table *t, const Tram__V1__TodoItem *item)
 	free(missing);
 }
 
-/* Of a report: what is missing of how many figures; of a figure: which, by which rule, what was found. */
-static void cell_about(struct table *t, const Tram__V1__TodoItem *item)
+/* What is held or refused: which figure, or the report as a whole, by which rules, what was found. A code that the catalogue
+   does not have is shown as it was stated. */
+static void cell_finding(struct table *t, const Tram__V1__TodoItem *item)
 {
-	char *name;
+	const char *known = lang_is_vi() ? item->indicator_name_vi : item->indicator_name_en;
+	char *name = text_fit(*known             ? known
+			      : *item->indicator ? item->indicator
+						 : _("the whole report"),
+			      NAME_COLUMNS);
 
-	if (!*item->indicator) {
-		cell_report(t, item);
-		return;
-	}
-	name = text_fit(lang_is_vi() ? item->indicator_name_vi : item->indicator_name_en, NAME_COLUMNS);
 	table_cell_printf(t, *item->wanted ? "%s: %s %s (%s)" : "%s: %s %s", name, item->rules, item->found,
 			  item->wanted);
 	free(name);
+}
+
+/* Of a report that is owed: what is missing of how many figures. */
+static void cell_about(struct table *t, const Tram__V1__TodoItem *item)
+{
+	if (*item->indicator || *item->rules) {
+		cell_finding(t, item);
+	} else {
+		cell_report(t, item);
+	}
 }
 
 static void show_for_people(const struct listing *l, const Tram__V1__TodoItem *item)

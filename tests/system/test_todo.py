@@ -58,6 +58,41 @@ def test_what_is_owed_comes_and_goes(owing):
     assert "population" not in late["indicators"].split()
 
 
+def test_what_the_centre_refused_is_to_be_mended(owing):
+    centre, agent = owing
+    report(agent, HELD)
+    (held,) = centre.json("quarantine", "list")
+    centre.tram("quarantine", "refuse", held["id"], "--reason", "không có căn cứ", "--by", "An")
+    (refused,) = todo(agent, "refused")
+    assert (refused["indicator"], refused["rule"], refused["days_left"]) == ("population", "SACH-06", 10)
+    assert todo(agent, "held") == []
+    report(agent, POPULATION, revises="yes", purpose="correction")
+    assert todo(agent, "refused") == []
+
+
+def test_a_report_that_was_refused_as_a_whole_is_one_line(owing):
+    _, agent = owing
+    report(agent, POPULATION, prepared_by="test")  # nobody: SACH-06
+    (refused,) = todo(agent, "refused")
+    assert refused["indicator"] == "" and refused["rule"] and refused["time_period"] == YEAR
+    assert "the whole report" in agent.tram("todo", language="en").stdout
+    report(agent, POPULATION)
+    assert todo(agent, "refused") == []
+
+
+@pytest.mark.parametrize("working, days", [(0, 10), (1, 14)])
+def test_days_are_those_of_corrections(owing, working, days):
+    """Ten working days after a Monday is a Monday again: 14 days."""
+    centre, agent = owing
+    monday = "(date_trunc('week', tram.local_day(clock_timestamp())::timestamp) + interval '9 hours') AT TIME ZONE 'Asia/Ho_Chi_Minh'"
+    centre.sql("UPDATE tram.parameter SET value = %s WHERE parameter = 'SONG-06.working_days' RETURNING 1", working)
+    report(agent, REFUSED)
+    centre.sql(f"UPDATE tram.report SET known_at = {monday} RETURNING 1")
+    (refused,) = todo(agent, "refused")
+    by, = centre.sql("SELECT mend_by, tram.local_day(told_at) FROM tram.correction")
+    assert refused["by"] == str(by[0]) and (by[0] - by[1]).days == days
+
+
 def test_it_is_the_centres_list_in_both_languages(owing):
     centre, agent = owing
     assert agent.json("todo") == centre.json("todo", "--provider", "P63-46")

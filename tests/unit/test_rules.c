@@ -1366,12 +1366,6 @@ static void test_other_parameters(void **state)
 	     "SACH-09.figures,2",
 	     {"SACH-09", "province",
 	      "h1=2023-S2: 190123; 2.indicator=eid_accounts_issued; 2.value=815204; h2=2023-S2: 815204", 0, 'J'}},
-	    {"parameters.csv",
-	     "SONG-06.mend_days,10",
-	     "SONG-06.mend_days,9",
-	     {"SONG-06", "province",
-	      "value=5; revises=1; reason=sửa; p1.value=6; p1.outcome=held; p1.known=2024-05-26T08:00:00+07:00", 1,
-	      'W'}},
 	    /* a definition that ends: 90 days before, on its last day, and after it */
 	    {"indicators.csv",
 	     "population_db,2021-01-01,",
@@ -1407,6 +1401,49 @@ static void test_other_parameters(void **state)
 	     NULL,
 	     "code,name_vi,name_en,needs_text\n",
 	     {"DU-08", "province", "value=999; code=???", 1, 'B', "justification_code", "???"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
+static void test_other_deadlines(void **state)
+{
+	static const struct {
+		const char *file, *from, *to;
+		struct row row;
+	} cases[] = {
+	    {"parameters.csv",
+	     "SONG-06.mend_days,10",
+	     "SONG-06.mend_days,9",
+	     {"SONG-06", "province",
+	      "value=5; revises=1; reason=sửa; p1.value=6; p1.outcome=held; p1.known=2024-05-26T08:00:00+07:00", 1,
+	      'W'}},
+	    {"parameters.csv",
+	     "SONG-06.disputed_days,15",
+	     "SONG-06.disputed_days,14",
+	     {"SONG-06", "province",
+	      "value=5; revises=1; reason=sửa; p1.value=6; p1.outcome=held; p1.decided=held; p1.known=2024-05-21", 1,
+	      'W'}},
+	    /* ten working days: from a Wednesday to a Wednesday, from a Tuesday to a Tuesday, from a Saturday to a Friday */
+	    {"parameters.csv",
+	     "SONG-06.working_days,0",
+	     "SONG-06.working_days,1",
+	     {"SONG-06", "province", "value=5; revises=1; reason=sửa; p1.value=6; p1.outcome=held; p1.known=2024-05-22",
+	      1, SILENT}},
+	    {"parameters.csv",
+	     "SONG-06.working_days,0",
+	     "SONG-06.working_days,1",
+	     {"SONG-06", "province", "value=5; revises=1; reason=sửa; p1.value=6; p1.outcome=held; p1.known=2024-05-21",
+	      1, 'W', "value", "2024-05-21 → 2024-06-05", "≤ 2024-06-04"}},
+	    {"parameters.csv",
+	     "SONG-06.working_days,0",
+	     "SONG-06.working_days,1",
+	     {"SONG-06", "province",
+	      "value=5; revises=1; reason=sửa; received=2024-06-08; p1.value=6; p1.outcome=held; p1.known=2024-05-25",
+	      1, 'W', "value", "2024-05-25 → 2024-06-08", "≤ 2024-06-07"}},
 	};
 
 	(void)state;
@@ -1845,6 +1882,7 @@ int main(void)
 	    cmocka_unit_test(test_other_definitions),
 	    cmocka_unit_test(test_rules_as_the_catalogue_has_them),
 	    cmocka_unit_test(test_other_parameters),
+	    cmocka_unit_test(test_other_deadlines),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_texts_of_the_table),
 	    cmocka_unit_test(test_long_texts_are_cut),

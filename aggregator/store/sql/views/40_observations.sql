@@ -74,8 +74,19 @@ LEFT JOIN tram.rule u ON u.rule = f.rule
 LEFT JOIN tram.word w ON w.word = u.word
 WHERE r.repeats IS NULL;
 
--- Figures that are held or ever were, what became of them, and whether a later accepted revision has overtaken them. What is
--- missing from a report (DU-02) holds none of its figures.
+-- Why a figure is held, or was refused: rules, codes with spaces between, and what the first of them found. What is missing
+-- from a report (DU-02) holds none of its figures.
+CREATE FUNCTION tram.held_for(agent_no integer, report_no bigint, line integer)
+RETURNS TABLE (rules text, found text, expected text)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
+  SELECT string_agg(f.rule, ' ' ORDER BY f.finding_no), (array_agg(f.found ORDER BY f.finding_no))[1],
+         (array_agg(f.expected ORDER BY f.finding_no))[1]
+  FROM tram.report_finding f
+  WHERE f.agent_no = held_for.agent_no AND f.report_no = held_for.report_no
+    AND (f.line = held_for.line OR f.line = 0 AND f.rule <> 'DU-02') AND f.severity IN ('J', 'B')
+$$;
+
+-- Figures that are held or ever were, what became of them, and whether a later accepted revision has overtaken them.
 CREATE VIEW tram.held AS
 SELECT tram.figure_id(h.area, h.indicator, h.dimensions, h.time_period, h.revision) AS id,
        h.area, a.short_name_vi AS area_name, h.indicator, h.dimensions, h.time_period, h.revision, h.value, h.numerator,
@@ -88,12 +99,7 @@ FROM (SELECT o.area_no, o.key FROM tram.observation o WHERE o.outcome = 3
 JOIN tram.observation_history h ON h.area_no = candidate.area_no AND h.key = candidate.key
 LEFT JOIN LATERAL (
   SELECT a.short_name_vi FROM tram.area a WHERE a.area = h.area ORDER BY a.valid_from DESC LIMIT 1) a ON true
-LEFT JOIN LATERAL (
-  SELECT string_agg(f.rule, ' ' ORDER BY f.finding_no) AS rules, (array_agg(f.found ORDER BY f.finding_no))[1] AS found,
-         (array_agg(f.expected ORDER BY f.finding_no))[1] AS expected
-  FROM tram.report_finding f
-  WHERE f.agent_no = h.agent_no AND f.report_no = h.report_no AND (f.line = h.line OR f.line = 0 AND f.rule <> 'DU-02')
-    AND f.severity IN ('J', 'B')) f ON true
+CROSS JOIN LATERAL tram.held_for(h.agent_no, h.report_no, h.line) f
 LEFT JOIN LATERAL (
   SELECT (o.key & 16383)::integer AS revision, o.known_at
   FROM tram.observation o
@@ -115,5 +121,7 @@ WHERE h.outcome = 'held' AND h.overtaken_by IS NULL;
 
 GRANT SELECT ON tram.observation_history, tram.observation_current, tram.finding TO tram_reader, tram_admin;
 GRANT SELECT ON tram.held, tram.quarantine TO tram_reader, tram_admin, tram_operator;
+REVOKE EXECUTE ON FUNCTION tram.held_for(integer, bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tram.held_for(integer, bigint, integer) TO tram_reader, tram_operator, tram_admin, tram_writer;
 REVOKE EXECUTE ON FUNCTION tram.justification_at(text, text, integer, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tram.justification_at(text, text, integer, timestamptz) TO tram_reader, tram_admin;
