@@ -15,9 +15,10 @@
 struct rollup_options {
 	struct centre_options centre;
 	const char *period, *level, *boundary, *as_of;
+	bool all_periods;
 };
 
-#define FORMATS       "table|json|csv"
+#define FORMATS       "table|json|csv|sdmx-csv|sdmx-json|openmetrics"
 #define BOUNDARY_HELP N_("63 or 34 provinces, or a day (those in force at the period's end)")
 
 static const struct option_row rollup_rows[] = {
@@ -27,6 +28,8 @@ static const struct option_row rollup_rows[] = {
     {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary), BOUNDARY_HELP},
     {"as-of", "TIME", OPTION_TEXT, offsetof(struct rollup_options, as_of),
      N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
+    {"all-periods", NULL, OPTION_FLAG, offsetof(struct rollup_options, all_periods),
+     N_("openmetrics: every period, not only the newest of each indicator")},
     CENTRE_ROWS(rollup_options),
 };
 
@@ -34,9 +37,9 @@ static const struct options rollup_spec = {
     "rollup",
     "[INDICATOR] [OPTION]...",
     N_("What the provinces' figures add up to, by the method the catalogue gives each indicator, with how much of the\n"
-       "country it covers. Without an indicator: all of them. Figures are shown in the catalogue's display unit; json "
-       "and\n"
-       "csv have them exactly, in its base unit."),
+       "country it covers. Without an indicator: all of them. Figures are shown in the catalogue's display unit; the "
+       "other\n"
+       "formats have them exactly, in its base unit."),
     false,
     true,
     rollup_rows,
@@ -171,10 +174,14 @@ static void export_each(void *context, const struct rollup_row *row)
 	export_row(context, row);
 }
 
-static bool write_out(struct store *s, const struct rollup_question *q, enum export_format format, struct err *err)
+static bool write_out(struct store *s, const struct rollup_question *q, enum export_format format, bool all_periods,
+		      struct err *err)
 {
-	struct export_meta meta = {
-	    .level = q->level, .in_vietnamese = lang_is_vi(), .prepared_us = clock_wall_us(), .as_of_us = q->as_of_us};
+	struct export_meta meta = {.level = q->level,
+				   .in_vietnamese = lang_is_vi(),
+				   .prepared_us = clock_wall_us(),
+				   .as_of_us = q->as_of_us,
+				   .all_periods = all_periods};
 	struct export *e = export_new(format, print, stdout, &meta);
 	bool ok = store_rollup(s, q, export_each, e, err) == STORE_OK;
 
@@ -205,7 +212,7 @@ int cmd_rollup(int argc, char **argv)
 	}
 	ok = check_indicator(s, indicator, &err) &&
 	     (export_format_named(o.centre.common.format_name ? o.centre.common.format_name : "table", &format)
-		  ? write_out(s, &question, format, &err)
+		  ? write_out(s, &question, format, o.all_periods, &err)
 		  : show(s, &question, &err));
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);

@@ -19,6 +19,21 @@ static const struct format {
 } formats[] = {
     {EXPORT_JSON, "json", {"application", "json", NULL}, "application/json", &json_writer},
     {EXPORT_CSV, "csv", {"text", "csv", NULL}, "text/csv; charset=utf-8; header=present", &csv_writer},
+    {EXPORT_SDMX_JSON,
+     "sdmx-json",
+     {"application", "vnd.sdmx.data+json", "2.0.0"},
+     "application/vnd.sdmx.data+json; version=2.0.0",
+     &sdmx_json_writer},
+    {EXPORT_SDMX_CSV,
+     "sdmx-csv",
+     {"application", "vnd.sdmx.data+csv", "2.0.0"},
+     "application/vnd.sdmx.data+csv; version=2.0.0",
+     &sdmx_csv_writer},
+    {EXPORT_OPENMETRICS,
+     "openmetrics",
+     {"application", "openmetrics-text", "1.0.0"},
+     "application/openmetrics-text; version=1.0.0; charset=utf-8",
+     &openmetrics_writer},
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 

@@ -93,7 +93,8 @@ static const char rollup_sql[] =
     "SELECT r.area, coalesce(a.short_name_vi, ''), coalesce(a.name_en, ''), i.indicator, i.name_vi, i.name_en,"
     "       r.time_period, " FIGURE_COLUMNS(
 	"i.display_unit_mult",
-	"i.display_decimals") ", j.justification_code, j.justification"
+	"i.display_decimals") ", j.justification_code, j.justification, i.display_decimals, d.dataflow, d.name_vi, "
+			      "d.name_en"
 			      " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, p.period FROM "
 			      "tram.indicator_period p"
 			      "       WHERE ($1::text IS NULL OR p.indicator = $1) AND ($2::text IS NULL OR p.period = "
@@ -101,6 +102,7 @@ static const char rollup_sql[] =
 			      "       UNION SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT NULL AND $2 IS NOT "
 			      "NULL) q"
 			      " JOIN tram.indicator i ON i.indicator = q.indicator"
+			      " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
 			      " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5) r"
 			      " LEFT JOIN LATERAL (SELECT a.short_name_vi, a.name_en FROM tram.area a WHERE a.area = "
 			      "r.area"
@@ -111,6 +113,8 @@ static const char rollup_sql[] =
 			      "   ON $3 = 'province'"
 			      " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR r.held > 0"
 			      " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area";
+
+enum { FIGURE = 7, BEHIND = FIGURE + N_FIGURE_COLUMNS }; /* where the figure's columns begin, and end */
 
 static enum store_result ask_rollup(struct store *s, const struct rollup_question *q, PGresult **ret, struct err *err)
 {
@@ -142,9 +146,13 @@ enum store_result store_rollup(struct store *s, const struct rollup_question *qu
 						   .name_vi = cell_text(r, i, 4),
 						   .name_en = cell_text(r, i, 5),
 						   .time_period = cell_text(r, i, 6),
-						   .figure = read_figure(r, i, 7),
-						   .justification_code = cell_text_or_null(r, i, 7 + N_FIGURE_COLUMNS),
-						   .justification = cell_text_or_null(r, i, 8 + N_FIGURE_COLUMNS)});
+						   .figure = read_figure(r, i, FIGURE),
+						   .justification_code = cell_text_or_null(r, i, BEHIND),
+						   .justification = cell_text_or_null(r, i, BEHIND + 1),
+						   .display_decimals = (int)cell_int(r, i, BEHIND + 2),
+						   .dataflow = cell_text(r, i, BEHIND + 3),
+						   .dataflow_vi = cell_text(r, i, BEHIND + 4),
+						   .dataflow_en = cell_text(r, i, BEHIND + 5)});
 	}
 	PQclear(r);
 	return result;

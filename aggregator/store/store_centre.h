@@ -108,6 +108,8 @@ struct rollup_row {
 	const char *indicator, *name_vi, *name_en, *time_period;
 	struct rollup_figure figure;
 	const char *justification_code, *justification; /* of a single province's figure; NULL: none */
+	const char *dataflow, *dataflow_vi, *dataflow_en;
+	int display_decimals;
 };
 typedef void rollup_each(void *context, const struct rollup_row *row);
 enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,

@@ -152,7 +152,19 @@ def standards():
     return head + "\n".join(".It " + " Ta ".join(value or "\\(en" for value in line.values()) for line in lines) + "\n.El"
 
 
-TABLES = {"commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
+def components():
+    """Of the data structure that roll-ups are exported in, by what they are to SDMX."""
+    for identifier, place, kind, relation, text, names, english, vietnamese in rows("aggregator/export/sdmx.def", "COMPONENT"):
+        yield item(f"Va {identifier} No ({place.lower()})", f"{english[:1].upper()}{english[1:]}.")
+
+
+def families():
+    for name, unit, function, english, vietnamese in rows("aggregator/export/openmetrics.def", "FAMILY"):
+        yield item(f"Va {name}", english)
+
+
+TABLES = {"components": components, "families": families,
+          "commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
           "commands-centre": lambda: commands("CENTRE"),
           "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
           "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns,

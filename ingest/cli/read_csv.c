@@ -53,7 +53,12 @@ static struct cell cell_of(const struct csvrow_cell *cell)
 
 /* ---------------------------------------------------------------- column names */
 
-static const char *const sdmx_ignored[] = {"STRUCTURE_NAME", "SERIES_KEY", "OBS_KEY"};
+/* Of SDMX's, and of what the centre says of a figure when it writes it as SDMX-CSV. */
+static const char *const sdmx_ignored[] = {
+    "STRUCTURE_NAME", "SERIES_KEY",     "OBS_KEY",           "DECIMALS",        "METHOD",         "FINALITY",
+    "BOUNDARY",       "COVERAGE_COUNT", "COVERAGE_EXPECTED", "COVERAGE_WEIGHT", "HELD",           "PARTS_REPORTING",
+    "PARTS_EXPECTED", "MISSING_AREAS",  "INTERVAL_LOW",      "INTERVAL_HIGH",   "INTERVAL_BASIS", "VINTAGE",
+    "KNOWN_AT",       "MOVED",          "CATALOGUE_VERSION"};
 
 static bool is_ignored(const char *name)
 {
