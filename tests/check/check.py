@@ -34,8 +34,9 @@ ROOM_MAY_INCLUDE = {
     "aggregator/export": ("ingest/base", "proto", "aggregator/store"),
     "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "ingest/cli", "aggregator/settings",
                           "aggregator/catalogue", "aggregator/rules", "aggregator/store", "aggregator/export"),
+    "aggregator/http": ("ingest/base", "proto", "ingest/gate", "aggregator/store", "aggregator/export"),
     "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
-                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/export"),
+                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/export", "aggregator/http"),
 }
 
 # A library's header and where it may be seen.
@@ -46,6 +47,7 @@ LIBRARY_MAY_BE_SEEN = {
     "csv.h": ("ingest/cli", "aggregator/catalogue"),
     "ini.h": ("ingest/base/conf.c", "ingest/wire/keys.c"),
     "zstd.h": ("proto/codec.c",),
+    "microhttpd.h": ("aggregator/http/http.c",),
     "sodium.h": ("proto/digest.c", "ingest/wire", "ingest/agent", "ingest/gate"),
 }
 
