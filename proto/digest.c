@@ -156,6 +156,32 @@ bool seal_verify(const struct seal_header *header, const uint8_t public_key[stat
 	return crypto_sign_verify_detached(signature, l.bytes, l.len, public_key) == 0;
 }
 
+static struct layout figure_layout(const struct digest *content)
+{
+	static const char domain[] = "tram-figure-v1";
+	struct layout l = {.len = 0};
+
+	put(&l, domain, sizeof domain - 1);
+	put(&l, content->bytes, DIGEST_SIZE);
+	return l;
+}
+
+void figure_sign(const struct digest *content, const uint8_t secret[static SIGN_SECRET_SIZE],
+		 uint8_t ret[static SIGNATURE_SIZE])
+{
+	struct layout l = figure_layout(content);
+
+	crypto_sign_detached(ret, NULL, l.bytes, l.len, secret);
+}
+
+bool figure_verify(const struct digest *content, const uint8_t public_key[static SIGN_PUBLIC_SIZE],
+		   const uint8_t signature[static SIGNATURE_SIZE])
+{
+	struct layout l = figure_layout(content);
+
+	return crypto_sign_verify_detached(signature, l.bytes, l.len, public_key) == 0;
+}
+
 void key_id(const uint8_t public_key[static SIGN_PUBLIC_SIZE], uint8_t ret[static KEY_ID_SIZE])
 {
 	struct digest d;

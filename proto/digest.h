@@ -70,6 +70,12 @@ void seal_sign(const struct seal_header *header, const uint8_t secret[static SIG
 bool seal_verify(const struct seal_header *header, const uint8_t public_key[static SIGN_PUBLIC_SIZE],
 		 const uint8_t signature[static SIGNATURE_SIZE]);
 
+/* The centre's word on a figure: content is the hash of its statement. */
+void figure_sign(const struct digest *content, const uint8_t secret[static SIGN_SECRET_SIZE],
+		 uint8_t ret[static SIGNATURE_SIZE]);
+bool figure_verify(const struct digest *content, const uint8_t public_key[static SIGN_PUBLIC_SIZE],
+		   const uint8_t signature[static SIGNATURE_SIZE]);
+
 void key_id(const uint8_t public_key[static SIGN_PUBLIC_SIZE], uint8_t ret[static KEY_ID_SIZE]);
 
 /* BLAKE2b-256 of what comes bit by bit. Caller frees; freeing NULL is fine. */

@@ -77,17 +77,27 @@ static const char *conninfo_of(const struct settings *settings, enum centre_role
 	return settings->admin_database;
 }
 
-struct store *centre_connect(const struct centre_options *options, enum centre_role role, struct err *err)
+static const char *settings_path(const struct centre_options *options)
 {
 	const char *set = getenv("TRAM_CENTRE");
-	const char *path = options->centre ? options->centre : set && *set ? set : SETTINGS_FILE;
+
+	return options->centre ? options->centre : set && *set ? set : SETTINGS_FILE;
+}
+
+bool centre_settings(const struct centre_options *options, struct settings *ret, struct err *err)
+{
+	return settings_load(settings_path(options), ret, err);
+}
+
+struct store *centre_connect(const struct centre_options *options, enum centre_role role, struct err *err)
+{
 	struct settings settings;
 	struct store *s = NULL;
 
 	if (options->database) {
 		return open_as(role, options->database, err);
 	}
-	if (settings_load(path, &settings, err)) {
+	if (centre_settings(options, &settings, err)) {
 		s = open_as(role, conninfo_of(&settings, role), err);
 		settings_clear(&settings);
 	}

@@ -9,6 +9,7 @@
 #define TRAM_CENTRE_H
 
 #include "options.h"
+#include "settings.h"
 #include "store_centre.h"
 #include "table.h"
 
@@ -40,6 +41,9 @@ enum centre_role { CENTRE_READER, CENTRE_AUDITOR, CENTRE_OPERATOR, CENTRE_ADMIN,
 
 /* Connects as the options and the settings file say. NULL and *err when that fails. Closed with store_close(). */
 struct store *centre_connect(const struct centre_options *options, enum centre_role role, struct err *err) MUST_CHECK;
+
+/* The centre's settings file. Ends with settings_clear(). */
+bool centre_settings(const struct centre_options *options, struct settings *ret, struct err *err) MUST_CHECK;
 
 /* Prints the error on stderr and returns its exit status. */
 int centre_fail(const struct err *err);

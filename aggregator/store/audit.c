@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
 #include "lang.h"
-#include "store_audit.h"
+#include "store_explain.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -403,6 +403,36 @@ enum store_result store_audit_batches(struct store *s, const struct audit_stream
 		full(err);
 		result = STORE_BROKEN;
 	}
+	return result;
+}
+
+static const char batch_of_sql[] = "SELECT b.from_seq, b.first_seq, b.last_seq, 0, b.codec, " US(
+    "b.received_at") ", b.prev_chain, b.chain, b.signature,"
+		     " b.key_id, b.payload FROM tram.batch b WHERE b.agent_no = $1 AND b.stream_no = $2 AND b.from_seq "
+		     "<= $3"
+		     " ORDER BY b.from_seq DESC LIMIT 1";
+
+enum store_result store_batch_of(struct store *s, int32_t agent_no, int32_t stream_no, uint64_t seq, struct arena *a,
+				 struct audit_batch *ret, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	enum store_result result;
+
+	params_init(&p);
+	params_int32(&p, agent_no);
+	params_int32(&p, stream_no);
+	params_int64(&p, (int64_t)seq);
+	result = connection_ask(s, batch_of_sql, &p, &r, err);
+	params_done(&p);
+	if (result == STORE_OK && PQntuples(r) == 0) {
+		err_set(err, ERR_DATA, _("the batch that brought a report is not in the store: tram verify"));
+		result = STORE_BROKEN;
+	} else if (result == STORE_OK && !take_batch(r, 0, a, ret)) {
+		full(err);
+		result = STORE_BROKEN;
+	}
+	PQclear(r);
 	return result;
 }
 

@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "proof.h"
 #include "text.h"
+#include "verify_figure.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -32,9 +33,9 @@ struct verify_options {
 
 static const struct option_row rows[] = {
     {"proof", "FILE", OPTION_TEXT, offsetof(struct verify_options, proof),
-     N_("the receipt or proof (tram receipt, tram outbox export --proof); - is standard input")},
+     N_("the receipt or proof (tram receipt, tram outbox export --proof, tram explain --proof); - is standard input")},
     {"key", "FILE", OPTION_LIST, offsetof(struct verify_options, keys),
-     N_("a public key: the centre's, and the agent's if you have it (may be repeated)")},
+     N_("a public key: the centre's, and the agents' that you have (may be repeated)")},
     {"report", "FILE", OPTION_LIST, offsetof(struct verify_options, reports),
      N_("says whether these serialized reports are those of the proof (may be repeated)")},
 };
@@ -42,8 +43,9 @@ static const struct option_row rows[] = {
 static const struct options spec = {
     "verify",
     "--proof FILE --key FILE [OPTION]...",
-    N_("Checks a receipt or a proof with public keys alone, away from agent, centre and database, and says what is\n"
-       "proven.\n"
+    N_("Checks a receipt, a proof or the proof of a figure with public keys alone, away from agent, centre and "
+       "database,\n"
+       "and says what is proven.\n"
        "Without --proof, at the centre: tram verify [AGENT]... [--since TIME] recomputes chains, checks signatures "
        "and\n"
        "holds all that is stored against them; tram(1) has its options."),
@@ -209,38 +211,38 @@ static void take_item(void *context, const struct proof_item *item)
 
 /* ---------------------------------------------------------------- reading */
 
-static bool load_keys(struct finding *f, const struct option_list *paths, struct proof_key *ret, struct err *err)
+static bool load_keys(struct finding *f, const struct option_list *paths, struct err *err)
 {
-	if (paths->n > PROOF_KEYS_MAX)
-		return err_set(err, ERR_USAGE, _("--%s may be given %d times at most"), "key", PROOF_KEYS_MAX);
 	f->keys = xcalloc(paths->n, sizeof *f->keys);
-	for (; f->n_keys < paths->n; f->n_keys++) {
-		struct keys *k = &f->keys[f->n_keys];
-
-		if (!keys_load_public(paths->texts[f->n_keys], k, err))
+	for (; f->n_keys < paths->n; f->n_keys++)
+		if (!keys_load_public(paths->texts[f->n_keys], &f->keys[f->n_keys], err))
 			return false;
-		snprintf(ret[f->n_keys].name, sizeof ret->name, "%s", k->name);
-		memcpy(ret[f->n_keys].public_key, k->sign_public, SIGN_PUBLIC_SIZE);
+	return true;
+}
+
+static bool name_keys(const struct finding *f, struct proof_key *ret, struct err *err)
+{
+	if (f->n_keys > PROOF_KEYS_MAX)
+		return err_set(err, ERR_USAGE, _("--%s may be given %d times at most"), "key", PROOF_KEYS_MAX);
+	for (size_t i = 0; i < f->n_keys; i++) {
+		snprintf(ret[i].name, sizeof ret->name, "%s", f->keys[i].name);
+		memcpy(ret[i].public_key, f->keys[i].sign_public, SIGN_PUBLIC_SIZE);
 	}
 	return true;
 }
 
-static bool read_all(struct proof_reader *r, const char *path, struct proof *ret, struct err *err)
+static bool read_all(struct proof_reader *r, struct input *in, const char *path, struct proof *ret, struct err *err)
 {
-	struct input *in = input_open(path, err);
 	const uint8_t *data;
 	size_t n;
-	bool fine = in != NULL, told = false;
+	bool fine = true, told = false;
 
-	if (!fine)
-		return false;
 	while (fine && (n = input_take(in, INPUT_CHUNK, &data)) > 0)
 		fine = proof_reader_feed(r, data, n, err);
 	told = !fine;
 	fine = fine && !input_failed(in, err);
 	told = told || !fine;
 	fine = !told && proof_reader_end(r, ret, err);
-	input_close(&in);
 	return fine || (err->kind == ERR_DATA ? err_prefix(err, _("%s: NOT PROVEN"), path) : false);
 }
 
@@ -259,7 +261,8 @@ static bool has_originals(const struct finding *f, struct err *err)
 	return true;
 }
 
-static bool examine(struct finding *f, const struct verify_options *o, struct proof *ret, struct err *err)
+static bool examine(struct finding *f, const struct verify_options *o, struct input *in, struct proof *ret,
+		    struct err *err)
 {
 	struct proof_key keys[PROOF_KEYS_MAX];
 	struct proof_reader *r;
@@ -267,10 +270,10 @@ static bool examine(struct finding *f, const struct verify_options *o, struct pr
 
 	for (size_t i = 0; fine && i < o->reports.n; i++)
 		fine = read_original(&f->originals, o->reports.texts[i], err);
-	if (!fine || !load_keys(f, &o->keys, keys, err))
+	if (!fine || !name_keys(f, keys, err))
 		return false;
 	r = proof_reader_new(keys, f->n_keys, take_item, f);
-	fine = read_all(r, o->proof, ret, err);
+	fine = read_all(r, in, o->proof, ret, err);
 	proof_reader_free(&r);
 	return fine && has_originals(f, err);
 }
@@ -383,17 +386,37 @@ static bool print_json(const struct finding *f, const struct proof *p, struct er
 
 /* ---------------------------------------------------------------- the command */
 
+static bool verify_reports(struct finding *f, const struct verify_options *o, struct input *in, struct err *err)
+{
+	struct proof proof;
+
+	if (!examine(f, o, in, &proof, err))
+		return false;
+	if (o->common.format == TABLE_JSON)
+		return print_json(f, &proof, err);
+	print_finding(f, &proof);
+	return true;
+}
+
+/* The first line says what kind of proof it is. */
+static bool verify_any(struct finding *f, const struct verify_options *o, struct input *in, struct err *err)
+{
+	if (!verify_figure_is(in))
+		return verify_reports(f, o, in, err);
+	if (o->reports.n > 0)
+		return err_set(err, ERR_USAGE,
+			       _("--report does not go with the proof of a figure: it has the reports in it"));
+	return verify_figure(in, o->proof, f->keys, f->n_keys, o->common.format, err);
+}
+
 static int verify_proof(const struct verify_options *o)
 {
 	struct finding f = {.keys = NULL};
-	struct proof proof;
 	struct err err;
-	bool fine = examine(&f, o, &proof, &err);
+	struct input *in = NULL;
+	bool fine = load_keys(&f, &o->keys, &err) && (in = input_open(o->proof, &err)) && verify_any(&f, o, in, &err);
 
-	if (fine && o->common.format == TABLE_JSON)
-		fine = print_json(&f, &proof, &err);
-	else if (fine)
-		print_finding(&f, &proof);
+	input_close(&in);
 	drop(&f);
 	return fine ? EX_OK : cli_fail(&err);
 }

@@ -32,11 +32,11 @@ ROOM_MAY_INCLUDE = {
     "aggregator/verdict": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules"),
     "aggregator/store": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/verdict"),
     "aggregator/export": ("ingest/base", "proto", "aggregator/store"),
+    "aggregator/explain": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/store"),
     "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "ingest/cli", "aggregator/settings",
-                          "aggregator/catalogue", "aggregator/rules", "aggregator/store", "aggregator/export"),
-    "aggregator/http": ("ingest/base", "proto", "ingest/gate", "aggregator/store", "aggregator/export"),
+                          "aggregator/catalogue", "aggregator/rules", "aggregator/store", "aggregator/explain", "aggregator/export"),
     "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
-                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/export", "aggregator/http"),
+                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/explain", "aggregator/export"),
 }
 
 # A library's header and where it may be seen.
@@ -47,7 +47,7 @@ LIBRARY_MAY_BE_SEEN = {
     "csv.h": ("ingest/cli", "aggregator/catalogue"),
     "ini.h": ("ingest/base/conf.c", "ingest/wire/keys.c"),
     "zstd.h": ("proto/codec.c",),
-    "microhttpd.h": ("aggregator/http/http.c",),
+    "gmp.h": ("proto/figure_sum.c",),
     "sodium.h": ("proto/digest.c", "ingest/wire", "ingest/agent", "ingest/gate"),
 }
 

@@ -46,4 +46,4 @@ COMMENT ON FUNCTION tram.settled_moment(interval) IS
 
 REVOKE EXECUTE ON FUNCTION tram.settled_before(), tram.settled_moment(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tram.settled_before() TO tram_writer, tram_operator;
-GRANT EXECUTE ON FUNCTION tram.settled_moment(interval) TO tram_operator;
+GRANT EXECUTE ON FUNCTION tram.settled_moment(interval) TO tram_operator, tram_auditor;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tram explain: what one figure is made of, and the proof of it. */
+#include "centre.h"
+
+#include "cli.h"
+#include "clock.h"
+#include "explain_proof.h"
+#include "explain_show.h"
+#include "lang.h"
+#include "nearest.h"
+#include "period.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define PERIODS_OFFERED 3
+
+struct explain_options {
+	struct centre_options centre;
+	const char *level, *area, *boundary, *as_of, *proof, *keys;
+	bool signatures;
+};
+
+static const struct option_row rows[] = {
+    {"area", "AREA", OPTION_TEXT, offsetof(struct explain_options, area),
+     N_("the figure of this province or region: 63/46, 63/red_river_delta (the nation's)")},
+    {"level", "LEVEL", OPTION_TEXT, offsetof(struct explain_options, level),
+     N_("nation, region or province; follows from --area")},
+    {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct explain_options, boundary),
+     N_("63 or 34 provinces, or a day (those of --area, or in force at the period's end)")},
+    {"as-of", "TIME", OPTION_TEXT, offsetof(struct explain_options, as_of),
+     N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
+    {"signatures", NULL, OPTION_FLAG, offsetof(struct explain_options, signatures),
+     N_("shows digest, chain and signature of every report too")},
+    {"proof", "FILE", OPTION_TEXT, offsetof(struct explain_options, proof),
+     N_("writes all that is needed to check the figure with public keys alone: tram verify --proof FILE")},
+    {"key-file", "FILE", OPTION_TEXT, offsetof(struct explain_options, keys),
+     N_("the centre's secret keys, which sign the proof (those of the settings)")},
+    CENTRE_ROWS(explain_options),
+};
+
+static const struct options spec = {
+    "explain",
+    "INDICATOR PERIOD [OPTION]...",
+    N_("What a figure is made of: the formula with its numbers, every contribution with its share, its report and how\n"
+       "that was signed, who is missing, what is held. --format json has all of it, exactly."),
+    false,
+    false,
+    rows,
+    sizeof rows / sizeof *rows,
+    2,
+    2};
+
+/* ---------------------------------------------------------------- what is asked */
+
+static bool check_period(const char *text, struct err *err)
+{
+	struct period p;
+
+	return period_parse(text, &p) ||
+	       err_set(err, ERR_USAGE,
+		       _("%s is no time period: write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or "
+			 "2018-01-01/P7Y"),
+		       text);
+}
+
+static bool check_time(const char *text, int64_t *ret, struct err *err)
+{
+	*ret = INT64_MAX;
+	return !text || clock_parse(text, ret) ||
+	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"), text);
+}
+
+struct search {
+	struct nearest near;
+	bool is_there;
+	char found[128];
+	char offered[256];
+	size_t n;
+};
+
+static void try_name(void *context, const char *name)
+{
+	struct search *s = context;
+
+	s->is_there = s->is_there || strcmp(name, s->near.word) == 0;
+	nearest_try(&s->near, name);
+	if (s->near.found == name) { /* it lives for this call only */
+		snprintf(s->found, sizeof s->found, "%s", name);
+		s->near.found = s->found;
+	}
+}
+
+/* "; did you mean X?" where there is one. */
+static bool offer(const struct search *s, struct err *err)
+{
+	struct err said = *err;
+
+	return s->near.found ? err_set(err, said.kind, _("%s; did you mean %s?"), said.text, s->found) : false;
+}
+
+static bool check_indicator(struct store *s, const char *indicator, struct err *err)
+{
+	struct search search = {.near = nearest_to(indicator)};
+
+	if (store_indicator_names(s, try_name, &search, err) != STORE_OK)
+		return false;
+	if (search.is_there)
+		return true;
+	err_set(err, ERR_DATA, _("the catalogue has no indicator %s (tram rollup lists those with figures)"),
+		indicator);
+	return offer(&search, err);
+}
+
+static void try_period(void *context, const char *period)
+{
+	struct search *s = context;
+	size_t len = strlen(s->offered);
+
+	s->is_there = s->is_there || strcmp(period, s->near.word) == 0;
+	if (s->n++ < PERIODS_OFFERED)
+		snprintf(s->offered + len, sizeof s->offered - len, "%s%s", len ? ", " : "", period);
+}
+
+/* Nothing was stated for the period: most likely another one is meant. */
+static bool check_has_period(struct store *s, const struct explain_question *q, struct err *err)
+{
+	struct search search = {.near = nearest_to(q->period)};
+
+	if (store_indicator_periods(s, q->indicator, q->period, try_period, &search, err) != STORE_OK)
+		return false;
+	if (search.is_there)
+		return true;
+	return search.n > 0 ? err_set(err, ERR_DATA, _("%s has no figures for %s; it has for %s"), q->indicator,
+				      q->period, search.offered)
+			    : err_set(err, ERR_DATA, _("%s has no figures yet"), q->indicator);
+}
+
+static bool find_area(struct store *s, const char *name, struct explain_area *ret, struct err *err)
+{
+	struct search search = {.near = nearest_to(name)};
+	bool is_there;
+
+	if (store_explain_area(s, name, ret, &is_there, err) != STORE_OK)
+		return false;
+	if (is_there)
+		return true;
+	if (store_area_names(s, try_name, &search, err) != STORE_OK)
+		return false;
+	err_set(err, ERR_DATA, _("there is no area %s (tram rollup --level province lists them)"), name);
+	return offer(&search, err);
+}
+
+/* The level and the units follow from the area. */
+static bool read_area(struct store *s, const struct explain_options *o, struct explain_area *area,
+		      struct explain_question *q, struct err *err)
+{
+	if (!o->area && o->level && strcmp(o->level, "nation") != 0)
+		return err_set(err, ERR_USAGE, _("--level %s: say of which, with --area"), o->level);
+	if (!find_area(s, o->area ? o->area : "VN", area, err))
+		return false;
+	if (o->level && strcmp(o->level, area->level) != 0)
+		return err_set(err, ERR_USAGE, _("--level %s: %s is of level %s"), o->level, area->area, area->level);
+	q->area = area->area;
+	q->level = area->level;
+	if (!q->boundary && *area->vintage)
+		q->boundary = area->vintage;
+	return true;
+}
+
+/* ---------------------------------------------------------------- the answer */
+
+static bool show(const struct explanation *e, const struct explain_options *o, struct err *err)
+{
+	if (o->centre.common.format == TABLE_JSON)
+		return cli_print_json(explanation_json(e), err);
+	explain_show(e, o->signatures);
+	return true;
+}
+
+static bool has_figures(const struct explanation *e)
+{
+	const struct rollup_figure *r = &e->figures[0].about.figure;
+
+	return r->areas_reporting > 0 || r->held > 0;
+}
+
+static bool answer(struct store *s, const struct explain_options *o, const struct explain_question *q, struct err *err)
+{
+	struct arena *arena = arena_new(EXPLANATION_MEMORY);
+	struct explanation e;
+	int64_t at_us;
+	bool fine = store_explain_begin(s, &at_us, err) == STORE_OK;
+
+	if (fine) {
+		fine = explanation_ask(s, q, at_us, arena, &e, err);
+		if (fine && e.n == 0)
+			fine = err_set(err, ERR_DATA, _("there is no figure of %s for %s, %s"), q->area, q->indicator,
+				       q->period);
+		fine = fine && (has_figures(&e) || check_has_period(s, q, err));
+		fine = fine && (!o->proof || explain_prove(s, &e, &o->centre, o->keys, o->proof, err));
+		store_explain_end(s);
+	}
+	fine = fine && show(&e, o, err);
+	arena_free(&arena);
+	return fine;
+}
+
+/* A proof speaks of a moment at which nothing becomes known any more. */
+static bool settle(struct store *s, const struct explain_options *o, struct explain_question *q, struct err *err)
+{
+	return !o->proof || o->as_of || store_explain_moment(s, &q->as_of_us, err) == STORE_OK;
+}
+
+static bool explain(struct store *s, const struct explain_options *o, struct explain_question *q, struct err *err)
+{
+	struct explain_area area;
+
+	return check_indicator(s, q->indicator, err) && read_area(s, o, &area, q, err) && settle(s, o, q, err) &&
+	       answer(s, o, q, err);
+}
+
+int cmd_explain(int argc, char **argv)
+{
+	struct explain_options o = {0};
+	struct explain_question q;
+	struct store *s;
+	struct err err;
+	int first, status;
+	bool fine;
+
+	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status))
+		return status;
+	q = (struct explain_question){.indicator = argv[first], .period = argv[first + 1], .boundary = o.boundary};
+	if (!check_period(q.period, &err) || !check_time(o.as_of, &q.as_of_us, &err) ||
+	    !(s = centre_connect(&o.centre, o.proof ? CENTRE_AUDITOR : CENTRE_READER, &err)))
+		return centre_fail(&err);
+	fine = explain(s, &o, &q, &err);
+	store_close(&s);
+	return fine ? EX_OK : centre_fail(&err);
+}

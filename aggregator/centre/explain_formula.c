@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The figure as a formula: numbers filled in, the long middle left out. */
+#include "explain_show.h"
+
+#include "display.h"
+#include "lang.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TERMS_FIRST 3
+#define TERMS_LAST  2
+
+static void put_number(FILE *out, const char *digits)
+{
+	char *text = display_number(digits);
+
+	fputs(text, out);
+	free(text);
+}
+
+static bool counts(const struct explained_contribution *c)
+{
+	return strcmp(c->state, "counts") == 0 && strcmp(c->part, "value") == 0;
+}
+
+static void put_term(FILE *out, const char *a, const char *b)
+{
+	put_number(out, a);
+	if (b) {
+		fputs(" × ", out);
+		put_number(out, b);
+	}
+}
+
+/* "a + b + … + z" of one column, or of the products of two; largest shares first. */
+static void put_terms(FILE *out, const struct explanation_figure *f, size_t column, size_t other)
+{
+	size_t n = explanation_count(f, "value", "counts"), at = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const char *a, *b = NULL;
+
+		if (!counts(&f->rows[i]))
+			continue;
+		memcpy(&a, (const char *)&f->rows[i] + column, sizeof a);
+		if (other)
+			memcpy(&b, (const char *)&f->rows[i] + other, sizeof b);
+		if (n <= TERMS_FIRST + TERMS_LAST + 1 || at < TERMS_FIRST || at >= n - TERMS_LAST) {
+			fputs(at ? " + " : "", out);
+			put_term(out, a, b);
+		} else if (at == TERMS_FIRST) {
+			fputs(" + …", out);
+		}
+		at++;
+	}
+}
+
+#define COLUMN(member) offsetof(struct explained_contribution, member)
+
+static void put_fraction(FILE *out, const struct explanation_figure *f, bool percent, size_t top, size_t other,
+			 size_t bottom)
+{
+	const struct rollup_figure *r = &f->about.figure;
+
+	fputs(percent ? "100 × (" : "(", out);
+	put_terms(out, f, top, other);
+	fputs(") / (", out);
+	put_terms(out, f, bottom, 0);
+	fputs(percent ? ") = 100 × " : ") = ", out);
+	put_number(out, r->numerator);
+	fputs(" / ", out);
+	put_number(out, r->denominator);
+}
+
+static void put_derived(FILE *out, const struct rollup_figure *r, bool growth, bool percent)
+{
+	fputs(percent ? "100 × " : "", out);
+	if (growth && percent) {
+		fputs("(", out);
+		put_number(out, r->numerator);
+		fputs(" − ", out);
+		put_number(out, r->denominator);
+		fputs(")", out);
+	} else {
+		put_number(out, r->numerator);
+	}
+	fputs(" / ", out);
+	put_number(out, r->denominator);
+}
+
+static void put_own(FILE *out, const struct rollup_figure *r, bool percent)
+{
+	if (r->numerator && r->denominator) {
+		fputs(percent ? "100 × " : "", out);
+		put_number(out, r->numerator);
+		fputs(" / ", out);
+		put_number(out, r->denominator);
+	} else {
+		put_number(out, r->value);
+	}
+}
+
+static void put_result(FILE *out, const struct explanation_figure *f, bool exact)
+{
+	char *result = display_rollup(&f->about.figure);
+	size_t n = explanation_count(f, "value", "counts");
+
+	if (exact) {
+		fputs(" = ", out);
+		put_number(out, f->about.figure.value);
+	} else {
+		fprintf(out, " ≈ %s", result);
+	}
+	free(result);
+	if (n > TERMS_FIRST + TERMS_LAST + 1)
+		fprintf(out, _(" (%zu terms)"), n);
+}
+
+char *explain_formula(const struct explanation *e, size_t figure)
+{
+	const struct explanation_figure *f = &e->figures[figure];
+	const struct rollup_figure *r = &f->about.figure;
+	const char *how = f->about.how;
+	bool percent = r->unit && strcmp(r->unit, "percent") == 0, derived = f->about.top > 0;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!r->value || (!derived && explanation_count(f, "value", "counts") == 0)) {
+		fputs("–", out);
+	} else if (derived) {
+		put_derived(out, r, strcmp(how, "growth") == 0, percent);
+		put_result(out, f, false);
+	} else if (strcmp(how, "sum") == 0) {
+		put_terms(out, f, COLUMN(value), 0);
+		put_result(out, f, true);
+	} else if (strcmp(how, "ratio") == 0) {
+		put_fraction(out, f, percent, COLUMN(numerator), 0, COLUMN(denominator));
+		put_result(out, f, false);
+	} else if (strcmp(how, "mean") == 0) {
+		put_fraction(out, f, false, COLUMN(value), COLUMN(weight), COLUMN(weight));
+		put_result(out, f, false);
+	} else {
+		put_own(out, r, percent);
+		if (r->numerator && r->denominator)
+			put_result(out, f, false);
+	}
+	fclose(out);
+	return text;
+}

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a figure is made of, and the proof of it: checked far away with public keys alone, and refused after any change."""
+
+import json
+import os
+import random
+
+import pytest
+
+from tramtest import BIN, POPULATION, REPORT, csv_text, run
+
+PROVINCES = {"63/46": 1178600, "63/45": 654400, "63/48": 1276000}
+
+
+def figure(area, indicator, **fields):
+    row = {k: v for k, v in POPULATION.items() if k not in ("value", "unit", "source_system")}
+    return row | {"ref_area": area, "indicator": indicator} | {k: str(v) for k, v in fields.items()}
+
+
+def statistics(area, population, year=2024):
+    return csv_text(figure(area, "population", value=population, unit="person"),
+                    figure(area, "land_area", value=population // 200, unit="km2"),
+                    figure(area, "population_density", numerator=population, denominator=population // 200, unit="person_per_km2"),
+                    figure(area, "grdp_per_capita", value=f"{population % 97}.5", unit="million_VND"),
+                    provider="P" + area.replace("/", "-"), time_period=str(year), reference_date=f"{year}-12-31")
+
+
+def enrolment(area, value, year):
+    return csv_text(figure(area, "computing_it_enrolment", value=value, unit="person"), provider="P" + area.replace("/", "-"),
+                    dataflow="digital_skills_province", time_period=str(year), reference_date=f"{year}-12-31")
+
+
+def far_away(*words, status=0, language="en"):
+    """As on another machine: no agent, no centre's settings, no program of the centre's package."""
+    done = run([BIN / "tram", "verify", *words], check=False,
+               env={"PATH": os.environ["PATH"], "TRAM_LANG": language, "TRAM_AGENT_SOCKET": "/nowhere", "TRAM_CENTRE": "/nowhere"})
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def country(fleet, centre):
+    """Three provinces of sixty-three have reported."""
+    centre.agents = []
+    for area, population in PROVINCES.items():
+        agent = fleet.agent(centre, "agent-" + area.replace("/", "-")).wait_for_codes()
+        agent.submit(statistics(area, population))
+        centre.agents.append(agent)
+    for agent in centre.agents:
+        agent.wait_for_verdicts(1)
+    centre.pub = centre.key.with_suffix(".pub")
+    return centre
+
+
+def prove(centre, tmp_path, *words):
+    path = tmp_path / "figure.proof"
+    centre.tram("explain", *words, "--proof", path)
+    return path
+
+
+def test_what_a_figure_is_made_of(country):
+    total = sum(PROVINCES.values())
+    said = country.tram("explain", "population", "2024").stdout
+    assert f"{total:,}" in said and "1,276,000 + 1,178,600 + 654,400" in said and "3/63" in said
+    assert said.count("missing") == 60 and "agent-63-46/" in said
+    assert "Phần đóng góp" not in said and "Công thức" in country.tram("explain", "population", "2024", language="vi").stdout
+    e = country.json("explain", "population", "2024")
+    (only,) = e["figures"]
+    assert only["value"] == str(total) and only["how"] == "sum" and only["areas_reporting"] == 3
+    counting = [c for c in only["contributions"] if c["state"] == "counts"]
+    assert [c["area"] for c in counting] == ["63/48", "63/46", "63/45"]
+    assert abs(sum(float(c["share_percent"]) for c in counting) - 100) < 0.01
+    assert all(len(c["stated"]["signature"]) == 128 and c["revision"] == 0 for c in counting)
+    assert len([c for c in only["contributions"] if c["state"] == "missing"]) == 60
+
+
+def test_wrong_questions(country):
+    for words, status, said in ((("populaton", "2024"), 65, "did you mean population?"),
+                                (("population", "2020"), 65, "it has for 2024"), (("population", "24"), 64, "no time period"),
+                                (("population", "2024", "--area", "63/460"), 65, "did you mean 63/"),
+                                (("population", "2024", "--level", "region"), 64, "--area"),
+                                (("population", "2024", "--area", "63/46", "--level", "region"), 64, "of level province"),
+                                (("population", "2024", "--as-of", "x"), 64, "--as-of"), (("population",), 64, "")):
+        done = country.tram("explain", *words, check=False)
+        assert done.returncode == status and said in done.stderr, (words, done.stderr)
+
+
+@pytest.mark.parametrize("indicator, how", [("population", "sum"), ("population_density", "ratio"), ("grdp_per_capita", "mean")])
+@pytest.mark.parametrize("area", [None, "63/46", "34/46"])
+def test_a_proof_holds_far_away(country, tmp_path, indicator, how, area):
+    words = ("--area", area) if area else ()
+    path = prove(country, tmp_path, indicator, "2024", *words)
+    (explained,) = country.json("explain", indicator, "2024", *words)["figures"]
+    keys = [word for agent in country.agents[:2] for word in ("--key", agent.key.with_suffix(".pub"))]
+    said = json.loads(far_away("--proof", path, "--key", country.pub, *keys, "--format", "json"))
+    (found,) = said["figures"]
+    assert said["proven"] and found["how"] == how
+    assert {k: found[k] for k in ("value", "numerator", "denominator")} == \
+        {k: explained[k] for k in ("value", "numerator", "denominator")}
+    assert found["contributions"] == (1 if area else 3) and said["agents"] == found["contributions"]
+    text = far_away("--proof", path, "--key", country.pub)
+    assert text.startswith("PROVEN") and "NOT proven by it" in text and "the centre's word" in text
+
+
+def test_growth_is_two_figures(country, tmp_path):
+    for year in (2023, 2024):
+        for agent, value in zip(country.agents, (1000, 2000, 4000)):
+            agent.submit(enrolment("63/" + agent.name[-2:], value + (year - 2023) * 137, year), name=f"{year}.csv")
+    for agent in country.agents:
+        agent.wait_for_verdicts(3)
+    path = prove(country, tmp_path, "computing_it_enrolment_yoy_growth", "2024")
+    figures = json.loads(far_away("--proof", path, "--key", country.pub, "--format", "json"))["figures"]
+    assert [f["how"] for f in figures] == ["growth", "sum", "sum"] and [f["time_period"] for f in figures] == ["2024", "2024", "2023"]
+    assert figures[0]["value"].startswith("5.871428")
+
+
+def test_who_signed(country, tmp_path):
+    path = prove(country, tmp_path, "population", "2024")
+    country.tram("keys", "make", "centre", "--out", tmp_path / "centre.key")
+    country.tram("keys", "make", "agent-63-46", "--out", tmp_path / "agent-63-46.key")
+    assert "none of the centre's keys" in far_away("--proof", path, "--key", tmp_path / "centre.pub", status=65)
+    assert "another key for that of agent-63-46" in far_away("--proof", path, "--key", country.pub, "--key",
+                                                              tmp_path / "agent-63-46.pub", status=65)
+    far_away("--proof", path, "--key", country.agents[0].key.with_suffix(".pub"), status=64)
+    far_away("--proof", path, "--key", country.pub, "--report", path, status=64)
+
+
+def test_every_change_is_found(country, tmp_path):
+    """Bytes changed, lines dropped and doubled, anywhere: never proven, and the line is named."""
+    path = prove(country, tmp_path, "grdp_per_capita", "2024")
+    sound = path.read_bytes()
+    lines = sound.splitlines(keepends=True)
+    rng = random.Random(20260712)
+    forged = []
+    for _ in range(60):
+        at = rng.randrange(len(sound))
+        forged.append(sound[:at] + bytes([sound[at] ^ 1 << rng.randrange(7)]) + sound[at + 1:])
+    for _ in range(30):
+        at = rng.randrange(len(lines))
+        forged.append(b"".join(lines[:at] + lines[at + 1:]))
+        forged.append(b"".join(lines[:at] + [lines[at]] + lines[at:]))
+    for data in forged:
+        path.write_bytes(data)
+        said = far_away("--proof", path, "--key", country.pub, status=65)
+        assert "NOT PROVEN" in said and "line " in said, said
+
+
+def test_what_the_store_was_changed_to_is_not_proven(country, tmp_path):
+    """The centre's own rows do not suffice: the province signed another figure."""
+    country.sql("UPDATE tram.observation SET value = value + 1 WHERE key IN (SELECT o.key FROM tram.observation o JOIN tram.series s"
+                " ON s.series_no = o.key >> 44 AND s.indicator = 'population') RETURNING 1")
+    done = country.tram("explain", "population", "2024", "--proof", tmp_path / "proof", check=False)
+    assert done.returncode == 65 and "states other numbers" in done.stderr and not (tmp_path / "proof").exists()
