@@ -650,6 +650,18 @@ class Scores(unittest.TestCase):
         state = dict(self.db.execute("SELECT agent, agent_state FROM tram.agent_liveness WHERE agent = 'heard'").fetchall())
         self.assertEqual(state, {"heard": "alive"})
 
+    def test_late_data_are_announced_once_wherever_the_server_is(self):
+        with self.db.transaction(force_rollback=True):
+            self.db.execute("DELETE FROM tram.announced")
+            self.db.execute("UPDATE tram.area SET valid_to = NULL")  # so that they owe reports of today
+            for zone, some in (("America/New_York", True), ("Pacific/Auckland", False), ("UTC", False)):
+                self.db.execute(f"SET LOCAL timezone = '{zone}'")
+                late = [row for row in self.told("2020-01-01") if row[0] == "data.late"]
+                self.assertEqual(bool(late), some, zone)
+            midnights = self.db.execute("SELECT DISTINCT (since AT TIME ZONE 'Asia/Ho_Chi_Minh')::time FROM tram.announced"
+                                        " WHERE event = 'data.late'").fetchall()
+            self.assertEqual(midnights, [(dt.time(0),)])
+
     def test_alive_agent_with_dead_data_is_red(self):
         self.addCleanup(self.db.execute, "DELETE FROM tram.liveness")
         self.db.execute("INSERT INTO tram.liveness (agent_no, heard_at) SELECT agent_no, now() FROM tram.agent"

@@ -123,7 +123,7 @@ RETURN CASE day WHEN 0 THEN (first + make_interval(months => months + 1))::date 
 CREATE FUNCTION tram.days_after(day date, days integer, working boolean) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN days <= 0 OR NOT working THEN day + greatest(days, 0)
-            ELSE (SELECT d::date FROM generate_series(day + 1, day + 2 * days + 2, interval '1 day') d
+            ELSE (SELECT d::date FROM generate_series((day + 1)::timestamp, day + 2 * days + 2, interval '1 day') d
                   WHERE extract(isodow FROM d) < 6 ORDER BY d OFFSET days - 1 LIMIT 1) END;
 
 -- Exactly value * 10^places. (power() has sixteen decimals and no more.)

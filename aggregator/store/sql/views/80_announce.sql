@@ -28,7 +28,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET
     INSERT INTO tram.announced (event, subject, since)
     SELECT 'agent.missing', m.agent, m.since FROM missing m
     UNION ALL
-    SELECT 'data.late', l.provider || ' ' || l.dataflow || ' ' || l.time_period, l.due_day::timestamptz FROM late l
+    SELECT 'data.late', l.provider || ' ' || l.dataflow || ' ' || l.time_period, l.due_day::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
+    FROM late l
     ON CONFLICT DO NOTHING
     RETURNING tram.announced.event, tram.announced.subject)
   SELECT s.event, m.agent, m.area, '', '', NULL::date, m.heard_at, extract(epoch FROM clock_timestamp() - m.since)::bigint
