@@ -6,13 +6,16 @@
 #include "display.h"
 #include "lang.h"
 #include "mem.h"
+#include "named.h"
 #include "period.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#define NATION        "VN"
 #define WORDS_MAX     16
 #define BOARD_COLUMNS 100
 #define NAME_COLUMNS  15
@@ -128,7 +131,7 @@ struct board {
 		char *word, *name;
 	} words[WORDS_MAX];
 	size_t n_words, rows;
-	size_t title_columns; /* what is left of a line for what costs most, in words */
+	size_t title_columns; /* what is left of a terminal's line for what costs most, in words */
 	char *span;           /* for people, above the table, as it is not the same every day */
 };
 
@@ -151,12 +154,13 @@ static size_t column_of(const char *title)
 
 static void columns_for_people(struct board *b)
 {
-	size_t taken = NAME_COLUMNS + column_of(_("All")) + CLOCK_COLUMNS + strlen("  -12.3 ");
+	size_t most, taken = NAME_COLUMNS + column_of(_("All")) + CLOCK_COLUMNS + strlen("  -12.3 ");
 
 	for (size_t i = 0; i < b->n_words; i++) {
 		taken += column_of(b->words[i].name);
 	}
-	b->title_columns = taken + TITLE_LEAST < BOARD_COLUMNS ? BOARD_COLUMNS - taken : TITLE_LEAST;
+	most = terminal_columns(stdout, BOARD_COLUMNS);
+	b->title_columns = taken + TITLE_LEAST < most ? most - taken : TITLE_LEAST;
 	table_column(b->table, "area", _("Province"), TABLE_LEFT);
 	table_column(b->table, "score", _("All"), TABLE_RIGHT);
 	for (size_t i = 0; i < b->n_words; i++) {
@@ -221,7 +225,7 @@ static void cell_costs(struct board *b, const struct board_row *row)
 		return;
 	}
 	points = display_number(row->worst_cost_shown);
-	name = text_fit(title ? title : row->worst_rule, b->title_columns);
+	name = terminal_fit(stdout, title ? title : row->worst_rule, b->title_columns);
 	table_cell_printf(t, "−%s %s", points, name);
 	free(points);
 	free(name);
@@ -265,13 +269,13 @@ static void cells_of_clocks(struct table *t, const struct board_row *row)
 {
 	char *silent;
 
-	if (!row->agent_state) {
+	if (strcmp(row->area, NATION) == 0) {
 		cells_of_nation(t, row);
 		return;
 	}
 	cell_of_clock(t, row->newest_period ? row->newest_period : "–",
 		      row->data_state ? data_band(row->data_state) : "red");
-	if (strcmp(row->agent_state, "never") == 0) {
+	if (!row->agent_state || strcmp(row->agent_state, "never") == 0) {
 		table_cell_coloured(t, "dim", "–");
 		return;
 	}
@@ -286,16 +290,16 @@ static void cell_of_score(struct board *b, const struct board_score *score)
 		cell_in_band(b->table, score->whole_score ? score->whole_score : "–", score->band);
 	} else {
 		table_cell_number(b->table, score->score);
-		table_cell(b->table, *score->band ? score->band : NULL);
+		table_cell(b->table, score->band);
 	}
 }
 
 static void show_for_people(struct board *b, const struct board_row *row)
 {
 	struct table *t = b->table;
-	char *name = text_fit(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
+	char *name = terminal_fit(stdout, lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
 
-	table_cell_coloured(t, strcmp(row->area, "VN") == 0 ? "bold" : NULL, name);
+	table_cell_coloured(t, strcmp(row->area, NATION) == 0 ? "bold" : NULL, name);
 	cell_of_score(b, &row->all);
 	for (size_t i = 0; i < b->n_words; i++) {
 		cell_of_score(b, i < row->n_words ? &row->words[i] : &(struct board_score){.band = ""});
@@ -370,10 +374,6 @@ static bool show(struct store *s, const struct board_question *q, enum table_for
 	struct board b = {.table = table_new(format, stdout), .for_people = format == TABLE_TEXT};
 	bool ok = store_words(s, add_word, &b, err) == STORE_OK && store_board(s, q, show_row, &b, err) == STORE_OK;
 
-	if (ok && q->province && b.rows < 2) {
-		ok = err_set(err, ERR_DATA, _("no province %s in the catalogue: write 63/46, P63-46 or 46"),
-			     q->province);
-	}
 	if (ok && b.rows > 0) {
 		fputs(b.span ? b.span : "", stdout);
 		table_end(b.table);
@@ -392,6 +392,7 @@ int cmd_board(int argc, char **argv)
 	struct board_options o = {0};
 	struct board_question question;
 	char from[16];
+	struct arena *a;
 	struct store *s;
 	struct err err;
 	int first, status, kept;
@@ -404,8 +405,11 @@ int cmd_board(int argc, char **argv)
 	    !(s = centre_connect(&o.centre, o.keep ? CENTRE_ADMIN : CENTRE_READER, &err))) {
 		return centre_fail(&err);
 	}
-	ok = (!o.keep || store_keep_scores(s, &kept, &err) == STORE_OK) &&
+	a = arena_new(SIZE_MAX);
+	ok = named(s, STORE_PROVINCE, a, &question.province, &err) &&
+	     (!o.keep || store_keep_scores(s, &kept, &err) == STORE_OK) &&
 	     show(s, &question, o.centre.common.format, &err);
+	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }

@@ -5,6 +5,7 @@
 #include "display.h"
 #include "figures.h"
 #include "lang.h"
+#include "named.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -95,7 +96,7 @@ static void show_for_people(struct table *t, const struct quarantine_row *row)
 
 	table_cell(t, row->id);
 	centre_cell_time(t, true, row->held_at_us);
-	table_cell(t, row->area_name);
+	table_cell(t, lang_is_vi() ? row->area_name_vi : row->area_name_en);
 	table_cell(t, row->indicator);
 	table_cell(t, row->time_period);
 	table_cell(t, figure);
@@ -114,7 +115,7 @@ static void show_for_programs(struct table *t, const struct quarantine_row *row)
 	table_cell(t, row->id);
 	centre_cell_time(t, false, row->held_at_us);
 	table_cell(t, row->area);
-	table_cell(t, row->area_name);
+	table_cell(t, lang_is_vi() ? row->area_name_vi : row->area_name_en);
 	table_cell(t, row->indicator);
 	table_cell(t, row->dimensions);
 	table_cell(t, row->time_period);
@@ -163,10 +164,16 @@ static void end_listing(struct listing *l, bool ok)
 	table_free(&l->table);
 }
 
+static bool name_filter(struct store *s, struct arena *a, struct quarantine_filter *filter, struct err *err)
+{
+	return named(s, STORE_RULE, a, &filter->rule, err) && named(s, STORE_PROVIDER, a, &filter->provider, err);
+}
+
 int cmd_quarantine_list(int argc, char **argv)
 {
 	struct quarantine_options o = {0};
 	struct listing l;
+	struct arena *a;
 	struct store *s;
 	struct err err;
 	int first, status;
@@ -179,10 +186,12 @@ int cmd_quarantine_list(int argc, char **argv)
 	if (!s) {
 		return centre_fail(&err);
 	}
-	const struct quarantine_filter filter = {.rule = o.rule, .provider = o.provider};
+	struct quarantine_filter filter = {.rule = o.rule, .provider = o.provider};
+	a = arena_new(SIZE_MAX);
 	l = start_listing(&o);
-	ok = store_quarantine(s, &filter, show_held, &l, &err) == STORE_OK;
+	ok = name_filter(s, a, &filter, &err) && store_quarantine(s, &filter, show_held, &l, &err) == STORE_OK;
 	end_listing(&l, ok);
+	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }
@@ -272,17 +281,19 @@ static void sum_up(const struct decision_order *order, size_t n)
 	}
 }
 
-static int carry_out(const struct quarantine_options *o, const struct decision_order *order, struct err *err)
+static int carry_out(const struct quarantine_options *o, struct decision_order *order, struct err *err)
 {
 	struct store *s = centre_connect(&o->centre, CENTRE_OPERATOR, err);
 	struct listing l;
+	struct arena *a;
 	bool ok;
 
 	if (!s) {
 		return centre_fail(err);
 	}
+	a = arena_new(SIZE_MAX);
 	l = start_listing(o);
-	ok = store_decide(s, order, show_held, &l, err) == STORE_OK;
+	ok = name_filter(s, a, &order->filter, err) && store_decide(s, order, show_held, &l, err) == STORE_OK;
 	if (ok && l.n == 0) {
 		ok = err_set(err, ERR_DATA, _("nothing that is held is of this rule and provider"));
 	}
@@ -290,6 +301,7 @@ static int carry_out(const struct quarantine_options *o, const struct decision_o
 	if (ok && l.for_people) {
 		sum_up(order, l.n);
 	}
+	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(err);
 }

@@ -6,6 +6,7 @@
 #include "display.h"
 #include "export.h"
 #include "lang.h"
+#include "named.h"
 #include "period.h"
 
 #include <stdlib.h>
@@ -92,18 +93,6 @@ static bool read_question(const struct rollup_options *o, const char *indicator,
 	return !o->as_of || clock_parse(o->as_of, &ret->as_of_us) ||
 	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"),
 		       o->as_of);
-}
-
-static bool check_indicator(struct store *s, const char *indicator, struct err *err)
-{
-	bool known = true;
-
-	if (indicator && store_has_indicator(s, indicator, &known, err) != STORE_OK) {
-		return false;
-	}
-	return known ||
-	       err_set(err, ERR_DATA, _("the catalogue has no indicator %s: tram rollup lists those with figures"),
-		       indicator);
 }
 
 /* ---------------------------------------------------------------- for people */
@@ -197,7 +186,7 @@ int cmd_rollup(int argc, char **argv)
 	struct rollup_options o = {.centre.common.formats = FORMATS};
 	struct rollup_question question;
 	enum export_format format;
-	const char *indicator;
+	struct arena *a;
 	struct store *s;
 	struct err err;
 	int first, status;
@@ -206,14 +195,16 @@ int cmd_rollup(int argc, char **argv)
 	if (!centre_parse(&rollup_spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	indicator = first < argc ? argv[first] : NULL;
-	if (!read_question(&o, indicator, &question, &err) || !(s = centre_connect(&o.centre, CENTRE_READER, &err))) {
+	if (!read_question(&o, first < argc ? argv[first] : NULL, &question, &err) ||
+	    !(s = centre_connect(&o.centre, CENTRE_READER, &err))) {
 		return centre_fail(&err);
 	}
-	ok = check_indicator(s, indicator, &err) &&
+	a = arena_new(SIZE_MAX);
+	ok = named(s, STORE_INDICATOR, a, &question.indicator, &err) &&
 	     (export_format_named(o.centre.common.format_name ? o.centre.common.format_name : "table", &format)
 		  ? write_out(s, &question, format, o.all_periods, &err)
 		  : show(s, &question, &err));
+	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }

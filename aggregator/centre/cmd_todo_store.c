@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "lang.h"
+#include "named.h"
 #include "todo_show.h"
 
 #include <stdint.h>
@@ -37,15 +38,11 @@ static const struct options todo_spec = {
 static bool show(struct store *s, const struct todo_options *o, int64_t as_of_us, struct err *err)
 {
 	struct arena *a = arena_new(SIZE_MAX);
-	struct todo_question question = {.as_of_us = as_of_us};
-	char *provider;
+	struct todo_question question = {.as_of_us = as_of_us, .provider = o->provider};
 	Tram__V1__Todo *todo = NULL;
-	bool ok = store_province(s, o->provider, a, &provider, err) == STORE_OK;
+	bool ok =
+	    named(s, STORE_PROVINCE, a, &question.provider, err) && store_todo(s, &question, a, &todo, err) == STORE_OK;
 
-	if (ok) {
-		question.provider = provider;
-		ok = store_todo(s, &question, a, &todo, err) == STORE_OK;
-	}
 	if (ok) {
 		todo_show(todo, o->centre.common.format);
 	}

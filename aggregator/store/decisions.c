@@ -18,7 +18,8 @@
 enum held_column {
 	HELD_ID,
 	HELD_AREA,
-	HELD_AREA_NAME,
+	HELD_AREA_NAME_VI,
+	HELD_AREA_NAME_EN,
 	HELD_INDICATOR,
 	HELD_DIMENSIONS,
 	HELD_TIME_PERIOD,
@@ -49,7 +50,8 @@ enum held_column {
 };
 
 #define HELD_COLUMNS                                                                                                   \
-	"SELECT id, area, coalesce(area_name, ''), indicator, dimensions, time_period, revision, value, numerator,"    \
+	"SELECT id, area, coalesce(area_name, ''), coalesce(area_name_en, ''), indicator, dimensions, time_period, "   \
+	"revision, value, numerator,"                                                                                  \
 	" denominator, coalesce(unit, ''), (extract(epoch FROM held_at) * 1000000)::bigint, provider, agent, seq,"     \
 	" line, coalesce(rules, ''), coalesce(found, ''), coalesce(expected, ''), coalesce(justification_code, ''),"   \
 	" coalesce(justification, ''), outcome, (extract(epoch FROM decided_at) * 1000000)::bigint, decided_by,"       \
@@ -70,7 +72,8 @@ static struct quarantine_row read_held(const PGresult *r, int i)
 {
 	return (struct quarantine_row){.id = cell_text(r, i, HELD_ID),
 				       .area = cell_text(r, i, HELD_AREA),
-				       .area_name = cell_text(r, i, HELD_AREA_NAME),
+				       .area_name_vi = cell_text(r, i, HELD_AREA_NAME_VI),
+				       .area_name_en = cell_text(r, i, HELD_AREA_NAME_EN),
 				       .indicator = cell_text(r, i, HELD_INDICATOR),
 				       .dimensions = cell_text(r, i, HELD_DIMENSIONS),
 				       .time_period = cell_text(r, i, HELD_TIME_PERIOD),

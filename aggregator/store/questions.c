@@ -5,21 +5,6 @@
 
 #include <string.h>
 
-enum store_result store_has_indicator(struct store *s, const char *indicator, bool *ret, struct err *err)
-{
-	struct params p;
-	PGresult *r;
-	enum store_result result;
-
-	params_init(&p);
-	params_text(&p, indicator);
-	result = connection_ask(s, "SELECT FROM tram.indicator WHERE indicator = $1", &p, &r, err);
-	params_done(&p);
-	*ret = PQntuples(r) > 0;
-	PQclear(r);
-	return result;
-}
-
 /* ---------------------------------------------------------------- a figure */
 
 #define FIRST_MISSING "3"

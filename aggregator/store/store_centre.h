@@ -66,9 +66,21 @@ enum store_result store_catalogue_load(struct store *s, const struct catalogue *
 				       size_t n, const char *note, uint32_t *ret_version, bool *ret_new,
 				       struct err *err) MUST_CHECK;
 
-/* ---------------------------------------------------------------- figures (reader) */
+/* ---------------------------------------------------------------- what things are called (reader) */
 
-enum store_result store_has_indicator(struct store *s, const char *indicator, bool *ret, struct err *err) MUST_CHECK;
+enum store_thing { STORE_INDICATOR, STORE_RULE, STORE_PROVIDER, STORE_PROVINCE };
+
+struct store_name {
+	const char *code, *name;
+	bool
+	    is_code; /* the name is the code, or another that stands for it: of P63-46 also 63/46 and 46; else only what people say */
+};
+
+/* Every name of all things of a kind, codes first, in the arena, which is not capped. */
+enum store_result store_names(struct store *s, enum store_thing thing, struct arena *a, struct store_name **ret,
+			      size_t *ret_n, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- figures (reader) */
 
 /* A figure in the terms of the catalogue and in those people read. */
 struct rollup_figure {
@@ -128,7 +140,7 @@ enum store_result store_claims(struct store *s, claim_each *each, void *context,
 
 struct quarantine_row {
 	const char *id; /* the figure's and revision's: short, and the same in every store */
-	const char *area, *area_name, *indicator, *dimensions, *time_period, *revision;
+	const char *area, *area_name_vi, *area_name_en, *indicator, *dimensions, *time_period, *revision;
 	const char *value, *numerator, *denominator, *unit;
 	int64_t held_at_us;
 	const char *provider, *agent, *seq, *line;
@@ -170,7 +182,7 @@ struct board_question {
 	int64_t as_of_us; /* INT64_MAX: now */
 	const char *from_day,
 	    *to_day;          /* the due days; NULL: the year that ends with the newest that was reported for */
-	const char *province; /* 63/46, P63-46 or 46; NULL: all */
+	const char *province; /* a provider: P63-46; NULL: all */
 	const char *sort;     /* score, name, area, on-time, data, agent */
 };
 struct board_score {
@@ -194,11 +206,5 @@ struct board_row {
 typedef void board_each(void *context, const struct board_row *row);
 enum store_result store_board(struct store *s, const struct board_question *q, board_each *each, void *context,
 			      struct err *err) MUST_CHECK;
-
-/* ---------------------------------------------------------------- what a province owes (reader) */
-
-/* The province's provider code, in the arena: P63-46 of P63-46, 63/46 or 46. STORE_BROKEN when there is none. */
-enum store_result store_province(struct store *s, const char *name, struct arena *a, char **ret,
-				 struct err *err) MUST_CHECK;
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a province owes, and when. */
 #include "connection.h"
-#include "lang.h"
 #include "store_centre.h"
 
 #include <string.h>
@@ -43,10 +42,6 @@ enum {
 	WANTED,
 	OF_ALL,
 };
-
-static const char provider_sql[] =
-    "SELECT p.provider FROM tram.provider p"
-    " WHERE p.kind = 'province' AND $1 IN (p.provider, p.area, replace(p.area, '63/', ''))";
 
 static Tram__V1__TodoKind kind_of(const char *kind)
 {
@@ -158,25 +153,6 @@ enum store_result store_todo(struct store *s, const struct todo_question *q, str
 	if (result == STORE_OK) {
 		*ret = read_todo(r, a);
 	}
-	PQclear(r);
-	return result;
-}
-
-enum store_result store_province(struct store *s, const char *name, struct arena *a, char **ret, struct err *err)
-{
-	struct params p;
-	PGresult *r;
-	enum store_result result;
-
-	params_init(&p);
-	params_text(&p, name);
-	result = connection_ask(s, provider_sql, &p, &r, err);
-	params_done(&p);
-	if (result == STORE_OK && PQntuples(r) == 0) {
-		err_set(err, ERR_DATA, _("no province %s in the catalogue: write 63/46, P63-46 or 46"), name);
-		result = STORE_BROKEN;
-	}
-	*ret = result == STORE_OK ? arena_strdup(a, cell_text(r, 0, 0)) : NULL;
 	PQclear(r);
 	return result;
 }

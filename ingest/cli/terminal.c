@@ -3,11 +3,13 @@
 
 #include "clock.h"
 #include "lang.h"
+#include "mem.h"
 #include "text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PROGRESS_EVERY_US (CLOCK_SECOND / 10)
@@ -20,6 +22,18 @@ static struct {
 bool terminal_is(FILE *f)
 {
 	return isatty(fileno(f)) == 1;
+}
+
+size_t terminal_columns(FILE *f, size_t otherwise)
+{
+	struct winsize size;
+
+	return ioctl(fileno(f), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
+}
+
+char *terminal_fit(FILE *f, const char *text, size_t columns)
+{
+	return terminal_is(f) ? text_fit(text, columns) : xstrdup(text);
 }
 
 static bool is_coloured(FILE *f)

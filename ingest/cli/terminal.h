@@ -7,10 +7,17 @@
 #define TRAM_TERMINAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 bool terminal_is(FILE *f);
+
+/* How wide it is; where that is not known, or it is no terminal, otherwise. */
+size_t terminal_columns(FILE *f, size_t otherwise);
+
+/* The text, cut to so many columns on a terminal; whole in a pipe. Caller frees. */
+char *terminal_fit(FILE *f, const char *text, size_t columns);
 
 /* Escape sequences around coloured text ("red", "yellow", "green", "dim", "bold"); "" where there is no terminal. */
 const char *terminal_begin(FILE *f, const char *colour);

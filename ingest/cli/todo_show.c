@@ -3,7 +3,7 @@
 
 #include "lang.h"
 #include "mem.h"
-#include "text.h"
+#include "terminal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -82,10 +82,11 @@ static void cell_report(struct table *t, const Tram__V1__TodoItem *item)
 static void cell_finding(struct table *t, const Tram__V1__TodoItem *item)
 {
 	const char *known = lang_is_vi() ? item->indicator_name_vi : item->indicator_name_en;
-	char *name = text_fit(*known             ? known
-			      : *item->indicator ? item->indicator
-						 : _("the whole report"),
-			      NAME_COLUMNS);
+	char *name = terminal_fit(stdout,
+				  *known             ? known
+				  : *item->indicator ? item->indicator
+						     : _("the whole report"),
+				  NAME_COLUMNS);
 
 	table_cell_printf(t, *item->wanted ? "%s: %s %s (%s)" : "%s: %s %s", name, item->rules, item->found,
 			  item->wanted);
@@ -105,7 +106,7 @@ static void cell_about(struct table *t, const Tram__V1__TodoItem *item)
 static void show_for_people(const struct listing *l, const Tram__V1__TodoItem *item)
 {
 	struct table *t = l->table;
-	char *name = text_fit(lang_is_vi() ? item->dataflow_name_vi : item->dataflow_name_en, NAME_COLUMNS);
+	char *name = terminal_fit(stdout, lang_is_vi() ? item->dataflow_name_vi : item->dataflow_name_en, NAME_COLUMNS);
 	char days[24];
 
 	table_cell_coloured(t, kinds[kind_of(item)].colour, _(kinds[kind_of(item)].name));

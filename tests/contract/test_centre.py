@@ -100,6 +100,15 @@ class CentreTest(DemonstrationTest):
         self.assertRegex(row["held_at"], RFC_3339)
         self.assertIn("139", tram("quarantine", "list"))
 
+    def test_what_is_not_in_the_catalogue_is_not_an_empty_list(self):
+        for said, *words in (("did you mean DUNG-10?", "quarantine", "list", "--rule", "DUNG-1O"),
+                             ("tram rules list", "quarantine", "list", "--rule", "NOPE"),
+                             ("did you mean P63-46?", "quarantine", "list", "--provider", "P63_46"),
+                             ("did you mean population?", "rollup", "populaton")):
+            with self.subTest(words=words):
+                self.assertIn(said, tram(*words, status=65))
+        self.assertEqual(table("quarantine", "list", "--rule", "dung-05"), [])
+
     def test_csv_has_the_same_columns(self):
         rows = list(csv.DictReader(tram("claims", "check", "--format", "csv").splitlines()))
         self.assertEqual(list(rows[0]), list(table("claims", "check")[0]))

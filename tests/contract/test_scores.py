@@ -11,12 +11,16 @@ Run by: tests/contract/with-postgres tests/contract/test_scores.py [BIN], the fo
 import collections
 import csv
 import datetime as dt
+import fcntl
 import json
 import os
 import pathlib
 import random
+import re
+import struct
 import subprocess
 import sys
+import termios
 import unittest
 from fractions import Fraction
 
@@ -692,9 +696,30 @@ class Scores(unittest.TestCase):
         self.assertEqual(worst_first, sorted(worst_first, key=lambda s: -1 if s is None else s))
         lines = tram_centre("board", "--lang", "vi").stdout.splitlines()
         self.assertEqual(len(lines), 3 + 1 + len(AREAS))
-        self.assertTrue(all(len(line) <= 100 for line in lines), lines)
+        self.assertLessEqual(self.on_a_terminal(100, "board", "--lang", "vi"), 100)  # cut there, and nowhere else
+        self.assertNotIn("…", "".join(lines))
         self.assertEqual(tram_centre("board", "--province", "99/99").returncode, 65)
+        wrong = tram_centre("board", "--province", "P63_46", "--lang", "en")
+        self.assertEqual((wrong.returncode, "did you mean P63/46?" in wrong.stderr), (65, True), wrong.stderr)
+        self.assertEqual([r["area"] for r in board("--province", "p63/46")], ["VN", "63/46"])
         self.assertEqual(tram_centre("board", "--on", "2024-02-30").returncode, 64)
+
+    @staticmethod
+    def on_a_terminal(columns, *words):
+        """How long the longest line is."""
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        shown = b""
+        with subprocess.Popen(centre_command(*words), stdout=theirs) as process:
+            os.close(theirs)
+            while True:
+                try:
+                    shown += os.read(ours, 65536)
+                except OSError:
+                    break
+        os.close(ours)
+        assert process.returncode == 0
+        return max(len(line) for line in re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines())
 
     def test_what_a_province_owes(self):
         now = dt.datetime.now(UTC)
@@ -742,9 +767,12 @@ class Scores(unittest.TestCase):
         return rows[0]
 
 
+def centre_command(*arguments):
+    return [BIN[0] + "/tram-centre", *arguments, "--database", os.environ["TRAM_TEST_POSTGRES"]]
+
+
 def tram_centre(*arguments):
-    return subprocess.run([BIN[0] + "/tram-centre", *arguments, "--database", os.environ["TRAM_TEST_POSTGRES"]],
-                          capture_output=True, text=True, check=False)
+    return subprocess.run(centre_command(*arguments), capture_output=True, text=True, check=False)
 
 
 def board(*arguments):

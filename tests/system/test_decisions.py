@@ -197,3 +197,9 @@ def test_who_follows_the_feed_sees_the_decision_once(fleet):
             "reason": "đã đối chiếu với sổ gốc"}.items() <= (event | event.get("fields", {})).items()
     assert centre.value("SELECT count(*) FROM tram.announced WHERE event = 'observation.decided'") == 1
     assert centre.value("SELECT count(*) FROM tram.announce_decisions()") == 0
+
+
+@pytest.mark.parametrize("words, said", [(("--rule", "SACH-6"), "did you mean SACH-06?"), (("--provider", "63/98"), "P63-")])
+def test_what_is_not_in_the_catalogue_is_not_decided_on(centre, words, said):
+    done = centre.tram("quarantine", "release", *words, "--reason", "xem lại", "--by", "An", check=False)
+    assert done.returncode == 65 and said in done.stderr

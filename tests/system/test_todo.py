@@ -74,7 +74,7 @@ def test_a_report_that_was_refused_as_a_whole_is_one_line(owing):
     _, agent = owing
     report(agent, POPULATION, prepared_by="test")  # nobody: SACH-06
     (refused,) = todo(agent, "refused")
-    assert refused["indicator"] == "" and refused["rule"] and refused["time_period"] == YEAR
+    assert refused["indicator"] is None and refused["rule"] and refused["time_period"] == YEAR
     assert "the whole report" in agent.tram("todo", language="en").stdout
     report(agent, POPULATION)
     assert todo(agent, "refused") == []

@@ -92,13 +92,13 @@ SELECT tram.figure_id(h.area, h.indicator, h.dimensions, h.time_period, h.revisi
        h.area, a.short_name_vi AS area_name, h.indicator, h.dimensions, h.time_period, h.revision, h.value, h.numerator,
        h.denominator, h.unit, h.known_at AS held_at, h.provider, h.agent, h.epoch, h.seq, h.line, f.rules, f.found, f.expected,
        h.justification, h.area_no, h.key, h.justification_code, h.outcome, h.decision, h.decided_at, h.decided_by,
-       h.decision_reason, later.revision AS overtaken_by, later.known_at AS overtaken_at, h.report_no, h.agent_no
+       h.decision_reason, later.revision AS overtaken_by, later.known_at AS overtaken_at, h.report_no, h.agent_no, a.name_en AS area_name_en
 FROM (SELECT o.area_no, o.key FROM tram.observation o WHERE o.outcome = 3
       UNION
       SELECT d.area_no, d.key FROM tram.decision d WHERE d.decision = 'held') candidate
 JOIN tram.observation_history h ON h.area_no = candidate.area_no AND h.key = candidate.key
 LEFT JOIN LATERAL (
-  SELECT a.short_name_vi FROM tram.area a WHERE a.area = h.area ORDER BY a.valid_from DESC LIMIT 1) a ON true
+  SELECT a.short_name_vi, a.name_en FROM tram.area a WHERE a.area = h.area ORDER BY a.valid_from DESC LIMIT 1) a ON true
 CROSS JOIN LATERAL tram.held_for(h.agent_no, h.report_no, h.line) f
 LEFT JOIN LATERAL (
   SELECT (o.key & 16383)::integer AS revision, o.known_at
