@@ -158,7 +158,7 @@ static void print_json_text(FILE *out, const char *text)
 
 static void print_json_cell(FILE *out, const struct cell *cell)
 {
-	if (!cell->text) {
+	if (!cell->text || !*cell->text) {
 		fputs("null", out);
 	} else if (cell->kind == CELL_BOOL) {
 		fputs(strcmp(cell->text, "yes") == 0 ? "true" : "false", out);
@@ -298,13 +298,6 @@ static void print_waiting(struct table *t)
 		print_row(t, t->cells + i);
 	}
 	drop_cells(t);
-}
-
-void table_flush(struct table *t)
-{
-	assert(t->n_columns > 0 && t->n_cells % t->n_columns == 0);
-	print_waiting(t);
-	fflush(t->out);
 }
 
 static void add_cell(struct table *t, const char *text, const char *colour, enum cell_kind kind)

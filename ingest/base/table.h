@@ -2,8 +2,8 @@
 /*
  * table - what a command shows: aligned columns for people, JSON or CSV for programs, from the same cells.
  *
- * Rows may be printed as they come (table_flush) so that a long list needs no memory. Width is counted in terminal
- * columns, so Vietnamese lines up.
+ * The first few hundred rows wait for the widths of their columns; a longer list needs no more memory. Width is counted in
+ * terminal columns, so Vietnamese lines up.
  */
 #ifndef TRAM_TABLE_H
 #define TRAM_TABLE_H
@@ -29,7 +29,7 @@ bool table_has_colours(const struct table *t);
 /* Before the first row. key: JSON member and CSV head; title: what people read (already translated). */
 void table_column(struct table *t, const char *key, const char *title, enum table_align align);
 
-/* The next cell of the row; the row ends by itself after the last column. NULL: nothing (JSON null). Bytes that are not
+/* The next cell of the row; the row ends by itself after the last column. NULL or "": nothing (JSON null). Bytes that are not
  * UTF-8, and control characters in what people read, are shown as U+FFFD. */
 void table_cell(struct table *t, const char *text);
 void table_cell_number(struct table *t,
@@ -39,9 +39,6 @@ void table_cell_bool(struct table *t, bool value); /* JSON: true or false; else 
 void table_cell_printf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Same as table_cell, in a terminal colour when out is a terminal: "red", "yellow", "green", "dim", "bold". */
 void table_cell_coloured(struct table *t, const char *colour, const char *text);
-
-/* Prints the rows that still wait for the column widths (the first few hundred at most), whole rows only. */
-void table_flush(struct table *t);
 
 /* Prints what is left and closes the JSON array. Call once, before table_free(). */
 void table_end(struct table *t);

@@ -96,7 +96,7 @@ static void json_is_exact(void **state)
 	row("Huế \"cố đô\"\n", "16400000.10", NULL);
 	row("", NULL, "x\x1b");
 	expect("[\n {\"area\": \"Huế \\\"cố đô\\\"\\n\", \"value\": 16400000.10, \"note\": null},"
-	       "\n {\"area\": \"\", \"value\": null, \"note\": \"x\\u001B\"}\n]\n");
+	       "\n {\"area\": null, \"value\": null, \"note\": \"x\\u001B\"}\n]\n");
 }
 
 static const struct {
@@ -110,7 +110,7 @@ static const struct {
     {"01", "\"01\""},
     {".5", "\".5\""},
     {"5.", "\"5.\""},
-    {"", "\"\""},
+    {"", "null"},
     {"-", "\"-\""},
     {"NaN", "\"NaN\""},
     {"+1", "\"+1\""},
@@ -187,7 +187,6 @@ static void long_lists_are_printed_as_they_come(void **state)
 	row("wider than all that came before", "1", "b");
 	fflush(out);
 	assert_non_null(strstr(text, "wider than all that came before        1  b\n"));
-	table_flush(t);
 	table_cell_printf(t, "%s-%d", "row", 202);
 	table_cell_number(t, "9");
 	table_cell_coloured(t, "red", "held");
@@ -197,17 +196,6 @@ static void long_lists_are_printed_as_they_come(void **state)
 	table_free(&t);
 	fclose(out);
 	free(text);
-}
-
-static void flush_settles_the_widths(void **state)
-{
-	(void)state;
-	begin(TABLE_TEXT);
-	row("a", "1", "b");
-	table_flush(t);
-	fflush(out);
-	assert_string_equal(text, "Tỉnh  Giá trị  Ghi chú\na           1  b\n");
-	expect("Tỉnh  Giá trị  Ghi chú\na           1  b\n");
 }
 
 int main(void)
@@ -223,7 +211,6 @@ int main(void)
 	    cmocka_unit_test(json_survives_bad_bytes),
 	    cmocka_unit_test(csv_is_quoted),
 	    cmocka_unit_test(long_lists_are_printed_as_they_come),
-	    cmocka_unit_test(flush_settles_the_widths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
