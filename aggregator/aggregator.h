@@ -12,6 +12,7 @@
 #include "cutter.h"
 #include "feed.h"
 #include "gate.h"
+#include "http.h"
 #include "lanes.h"
 #include "loader.h"
 #include "retry.h"
@@ -42,6 +43,7 @@ struct aggregator {
 	struct ctl_server *control;
 	struct loader *loader;
 	struct cutter *cutter; /* NULL: peer cuts are switched off */
+	struct http *http;     /* NULL: switched off */
 
 	/* since SERVING */
 	struct roster *roster, *operators;
@@ -70,6 +72,7 @@ struct aggregator {
 	int64_t heard_at_us;        /* monotonic: when the store is told next who was heard */
 	int64_t listening_since_us; /* wall */
 	int64_t told_waiting_us, drain_until_us, give_up_us;
+	int64_t tell_http_at_us; /* monotonic */
 	char waiting_for[ERR_TEXT_MAX];
 };
 
@@ -97,6 +100,7 @@ void serve_lanes(struct aggregator *a);         /* traffic.c: results: acknowled
 void serve_feed(struct aggregator *a);          /* traffic.c: events of what is committed, some a turn */
 void serve_road(struct aggregator *a);          /* traffic.c: messages of agents */
 void serve_clock(struct aggregator *a);         /* traffic.c: heartbeats, silence, refresh, the end of a drain */
+void serve_http(struct aggregator *a);          /* status.c: how it is, for whoever asks over HTTP */
 void carry_out(struct aggregator *a);           /* traffic.c: what the sessions want done */
 extern const struct ctl_handler status_handler; /* status.c: the control socket */
 void watch_heard(struct aggregator *a, struct session_time now);       /* clocks.c: tells the store who was heard */

@@ -80,6 +80,7 @@ static void loop_once(struct aggregator *a)
 	serve_feed(a);      /* of what is committed, to whoever listens */
 	serve_road(a);      /* what agents say: to the lanes, as far as credit goes */
 	serve_clock(a);     /* heartbeats, silence, refresh, the end of a drain */
+	serve_http(a);      /* how it is, for whoever asks over HTTP */
 }
 
 /* ---------------------------------------------------------------- before the loop */

@@ -144,6 +144,23 @@ static struct cutter *cutter_of(const struct settings *s)
 	return s->peer_cut_every ? cutter_start(&settings) : NULL;
 }
 
+static struct http *http_of(const struct settings *s, struct err *err)
+{
+	const struct http_settings settings = {.address = s->http,
+					       .names = s->http_names,
+					       .database = s->reader_database,
+					       .in_vietnamese = strcmp(s->http_language, "vi") == 0,
+					       .readers = (unsigned)s->http_readers,
+					       .connections = (unsigned)s->http_connections,
+					       .waiting = (unsigned)s->http_waiting,
+					       .question_us = s->http_time,
+					       .idle_us = s->http_idle,
+					       .rows = s->http_rows,
+					       .answer_bytes = s->http_answer,
+					       .memory_bytes = s->http_memory};
+	return http_start(&settings, err);
+}
+
 bool aggregator_start(struct aggregator *a, struct err *err)
 {
 	a->started_us = clock_wall_us();
@@ -154,6 +171,8 @@ bool aggregator_start(struct aggregator *a, struct err *err)
 		return false;
 	a->control = ctl_server_open(a->settings.control, &status_handler, a, err);
 	if (!a->control)
+		return false;
+	if (a->settings.http[0] && !(a->http = http_of(&a->settings, err)))
 		return false;
 	a->context = road_context_open();
 	a->loader = loader_start(a->settings.database);
@@ -231,6 +250,8 @@ void aggregator_drain(struct aggregator *a, const char *reason)
 	tell(a, EVENT_AGGREGATOR_STOPPING, "reason", reason, NULL);
 	a->phase = DRAINING;
 	a->drain_until_us = clock_monotonic_us() + a->settings.drain;
+	if (a->http)
+		http_drain(a->http);
 	session_stop(a->sessions);
 	lanes_stop(a->lanes);
 	FAULT_POINT(G10_DRAINING);
@@ -252,6 +273,7 @@ bool aggregator_close(struct aggregator *a)
 {
 	bool ended = end_lanes(a);
 	ctl_server_close(&a->control);
+	ended = http_stop(&a->http) && ended;
 	ended = loader_stop(&a->loader) && ended;
 	ended = cutter_stop(&a->cutter) && ended;
 	gate_close(&a->gate);

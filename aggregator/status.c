@@ -21,7 +21,8 @@ struct sheet {
 	size_t n, room;
 };
 
-#define SHEET_ARENA ((size_t)4 << 20)
+#define SHEET_ARENA  ((size_t)4 << 20)
+#define TELL_HTTP_US (CLOCK_SECOND / 10)
 
 static void put(struct sheet *s, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -61,6 +62,8 @@ static void put_head(struct sheet *s, const struct aggregator *a)
 	put(s, "version", "%s", TRAM_VERSION);
 	put(s, "started_at", "%s", clock_text_rfc3339(a->started_us, time));
 	put(s, "settings_file", "%s", a->settings_file ? a->settings_file : "");
+	if (a->http)
+		put(s, "http", "%s", http_address(a->http));
 	if (a->phase == WAITING)
 		put(s, "waiting_for", "%s", a->waiting_for);
 }
@@ -122,6 +125,50 @@ static void put_all(struct sheet *s, const struct aggregator *a)
 		put_lanes(s, a);
 	}
 	put_counters(s, a);
+}
+
+/* ---------------------------------------------------------------- for HTTP */
+
+static void view_lanes(const struct aggregator *a, struct http_view *v)
+{
+	v->lanes = lanes_count(a->lanes);
+	for (unsigned i = 0; i < v->lanes; i++) {
+		v->lanes_up += a->stores[i].is_up;
+		v->lane_waiting[i] = lanes_waiting(a->lanes, i);
+	}
+}
+
+static void tell_trouble(struct aggregator *a)
+{
+	char why[ERR_TEXT_MAX];
+	bool fine;
+	if (!http_trouble(a->http, &fine, why))
+		return;
+	if (fine)
+		tell(a, EVENT_HTTP_RECOVERED, NULL);
+	else
+		tell(a, EVENT_HTTP_FAILED, "text", why, NULL);
+}
+
+void serve_http(struct aggregator *a)
+{
+	struct http_view v = {
+	    .phase = phase_name(a->phase), .is_serving = a->phase == SERVING, .started_us = a->started_us};
+	int64_t now_us = clock_monotonic_us();
+	if (!a->http || (a->phase == SERVING && now_us < a->tell_http_at_us))
+		return;
+	a->tell_http_at_us = now_us + TELL_HTTP_US;
+	if (a->sessions) {
+		v.catalogue_version = catalogue_version(a->catalogue);
+		v.agents_active = roster_count(a->roster, ROSTER_ACTIVE);
+		v.agents_connected = session_connected(a->sessions);
+		v.credit_total = (uint64_t)a->settings.credit_total;
+		v.credit_reserved = session_reserved(a->sessions);
+	}
+	if (a->lanes)
+		view_lanes(a, &v);
+	http_tell(a->http, &v, &a->counters);
+	tell_trouble(a);
 }
 
 /* ---------------------------------------------------------------- asking and answering */

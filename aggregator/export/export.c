@@ -71,10 +71,15 @@ bool export_format_named(const char *name, enum export_format *ret)
 
 bool export_accept(const char *accept, enum export_format *ret)
 {
+	return export_accept_among(accept, ~0u, ret);
+}
+
+bool export_accept_among(const char *accept, unsigned among, enum export_format *ret)
+{
 	int best = 0;
 
 	for (size_t i = 0; i < N_FORMATS; i++) {
-		int liked = media_quality(accept, &formats[i].media);
+		int liked = among >> formats[i].format & 1 ? media_quality(accept, &formats[i].media) : 0;
 
 		if (liked > best) {
 			best = liked;

@@ -59,4 +59,7 @@ const char *export_format_name(enum export_format format);
  * or empty. False when it takes none of them. Any bytes may stand in it. */
 bool export_accept(const char *accept, enum export_format *ret);
 
+/* The same where only some are to be had: formats has the bit 1u << format of each. */
+bool export_accept_among(const char *accept, unsigned formats, enum export_format *ret);
+
 #endif

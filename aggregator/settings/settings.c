@@ -28,6 +28,8 @@ const size_t settings_count = sizeof(settings_table) / sizeof(settings_table[0])
 #define OWN_MEMORY     (INT64_C(96) << 20) /* catalogue, feed, buffers of libpq, what malloc does not give back */
 #define ROW_MEMORY     (4 << 10) /* what libpq has of the store's answer for one figure, whose history has 32 points */
 #define PEERS_AT_ONCE  6 /* the newest, the next, one on its way to lanes; three times the bytes while one is read */
+#define HTTP_ROW       (2 << 10)   /* what libpq has of the answer for one row of a roll-up */
+#define HTTP_CLIENT    (32 << 10)  /* its request, and what the system's library has for a connection */
 #define AGENT_MEMORY   (256 << 10) /* its session, and what libzmq has for a connection */
 
 /* Two settings of which the first must not be less than the second and some more. */
@@ -47,6 +49,7 @@ static const struct order orders[] = {
     AT_LEAST(batch_bytes, report_bytes, ENVELOPE_SLACK),
     AT_LEAST(credit_total, credit_agent, 0),
     AT_LEAST(lane_arena, batch_bytes, 0),
+    AT_LEAST(http_memory, http_answer, 0),
 };
 
 static int64_t number_at(const struct settings *s, size_t at)
@@ -124,13 +127,20 @@ void settings_clear(struct settings *settings)
  * Of one connection libzmq has two messages more than wait, one being read and one being given to us (gate/guard cuts what has
  * more), and one that it is writing, besides those that wait to be written.
  */
+static int64_t http_memory(const struct settings *s)
+{
+	return s->http[0]
+		   ? s->http_readers * s->http_rows * HTTP_ROW + s->http_connections * HTTP_CLIENT + s->http_memory
+		   : 0;
+}
+
 struct settings_memory settings_memory(const struct settings *s)
 {
 	const int64_t results = s->lane_arena / 8 * 2, small = s->high_water * SMALL_MESSAGE;
 	return (struct settings_memory){
 	    .itself = OWN_MEMORY + s->credit_total + s->checks * (s->report_bytes + ENVELOPE_SLACK) +
 		      s->lanes * (s->lane_arena + results + s->history_memory + s->group_rows * ROW_MEMORY) +
-		      (s->peer_cut_every ? (s->lanes + PEERS_AT_ONCE) * s->peer_memory : 0),
+		      (s->peer_cut_every ? (s->lanes + PEERS_AT_ONCE) * s->peer_memory : 0) + http_memory(s),
 	    .each = (s->receive_high_water + 2) * s->message_bytes + 2 * s->message_bytes + small + AGENT_MEMORY,
 	};
 }

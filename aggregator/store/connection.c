@@ -68,6 +68,9 @@ enum store_result connection_failure(struct store *s, const PGresult *r, struct 
 	const char *constraint = r ? PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME) : NULL;
 	enum store_result result = sqlstate_result(state, constraint);
 
+	snprintf(s->failure.state, sizeof s->failure.state, "%s", state ? state : "");
+	snprintf(s->failure.message, sizeof s->failure.message, "%s", message ? message : "");
+	snprintf(s->failure.hint, sizeof s->failure.hint, "%s", hint ? hint : "");
 	if (PQstatus(s->pg) == CONNECTION_BAD) {
 		result = STORE_RECONNECT; /* whatever it said last, it is gone */
 	}

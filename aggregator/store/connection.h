@@ -25,6 +25,9 @@ struct copy;
 
 struct store {
 	PGconn *pg;
+	struct {
+		char state[6], message[512], hint[256];
+	} failure;           /* of the last question that failed, as the server put it */
 	char warning[256];   /* the last one of the COMMIT that is under way; "": none */
 	int64_t patience_us; /* 0: waits for ever */
 	bool hung_up;        /* by us: the server was silent for longer than that */

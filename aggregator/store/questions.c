@@ -73,31 +73,53 @@ static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 
 /* ---------------------------------------------------------------- roll-ups */
 
+/* What tell_rollups() reads: one row r of a roll-up, its indicator i, its dataflow d, its area's names, a justification. */
+#define ROLLUP_COLUMNS(names, justification)                                                                           \
+	"SELECT r.area, " names ", i.indicator, i.name_vi, i.name_en, r.time_period, " FIGURE_COLUMNS(                 \
+	    "i.display_unit_mult", "i.display_decimals") ", " justification                                            \
+							 ", i.display_decimals, d.dataflow, d.name_vi, d.name_en"
+
 /* A question for one indicator and period is answered even when nothing was reported; one for all shows what there is. */
-static const char rollup_sql[] =
-    "SELECT r.area, coalesce(a.short_name_vi, ''), coalesce(a.name_en, ''), i.indicator, i.name_vi, i.name_en,"
-    "       r.time_period, " FIGURE_COLUMNS(
-	"i.display_unit_mult",
-	"i.display_decimals") ", j.justification_code, j.justification, i.display_decimals, d.dataflow, d.name_vi, "
-			      "d.name_en"
-			      " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, p.period FROM "
-			      "tram.indicator_period p"
-			      "       WHERE ($1::text IS NULL OR p.indicator = $1) AND ($2::text IS NULL OR p.period = "
-			      "tram.period_pack($2))"
-			      "       UNION SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT NULL AND $2 IS NOT "
-			      "NULL) q"
-			      " JOIN tram.indicator i ON i.indicator = q.indicator"
-			      " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
-			      " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5) r"
-			      " LEFT JOIN LATERAL (SELECT a.short_name_vi, a.name_en FROM tram.area a WHERE a.area = "
-			      "r.area"
-			      "   ORDER BY a.valid_from <= tram.period_end(q.period) DESC, abs(a.valid_from - "
-			      "tram.period_end(q.period))"
-			      "   LIMIT 1) a ON true"
-			      " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, $5) j"
-			      "   ON $3 = 'province'"
-			      " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR r.held > 0"
-			      " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area";
+static const char rollup_sql[] = ROLLUP_COLUMNS(
+    "coalesce(a.short_name_vi, ''), coalesce(a.name_en, '')",
+    "j.justification_code, j.justification") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, "
+					     "p.period FROM tram.indicator_period p"
+					     "       WHERE ($1::text IS NULL OR p.indicator = $1) AND ($2::text IS "
+					     "NULL OR p.period = tram.period_pack($2))"
+					     "       UNION SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT NULL "
+					     "AND $2 IS NOT NULL) q"
+					     " JOIN tram.indicator i ON i.indicator = q.indicator"
+					     " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
+					     " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5) r"
+					     " LEFT JOIN LATERAL (SELECT a.short_name_vi, a.name_en FROM tram.area a "
+					     "WHERE a.area = r.area"
+					     "   ORDER BY a.valid_from <= tram.period_end(q.period) DESC, "
+					     "abs(a.valid_from - tram.period_end(q.period))"
+					     "   LIMIT 1) a ON true"
+					     " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, "
+					     "$5) j ON $3 = 'province'"
+					     " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR "
+					     "r.held > 0"
+					     " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area LIMIT "
+					     "$6";
+
+/* Of each indicator the newest period that has a figure: periods are looked at from the newest on, until one has. */
+static const char newest_sql[] = ROLLUP_COLUMNS(
+    "'', ''",
+    "NULL, NULL") " FROM tram.indicator i"
+		  " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
+		  " CROSS JOIN LATERAL ("
+		  "   SELECT r.* FROM (SELECT p.period, tram.period_end(p.period) AS ended FROM tram.indicator_period p"
+		  "     WHERE p.indicator = i.indicator ORDER BY ended DESC, p.period OFFSET 0) p"
+		  "   CROSS JOIN LATERAL tram.rollup(i.indicator, tram.period_text(p.period)) r"
+		  "   WHERE r.areas_reporting > 0 OR r.held > 0 ORDER BY p.ended DESC, p.period LIMIT 1) r"
+		  " ORDER BY i.indicator LIMIT $1";
+
+/* For LIMIT. */
+static void params_most(struct params *p, int64_t most)
+{
+	params_int64(p, most > 0 ? most : INT64_MAX);
+}
 
 enum { FIGURE = 7, BEHIND = FIGURE + N_FIGURE_COLUMNS }; /* where the figure's columns begin, and end */
 
@@ -112,17 +134,14 @@ static enum store_result ask_rollup(struct store *s, const struct rollup_questio
 	params_text(&p, q->level);
 	params_text(&p, q->boundary);
 	params_timestamp(&p, q->as_of_us);
+	params_most(&p, q->most_rows);
 	result = connection_ask(s, rollup_sql, &p, ret, err);
 	params_done(&p);
 	return result;
 }
 
-enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,
-			       void *context, struct err *err)
+static void tell_rollups(const PGresult *r, rollup_each *each, void *context)
 {
-	PGresult *r;
-	enum store_result result = ask_rollup(s, question, &r, err);
-
 	for (int i = 0; i < PQntuples(r); i++) {
 		each(context, &(struct rollup_row){.area = cell_text(r, i, 0),
 						   .area_name_vi = cell_text(r, i, 1),
@@ -139,6 +158,30 @@ enum store_result store_rollup(struct store *s, const struct rollup_question *qu
 						   .dataflow_vi = cell_text(r, i, BEHIND + 4),
 						   .dataflow_en = cell_text(r, i, BEHIND + 5)});
 	}
+}
+
+enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,
+			       void *context, struct err *err)
+{
+	PGresult *r;
+	enum store_result result = ask_rollup(s, question, &r, err);
+
+	tell_rollups(r, each, context);
+	PQclear(r);
+	return result;
+}
+
+enum store_result store_newest(struct store *s, int64_t most_rows, rollup_each *each, void *context, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	enum store_result result;
+
+	params_init(&p);
+	params_most(&p, most_rows);
+	result = connection_ask(s, newest_sql, &p, &r, err);
+	params_done(&p);
+	tell_rollups(r, each, context);
 	PQclear(r);
 	return result;
 }

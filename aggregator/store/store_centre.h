@@ -114,6 +114,7 @@ struct rollup_question {
 	const char *level;     /* nation, region, province */
 	const char *boundary;  /* 63, 34, a day; NULL: in force at the period's end */
 	int64_t as_of_us;      /* INT64_MAX: now */
+	int64_t most_rows;     /* 0: all there are; who wants to know whether there are more asks for one more */
 };
 struct rollup_row {
 	const char *area, *area_name_vi, *area_name_en;
@@ -126,6 +127,10 @@ struct rollup_row {
 typedef void rollup_each(void *context, const struct rollup_row *row);
 enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,
 			       void *context, struct err *err) MUST_CHECK;
+
+/* The national figure of each indicator for the newest period that has one. most_rows as above. */
+enum store_result store_newest(struct store *s, int64_t most_rows, rollup_each *each, void *context,
+			       struct err *err) MUST_CHECK;
 
 struct claim_row {
 	const char *figure_no, *indicator, *name_vi, *name_en, *time_period;

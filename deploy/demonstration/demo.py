@@ -245,7 +245,7 @@ class Demo:
         self.settings = directory / "centre" / "tram-aggregator.conf"
         self.provinces = [p for p in self.read("catalogue/providers.csv") if p["kind"] == "province"][:agents]
         self.agents = [p["agent"] for p in self.provinces] + [CENTRE_AGENT]
-        self.port = 0
+        self.port = self.http_port = 0
         self.problems = []
 
     def read(self, name):
@@ -284,6 +284,7 @@ class Demo:
             self.postgres.start()
             self.postgres.make_database()
             self.port = free_port()
+            self.http_port = free_port()
             self.write_settings()
             self.tram("store", "migrate", "--database", self.postgres.conninfo("postgres"))
             self.tram("catalogue", "load", str(self.share / "catalogue"))
@@ -292,6 +293,7 @@ class Demo:
         self.settings.write_text(
             f"road = tcp://127.0.0.1:{self.port}\n"
             f"feed = ipc://{self.directory}/run/feed\n"
+            f"http = 127.0.0.1:{self.http_port}\n"
             f"control = {self.directory}/run/centre\n"
             f"key_file = {self.directory}/centre/centre.key\n"
             f"database = {self.postgres.conninfo('tram_writer')}\n"

@@ -134,6 +134,30 @@ def commands(section):
             yield item(f"Cm {name}", f"{text[:1].upper()}{text[1:]}.")
 
 
+def listed(expression, name):
+    """What a set in a .def file has: P(INDICATOR) | P(PERIOD)."""
+    return re.findall(rf"\b{name} ?(\w+)", expression)
+
+
+def http_parameters():
+    for identifier, name, kind, text in rows("aggregator/http/param.def", "PARAM"):
+        yield item(f"Va {name}", f"{text[:1].upper()}{text[1:]}.")
+
+
+def http_routes():
+    names = {row[0]: row[1] for row in rows("aggregator/http/param.def", "PARAM")}
+    for identifier, path, params, formats, needs, text in rows("aggregator/http/route.def", "ROUTE"):
+        asked = ", ".join(names[name] for name in listed(params, "P"))
+        given = ", ".join(name.lower().replace("_", "-") for name in listed(formats, "F"))
+        yield item(f"Li {path}", f"{text[:1].upper()}{text[1:]}.", f"Parameters: {asked}." if asked else "",
+                   f"Formats: {given}.")
+
+
+def http_problems():
+    for identifier, kind, status, title, _vi, detail, _vi, remedy, _vi in rows("aggregator/http/problem.def", "PROBLEM"):
+        yield item(f"Li {kind} No ({status})", f"{title}.", "" if remedy.startswith("{") else remedy.replace("{x}", "…"))
+
+
 def parameters():
     for identifier, name, fallback, least, most, text in rows("aggregator/catalogue/parameters.def", "PARAMETER"):
         yield item(f"Va {name}", f"{text[:1].upper()}{text[1:]}.", f"Default: {fallback}, from {least} to {most}.")
@@ -168,7 +192,8 @@ TABLES = {"components": components, "families": families,
           "commands-centre": lambda: commands("CENTRE"),
           "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),
           "settings-agent": lambda: settings("ingest/agent/agent_settings.def"), "events": events, "counters": counters, "columns": columns,
-          "problems": problems, "parameters": parameters, "standards": standards}
+          "problems": problems, "http-routes": http_routes, "http-parameters": http_parameters, "http-problems": http_problems,
+          "parameters": parameters, "standards": standards}
 
 
 def filled(page):

@@ -35,8 +35,10 @@ ROOM_MAY_INCLUDE = {
     "aggregator/explain": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/store"),
     "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "ingest/cli", "aggregator/settings",
                           "aggregator/catalogue", "aggregator/rules", "aggregator/store", "aggregator/explain", "aggregator/export"),
+    "aggregator/http": ("ingest/base", "proto", "ingest/gate", "aggregator/store", "aggregator/export"),
     "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
-                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/explain", "aggregator/export"),
+                   "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/explain", "aggregator/export",
+                   "aggregator/http"),
 }
 
 # A library's header and where it may be seen.
@@ -47,6 +49,7 @@ LIBRARY_MAY_BE_SEEN = {
     "csv.h": ("ingest/cli", "aggregator/catalogue"),
     "ini.h": ("ingest/base/conf.c", "ingest/wire/keys.c"),
     "zstd.h": ("proto/codec.c",),
+    "microhttpd.h": ("aggregator/http/http.c",),
     "gmp.h": ("proto/figure_sum.c",),
     "sodium.h": ("proto/digest.c", "ingest/wire", "ingest/agent", "ingest/gate"),
 }

@@ -210,6 +210,7 @@ class Centre:
             "auditor_database": postgres.conninfo(database, "tram_auditor"),
             "operator_database": postgres.conninfo(database, "tram_operator"),
             "admin_database": postgres.conninfo(database, "tram_admin"),
+            "http": "",  # tests run side by side; those of it give "127.0.0.1:0"
         } | settings
         self.write_settings()
         self.daemon = Daemon(folder, "aggregator", [BIN / "tram-aggregator", self.conf])

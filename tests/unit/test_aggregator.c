@@ -430,6 +430,60 @@ void lane_join(struct lane **lp)
 	*lp = NULL;
 }
 
+/* ---------------------------------------------------------------- an HTTP port that nobody asks */
+
+struct http {
+	struct http_view view;
+	bool is_draining;
+};
+static struct http http_port;
+static bool http_fails;
+static unsigned http_told;
+
+struct http *http_start(const struct http_settings *settings, struct err *err)
+{
+	(void)err;
+	assert_string_equal(settings->address, "127.0.0.1:24680");
+	http_port = (struct http){.is_draining = false};
+	http_told = 0;
+	http_fails = false;
+	return &http_port;
+}
+
+const char *http_address(const struct http *h)
+{
+	(void)h;
+	return "127.0.0.1:24680";
+}
+
+void http_tell(struct http *h, const struct http_view *view, struct counters *counters)
+{
+	h->view = *view;
+	counters->at[COUNTER_HTTP_REQUESTS] = 7;
+	http_told++;
+}
+
+bool http_trouble(struct http *h, bool *ret_is_fine, char ret_why[static ERR_TEXT_MAX])
+{
+	static bool was_failing;
+	(void)h;
+	bool news = was_failing != http_fails;
+	*ret_is_fine = !(was_failing = http_fails);
+	snprintf(ret_why, ERR_TEXT_MAX, "no route");
+	return news;
+}
+
+void http_drain(struct http *h)
+{
+	h->is_draining = true;
+}
+
+bool http_stop(struct http **hp)
+{
+	*hp = NULL;
+	return true;
+}
+
 /* ---------------------------------------------------------------- a centre, an agent and a listener in one thread */
 
 struct world {
@@ -976,6 +1030,34 @@ static void without_a_store_there_is_no_credit(void **state)
 	assert_int_equal(count_heard(w, "-|-|B|store.lost"), 2);
 }
 
+static void the_http_port_knows_how_it_is(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(http_told, 0);
+	turn(w);
+	assert_string_equal(http_port.view.phase, "waiting");
+	open_session(w);
+	WAIT_FOR(http_port.view.is_serving && http_port.view.agents_connected == 1);
+	assert_int_equal(http_port.view.lanes_up, 1);
+	assert_int_equal(http_port.view.catalogue_version, w->catalogue_version);
+	expect_status(w, "http", "127.0.0.1:24680");
+	expect_status(w, "http_requests", "7");
+	listen_in(w);
+	for (int i = 0; i < 20; i++)
+		turn(w); /* the subscription is on its way */
+	unsigned told = http_told;
+	tell_store_state(w, "away", "no route");
+	WAIT_FOR(http_port.view.lanes_up == 0);
+	assert_in_range(http_told - told, 1, 20); /* by the clock, not by turns */
+	http_fails = true;
+	WAIT_FOR(count_heard(w, "-|-|W|http.failed") == 1);
+	http_fails = false;
+	WAIT_FOR(count_heard(w, "-|-|I|http.recovered") == 1);
+	raise(SIGTERM);
+	WAIT_FOR(w->a.phase == ENDED);
+	assert_true(http_port.is_draining && !http_port.view.is_serving);
+}
+
 /* A report may have an event for every figure: they are told while messages go on, before the next ones, and in full. */
 static void events_do_not_keep_provinces_waiting(void **state)
 {
@@ -1064,6 +1146,7 @@ int main(void)
 	    TEST(a_reload_takes_up_settings_and_catalogue),
 	    TEST(a_reload_that_fails_changes_nothing),
 	    TEST(without_a_store_there_is_no_credit),
+	    TEST(the_http_port_knows_how_it_is),
 	    TEST(events_do_not_keep_provinces_waiting),
 	    TEST(a_stop_finishes_what_is_begun),
 	    TEST(a_lane_that_does_not_end_is_given_up),

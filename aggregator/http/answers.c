@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "answers.h"
+
+#include "clock.h"
+#include "figures.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *given(const struct answering *a, enum ask_param id)
+{
+	return a->ask->given[id];
+}
+
+static const char *in_language(const struct answering *a, const char *vi, const char *en)
+{
+	return a->ask->in_vietnamese ? vi : en;
+}
+
+/* One row more than may be was asked for, so that what is cut is known to be cut. */
+static bool has_room(struct answering *a)
+{
+	return a->rows++ < a->most_rows;
+}
+
+static void check_room(struct answering *a)
+{
+	char more[64];
+	if (a->rows <= a->most_rows)
+		return;
+	snprintf(more, sizeof(more), "%lld %s", (long long)a->most_rows, in_language(a, "dòng", "rows"));
+	problem_set(a->problem, PROBLEM_TOO_MUCH, NULL, NULL, more);
+}
+
+/* ---------------------------------------------------------------- roll-ups */
+
+static void export_one(void *context, const struct rollup_row *row)
+{
+	struct answering *a = context;
+	if (has_room(a))
+		export_row(a->export, row);
+}
+
+static enum store_result check_indicator(struct answering *a, struct err *err)
+{
+	bool known = true;
+	const char *indicator = given(a, PARAM_INDICATOR);
+	enum store_result result = indicator ? store_has_indicator(a->store, indicator, &known, err) : STORE_OK;
+	if (result == STORE_OK && !known)
+		problem_set(a->problem, PROBLEM_INDICATOR, "indicator", indicator, NULL);
+	return result;
+}
+
+static enum store_result give_rollups(struct answering *a, struct err *err)
+{
+	const struct rollup_question q = {
+	    .indicator = given(a, PARAM_INDICATOR),
+	    .period = given(a, PARAM_PERIOD),
+	    .level = given(a, PARAM_LEVEL) ? given(a, PARAM_LEVEL) : "nation",
+	    .boundary = given(a, PARAM_BOUNDARY),
+	    .as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
+	    .most_rows = a->most_rows + 1,
+	};
+	const struct export_meta meta = {.level = q.level,
+					 .in_vietnamese = a->ask->in_vietnamese,
+					 .prepared_us = clock_wall_us(),
+					 .as_of_us = q.as_of_us};
+	enum store_result result = check_indicator(a, err);
+	if (result != STORE_OK || a->problem->id)
+		return result;
+	a->export = export_new(a->ask->format, body_add, a->body, &meta);
+	result = store_rollup(a->store, &q, export_one, a, err);
+	if (result == STORE_OK)
+		export_end(a->export);
+	export_free(&a->export);
+	return result;
+}
+
+/* ---------------------------------------------------------------- lists */
+
+static void columns(struct table *t, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		table_column(t, names[i], names[i], TABLE_LEFT);
+}
+#define COLUMNS(t, ...)                                                                                                \
+	columns(t, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static void list_indicator(void *context, const struct indicator_row *row)
+{
+	struct answering *a = context;
+	if (!has_room(a))
+		return;
+	table_cell(a->table, row->indicator);
+	table_cell(a->table, row->name_vi);
+	table_cell(a->table, row->name_en);
+	table_cell(a->table, row->dataflow);
+	table_cell(a->table, row->unit);
+	table_cell(a->table, row->unit_vi);
+	table_cell_number(a->table, row->display_unit_mult);
+	table_cell_number(a->table, row->display_decimals);
+	table_cell(a->table, row->kind);
+	table_cell(a->table, row->over_area);
+	table_cell(a->table, row->over_time);
+	table_cell(a->table, row->frequencies);
+	table_cell(a->table, row->derives_from);
+	table_cell_bool(a->table, row->mandatory);
+}
+
+static enum store_result give_indicators(struct answering *a, struct err *err)
+{
+	COLUMNS(a->table, "indicator", "name_vi", "name_en", "dataflow", "unit", "unit_vi", "display_unit_mult",
+		"display_decimals", "kind", "over_area", "over_time", "frequencies", "derives_from", "mandatory");
+	return store_indicators(a->store, list_indicator, a, err);
+}
+
+static void list_area(void *context, const struct area_row *row)
+{
+	struct answering *a = context;
+	const char *const cells[] = {row->area,       row->level,    row->vintage, row->code,    row->parent,
+				     row->valid_from, row->valid_to, row->name_vi, row->name_en, row->iso_3166_2};
+	if (!has_room(a))
+		return;
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
+		table_cell(a->table, cells[i]);
+	table_cell(a->table, row->population);
+}
+
+static enum store_result give_areas(struct answering *a, struct err *err)
+{
+	COLUMNS(a->table, "area", "level", "vintage", "code", "parent", "valid_from", "valid_to", "name_vi", "name_en",
+		"iso_3166_2", "population");
+	return store_areas(a->store, a->most_rows + 1, list_area, a, err);
+}
+
+/* ---------------------------------------------------------------- claims */
+
+static void list_claim(void *context, const struct claim_row *row)
+{
+	struct answering *a = context;
+	char mult[16];
+	if (!has_room(a))
+		return;
+	snprintf(mult, sizeof(mult), "%d", row->published_unit_mult);
+	table_cell_number(a->table, row->figure_no);
+	table_cell(a->table, row->indicator);
+	table_cell(a->table, row->time_period);
+	table_cell(a->table, row->published);
+	table_cell(a->table, row->published_numerator);
+	table_cell(a->table, row->published_denominator);
+	table_cell_number(a->table, mult);
+	table_cell(a->table, row->published_qualifier);
+	table_cell(a->table, row->announced_on);
+	table_cell(a->table, row->source);
+	table_cell(a->table, row->agreement);
+	figures_cells(a->table, &row->figure);
+}
+
+static enum store_result give_claims(struct answering *a, struct err *err)
+{
+	COLUMNS(a->table, "figure_no", "indicator", "time_period", "published", "published_numerator",
+		"published_denominator", "published_unit_mult", "published_qualifier", "announced_on", "source",
+		"state");
+	figures_columns(a->table);
+	return store_claims(a->store, list_claim, a, err);
+}
+
+/* ---------------------------------------------------------------- the scoreboard */
+
+static void name_word(void *context, const char *word, const char *name_vi, const char *name_en)
+{
+	struct answering *a = context;
+	char score[80], band[80];
+	(void)name_vi;
+	(void)name_en;
+	snprintf(score, sizeof(score), "%s_score", word);
+	snprintf(band, sizeof(band), "%s_band", word);
+	table_column(a->table, score, score, TABLE_LEFT);
+	table_column(a->table, band, band, TABLE_LEFT);
+}
+
+static void list_score(struct answering *a, const struct board_score *score)
+{
+	table_cell_number(a->table, score->score);
+	table_cell(a->table, *score->band ? score->band : NULL);
+}
+
+static void list_province(void *context, const struct board_row *row)
+{
+	struct answering *a = context;
+	const char *const counts[] = {row->due,  row->reported, row->on_time,      row->late,    row->missing,
+				      row->held, row->refused,  row->on_time_rate, row->breaches};
+	if (!has_room(a))
+		return;
+	table_cell(a->table, row->area);
+	table_cell(a->table, in_language(a, row->name_vi, row->name_en));
+	table_cell(a->table, row->from_day);
+	table_cell(a->table, row->to_day);
+	table_cell(a->table, row->worst_rule);
+	table_cell_number(a->table, row->worst_cost);
+	table_cell(a->table, in_language(a, row->worst_title_vi, row->worst_title_en));
+	table_cell(a->table, row->worst_indicator);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		table_cell_number(a->table, counts[i]);
+	table_cell(a->table, row->newest_period);
+	table_cell_number(a->table, row->age_days);
+	table_cell(a->table, row->data_state);
+	table_cell(a->table, row->agent_state);
+	table_cell_count(a->table, (uint64_t)row->fresh);
+	table_cell_count(a->table, (uint64_t)row->alive);
+	table_cell_count(a->table, (uint64_t)row->agents);
+	list_score(a, &row->all);
+	for (size_t i = 0; i < row->n_words; i++)
+		list_score(a, &row->words[i]);
+}
+
+static enum store_result check_area(struct answering *a, struct err *err)
+{
+	const char *area = given(a, PARAM_AREA);
+	struct arena *arena = arena_new(4096);
+	char *provider;
+	enum store_result result = area ? store_province(a->store, area, arena, &provider, err) : STORE_OK;
+	if (result != STORE_OK && err->kind == ERR_DATA) {
+		problem_set(a->problem, PROBLEM_AREA, "area", area, NULL);
+		result = STORE_OK;
+	}
+	arena_free(&arena);
+	return result;
+}
+
+static enum store_result give_scoreboard(struct answering *a, struct err *err)
+{
+	const struct board_question q = {.as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
+					 .from_day = given(a, PARAM_FROM),
+					 .to_day = given(a, PARAM_TO),
+					 .province = given(a, PARAM_AREA),
+					 .sort = "area"};
+	enum store_result result = check_area(a, err);
+	if (result != STORE_OK || a->problem->id)
+		return result;
+	COLUMNS(a->table, "area", "area_name", "from_day", "to_day", "worst_rule", "worst_cost", "worst_title",
+		"worst_indicator", "due", "reported", "on_time", "late", "missing", "held", "refused", "on_time_rate",
+		"breaches", "newest_period", "age_days", "data_state", "agent_state", "fresh", "alive", "agents",
+		"score", "band");
+	result = store_words(a->store, name_word, a, err);
+	return result == STORE_OK ? store_board(a->store, &q, list_province, a, err) : result;
+}
+
+/* ---------------------------------------------------------------- metrics */
+
+static enum store_result give_metrics(struct answering *a, struct err *err)
+{
+	const struct export_meta meta = {.level = "nation",
+					 .in_vietnamese = a->ask->in_vietnamese,
+					 .prepared_us = clock_wall_us(),
+					 .as_of_us = INT64_MAX,
+					 .more_follows = true};
+	a->export = export_new(EXPORT_OPENMETRICS, body_add, a->body, &meta);
+	enum store_result result = store_newest(a->store, a->most_rows + 1, export_one, a, err);
+	if (result == STORE_OK) {
+		export_end(a->export);
+		told_metrics(a->told, a->body);
+		body_text(a->body, "# EOF\n");
+	}
+	export_free(&a->export);
+	return result;
+}
+
+/* ---------------------------------------------------------------- any of them */
+
+/* Routes that list something in a table of their own; the others write their body themselves. */
+static enum store_result give_table(struct answering *a, enum store_result (*give)(struct answering *, struct err *),
+				    struct err *err)
+{
+	FILE *out = body_stream(a->body);
+	a->table = table_new(a->ask->format == EXPORT_CSV ? TABLE_CSV : TABLE_JSON, out);
+	enum store_result result = give(a, err);
+	if (result == STORE_OK && !a->problem->id)
+		table_end(a->table);
+	table_free(&a->table);
+	fclose(out);
+	return result;
+}
+
+static enum store_result give_route(struct answering *a, struct err *err)
+{
+	switch (a->ask->route) {
+	case ROUTE_ROLLUPS: return give_rollups(a, err);
+	case ROUTE_METRICS: return give_metrics(a, err);
+	case ROUTE_INDICATORS: return give_table(a, give_indicators, err);
+	case ROUTE_AREAS: return give_table(a, give_areas, err);
+	case ROUTE_CLAIMS: return give_table(a, give_claims, err);
+	case ROUTE_SCOREBOARD: return give_table(a, give_scoreboard, err);
+	case ROUTE_HEALTH:
+	case ROUTE_KINDS: break; /* answered without a reader */
+	}
+	return STORE_BROKEN;
+}
+
+enum store_result answers_give(struct answering *a, struct err *err)
+{
+	enum store_result result = give_route(a, err);
+	if (result == STORE_OK && !a->problem->id)
+		check_room(a);
+	return result;
+}

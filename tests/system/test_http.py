@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures over HTTP: what is answered, what is refused and how, and that it never hinders or outlives what it must not."""
+
+import http.client
+import json
+import pathlib
+import socket
+import threading
+import time
+import urllib.parse
+
+import pytest
+from prometheus_client.openmetrics import parser
+
+from tramtest import POPULATION, REPORT, csv_text, wait_until
+
+PROVINCES = ("46", "48", "79")
+
+
+class Reply:
+    def __init__(self, answer):
+        self.status, self.body = answer.status, answer.read()
+        self.headers = {name.lower(): value for name, value in answer.getheaders()}
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __getitem__(self, name):
+        return self.headers.get(name)
+
+
+class Client:
+    """One connection that is kept."""
+
+    def __init__(self, centre):
+        host, port = centre.json("status", "--centre", centre.conf)["http"].rsplit(":", 1)
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=30)
+
+    def __call__(self, path, method="GET", headers=None, body=None, **parameters):
+        address = path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
+        self.connection.request(method, address, headers=headers or {}, body=body)
+        return Reply(self.connection.getresponse())
+
+    def raw(self, request):
+        """The bytes that come back on a connection of its own, until it is closed."""
+        with socket.create_connection((self.connection.host, self.connection.port), timeout=30) as s:
+            s.sendall(request)
+            return b"".join(iter(lambda: s.recv(65536), b""))
+
+
+def centre_with_http(fleet, **settings):
+    return fleet.centre(http="127.0.0.1:0", **settings)
+
+
+@pytest.fixture
+def centre(fleet):
+    return centre_with_http(fleet)
+
+
+@pytest.fixture
+def get(centre):
+    return Client(centre)
+
+
+@pytest.fixture
+def reported(agent):
+    agent.submit(csv_text(POPULATION))
+    agent.wait_for_verdicts(1)
+    return agent
+
+
+def test_figures_are_those_of_the_command(centre, reported, get):
+    for level in ("nation", "region", "province"):
+        shown = json.loads(centre.tram("rollup", "population", "--period", "2024", "--level", level, "--format", "json").stdout)
+        said = get("/api/v1/rollups", indicator="population", period="2024", level=level, headers={"Accept-Language": "en"})
+        assert said.status == 200 and said["content-type"].startswith("application/json")
+        assert shown and said.json() == shown
+    assert get("/api/v1/rollups", indicator="population", period="2024").json()[0]["value"] == "1178600"
+    as_csv = get("/api/v1/rollups", indicator="population", format="csv")
+    assert as_csv["content-type"].startswith("text/csv") and as_csv.body.startswith(b"area,area_name,indicator,time_period,value")
+    by_header = get("/api/v1/rollups", indicator="population", headers={"Accept": "text/html;q=0.9, text/csv;q=0.5"})
+    assert by_header.body == as_csv.body
+
+
+def test_a_past_moment(centre, reported, get):
+    before = centre.value("SELECT min(known_at) - interval '1 second' FROM tram.observation").isoformat()
+    then = get("/api/v1/rollups", indicator="population", period="2024", asOf=before).json()
+    assert [(row["value"], row["areas_reporting"]) for row in then] == [(None, 0)]
+    unescaped = get("/api/v1/rollups?indicator=population&period=2024&asOf=2099-01-01T08:00:00+07:00").json()
+    assert unescaped[0]["value"] == "1178600"
+
+
+def test_lists(centre, reported, get):
+    indicators = get("/api/v1/indicators").json()
+    assert [row["indicator"] for row in indicators] == [
+        row[0] for row in centre.sql('SELECT indicator FROM tram.indicator ORDER BY indicator COLLATE "C"')]
+    assert {"population", "person"} <= set(next(row for row in indicators if row["indicator"] == "population").values())
+    areas = get("/api/v1/areas").json()
+    assert len(areas) == centre.value("SELECT count(*) FROM tram.area")
+    assert [(row["level"], row["name_vi"]) for row in areas if row["area"] == "63/46"] == centre.sql(
+        "SELECT level, name_vi FROM tram.area WHERE area = '63/46'")
+    claims = json.loads(centre.tram("claims", "check", "--format", "json", check=False).stdout)
+    assert claims and get("/api/v1/claims").json() == claims
+    board = get("/api/v1/scoreboard", area="46").json()
+    assert [row["area"] for row in board] == ["VN", "63/46"]
+
+
+def test_what_did_not_change_is_not_sent_again(centre, reported, get):
+    ask = {"indicator": "population", "period": "2024"}
+    first = get("/api/v1/rollups", **ask)
+    tag = first["etag"]
+    assert tag.startswith('"') and get("/api/v1/rollups", **ask)["etag"] == tag
+    for listed in (tag, f'"other", {tag}', f"W/{tag}", "*", f'"a,{"b" * 300}" , {tag}'):
+        again = get("/api/v1/rollups", headers={"If-None-Match": listed}, **ask)
+        assert (again.status, again.body, again["etag"]) == (304, b"", tag), listed
+    for listed in ('"other"', tag[1:-1], f'"x{tag[1:]}'):
+        assert get("/api/v1/rollups", headers={"If-None-Match": listed}, **ask).status == 200, listed
+    assert get("/api/v1/rollups", format="csv", **ask)["etag"] != tag
+    reported.submit(csv_text(POPULATION | {"value": "1178601"}, purpose="correction", reason="Đếm lại"), name="again.csv")
+    reported.wait_for_verdicts(2)
+    changed = get("/api/v1/rollups", headers={"If-None-Match": tag}, **ask)
+    assert changed.status == 200 and changed.json()[0]["value"] == "1178601" and changed["etag"] != tag
+
+
+def test_head_is_get_without_the_body(reported, get):
+    whole = get("/api/v1/rollups", indicator="population")
+    head = get("/api/v1/rollups", "HEAD", indicator="population")
+    assert head.body == b"" and head["content-length"] == str(len(whole.body))
+    for name in ("etag", "content-type", "vary", "x-content-type-options"):
+        assert head[name] == whole[name] is not None
+
+
+PROBLEMS = [
+    ("/api/v1/rollup", 404, "no-such-route", None),
+    ("/api/v1/rollups?indicator=nothing", 404, "unknown-indicator", "indicator"),
+    ("/api/v1/rollups?indicator=%27%3BDROP", 400, "bad-value", "indicator"),
+    ("/api/v1/rollups?period=2024-13", 400, "bad-value", "period"),
+    ("/api/v1/rollups?level=city", 400, "bad-value", "level"),
+    ("/api/v1/rollups?boundary=64", 400, "bad-value", "boundary"),
+    ("/api/v1/rollups?asOf=yesterday", 400, "bad-value", "asOf"),
+    ("/api/v1/rollups?asOf=", 400, "bad-value", "asOf"),
+    ("/api/v1/rollups?level=nation&level=nation", 400, "repeated-parameter", "level"),
+    ("/api/v1/rollups?indicators=population", 400, "unknown-parameter", "indicators"),
+    ("/api/v1/rollups?format=xml", 400, "bad-value", "format"),
+    ("/api/v1/indicators?level=nation", 400, "unknown-parameter", "level"),
+    ("/api/v1/rollups?indicator=population%00x", 400, "malformed-address", None),
+    ("/api/v1/rollups%", 400, "malformed-address", None),
+    ("/api/v1/rollups?indicator=" + "a" * 3000, 414, "uri-too-long", None),
+    ("/api/v1/rollups?indicator=population&period=2025&boundary=63", 422, "not-to-be-had", None),
+    ("/api/v1/scoreboard?from=2024-01-01", 400, "missing-parameter", "from"),
+    ("/api/v1/scoreboard?area=99", 404, "unknown-area", "area"),
+]
+
+
+@pytest.fixture(scope="module")
+def quiet(session_folder, postgres, template):
+    """A centre that all these ask; nothing is written."""
+    from fleet import Fleet
+    folder = session_folder / "quiet"
+    folder.mkdir(exist_ok=True)
+    with Fleet(folder, postgres, template) as fleet:
+        yield centre_with_http(fleet)
+
+
+@pytest.mark.parametrize("address, status, kind, parameter", PROBLEMS, ids=[row[0][-40:] for row in PROBLEMS])
+def test_a_problem_names_itself_and_its_remedy(quiet, address, status, kind, parameter):
+    get = Client(quiet)
+    told = {}
+    for language in ("vi", "en"):
+        reply = get(address, headers={"Accept-Language": f"{language}-XX, fr;q=0.3"})
+        problem = reply.json()
+        assert (reply.status, problem["status"], problem["type"]) == (status, status, "urn:tram:problem:" + kind)
+        assert reply["content-type"] == "application/problem+json" and reply["content-language"] == language
+        assert problem.get("parameter") == parameter and problem["title"] and problem["detail"] and problem["remedy"]
+        told[language] = problem["title"]
+    assert told["vi"] != told["en"]
+    assert get(address).json()["title"] == told["vi"]  # as the settings have it
+
+
+def test_requests_that_are_none_of_ours(quiet):
+    get = Client(quiet)
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        reply = get("/api/v1/rollups", method)
+        assert (reply.status, reply["allow"], reply.json()["type"]) == (405, "GET, HEAD", "urn:tram:problem:method-not-allowed")
+    accepts_none = get("/api/v1/rollups", headers={"Accept": "image/png, text/*;q=0"})
+    assert accepts_none.status == 406 and accepts_none.json()["parameter"] == "Accept"
+    get.connection.close()
+    assert get("/api/v1/rollups", body=b"x").json()["type"] == "urn:tram:problem:content-not-taken"
+    get.connection.close()
+    rebound = get("/api/v1/rollups", headers={"Host": "evil.example:80"})
+    assert (rebound.status, rebound.json()["parameter"]) == (421, "Host")
+    assert get("/api/v1/indicators", headers={"Host": "localhost:1"}).status == 200
+    assert get.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 40000 + b"\r\n\r\n").startswith(b"HTTP/1.1 4")
+
+
+def test_too_many_rows_are_refused_not_cut(fleet):
+    centre = centre_with_http(fleet, http_rows=40)
+    reply = Client(centre)("/api/v1/areas")
+    assert (reply.status, reply.json()["type"]) == (400, "urn:tram:problem:too-many-rows")
+
+
+def test_health_follows_the_store(own_fleet, own_postgres):
+    centre = centre_with_http(own_fleet)
+    get = Client(centre)
+    assert wait_until(lambda: get("/health").status == 200, "good health")
+    assert get("/health").json()["status"] == "pass"
+    own_postgres.stop()
+    wait_until(lambda: get("/health").status == 503, "bad health")
+    reply = get("/api/v1/rollups", indicator="population")
+    assert (reply.status, reply.json()["type"], bool(reply["retry-after"])) == (503, "urn:tram:problem:store-unavailable", True)
+    wait_until(lambda: "http.failed" in centre.daemon.log(), "the event")
+    own_postgres.start()
+    wait_until(lambda: get("/health").status == 200, "good health again")
+    assert get("/api/v1/rollups", indicator="population").status == 200
+    wait_until(lambda: "http.recovered" in centre.daemon.log(), "the event")
+
+
+def lock(centre):
+    """While this is open nobody can read the catalogue."""
+    db = centre.postgres.connect(centre.database)
+    db.autocommit = False
+    db.execute("LOCK TABLE tram.indicator IN ACCESS EXCLUSIVE MODE")
+    return db
+
+
+def ask_aside(centre, path):
+    """Asks on a thread and a connection of its own; join() it, then it has .reply."""
+    client = Client(centre)
+    thread = threading.Thread(target=lambda: setattr(thread, "reply", client(path)))
+    thread.start()
+    return thread
+
+
+def test_more_questions_than_may_wait(fleet):
+    centre = centre_with_http(fleet, http_readers=1, http_waiting=1)
+    get = Client(centre)
+    assert get("/api/v1/indicators").status == 200
+    with lock(centre):
+        threads = [ask_aside(centre, "/api/v1/indicators?format=csv") for _ in range(5)]
+
+        def enough_came():
+            return centre.json("status", "--centre", centre.conf)['http_answers{cause="busy"}'] == 3
+        wait_until(enough_came, "three that are turned away")
+        refused = get("/api/v1/indicators")
+        assert (refused.status, refused.json()["type"]) == (503, "urn:tram:problem:busy") and int(refused["retry-after"]) > 0
+        assert get("/health").status == 200  # needs no reader
+    for thread in threads:
+        thread.join()
+    assert sorted(thread.reply.status for thread in threads) == [200, 200, 503, 503, 503]
+
+
+def test_a_question_that_takes_too_long(fleet):
+    centre = centre_with_http(fleet, http_time="200ms")
+    get = Client(centre)
+    with lock(centre):
+        reply = get("/api/v1/indicators")
+    assert (reply.status, reply.json()["type"]) == (503, "urn:tram:problem:took-too-long")
+    assert get("/api/v1/indicators").status == 200
+
+
+def test_a_client_that_does_not_read_holds_no_connection_to_the_store(fleet):
+    centre = centre_with_http(fleet, http_readers=1)
+    get = Client(centre)
+    lazy = []
+    for _ in range(5):
+        s = socket.create_connection((get.connection.host, get.connection.port))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.sendall(b"GET /api/v1/areas HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        lazy.append(s)
+    wait_until(lambda: centre.json("status", "--centre", centre.conf)['http_answers{cause="answered"}'] == 5, "five answers")
+    assert get("/api/v1/areas").status == 200
+    for s in lazy:
+        s.close()
+
+
+def test_a_stop_answers_what_has_begun(fleet):
+    centre = centre_with_http(fleet)
+    wait_until(lambda: "aggregator.started" in centre.daemon.log(), "the start")
+    locked = lock(centre)
+    thread = ask_aside(centre, "/api/v1/indicators")
+    wait_until(lambda: centre.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND database ="
+                                    " (SELECT oid FROM pg_database WHERE datname = current_database())"), "the question")
+    centre.daemon.send(15)
+    wait_until(lambda: "aggregator.stopping" in centre.daemon.log(), "the stop")
+    locked.close()
+    assert centre.daemon.wait() == 0
+    thread.join()
+    assert thread.reply.status == 200
+
+
+def test_a_reload_keeps_what_is_asked(centre, reported, get):
+    centre.write_settings(http_rows=5, log_level="debug")
+    centre.daemon.send(1)
+    wait_until(lambda: "waits_for_restart=http_rows" in centre.daemon.log(), "the reload")
+    assert get("/api/v1/rollups", indicator="population").status == 200
+
+
+def test_a_port_that_is_taken_is_said(fleet):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        centre = fleet.centre(start=False, http=f"127.0.0.1:{s.getsockname()[1]}")
+        centre.daemon.start()
+        assert centre.daemon.wait() == 69
+        assert "cannot listen on http" in centre.daemon.log()
+
+
+def families(text):
+    """What an OpenMetrics text says, read by python3-prometheus-client."""
+    return {family.name: family for family in parser.text_string_to_metric_families(text)}
+
+
+def test_metrics_are_one_whole_text(centre, reported, get):
+    assert get("/api/v1/rollups", indicator="population").status == 200
+    wait_until(lambda: get("/metrics", headers={"Accept": "text/plain"}).body.count(b"tram_agents_connected 1\n"), "what main says")
+    reply = get("/metrics")
+    text = reply.body.decode()
+    assert reply["content-type"].startswith("application/openmetrics-text")
+    assert text.endswith("# EOF\n") and text.count("# EOF") == 1
+    found = families(text)
+    figures = [sample for sample in found["tram_figure"].samples if sample.labels["indicator"] == "population"]
+    assert [sample.value for sample in figures] == [1178600]
+    assert found["tram_observations"].samples[0].labels == {"cause": "accepted"}
+    answered = {sample.labels["cause"]: sample.value for sample in found["tram_http_answers"].samples}
+    assert answered["answered"] >= 1
+    assert found["tram_reports_committed"].samples[0].value == 1
