@@ -60,7 +60,19 @@ static char *put_date(struct arena *a, int32_t day)
 	return day == DATE_OPEN ? text("") : arena_strdup(a, date_text(day, buf));
 }
 
-static bool put_areas(struct arena *a, const struct catalogue *c, Tram__V1__Codebook *book)
+/* Of ten thousand communes an agent is told those of its own provinces. */
+static bool is_told(const struct catalogue *c, const struct area *area, const char *agent)
+{
+	const struct provider *all;
+	size_t n = catalogue_providers(c, &all);
+
+	for (size_t i = 0; area->level == AREA_COMMUNE && i < n; i++)
+		if (strcmp(all[i].agent, agent) == 0 && strcmp(all[i].area, area->parent) == 0)
+			return true;
+	return area->level != AREA_COMMUNE;
+}
+
+static bool put_areas(struct arena *a, const struct catalogue *c, const char *agent, Tram__V1__Codebook *book)
 {
 	const struct area *all;
 	size_t n = catalogue_areas(c, &all);
@@ -69,18 +81,20 @@ static bool put_areas(struct arena *a, const struct catalogue *c, Tram__V1__Code
 	if (!rows || !book->areas)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		tram__v1__codebook_area__init(&rows[i]);
-		rows[i].area = text(all[i].area);
-		rows[i].code = text(all[i].code);
-		rows[i].valid_from = put_date(a, all[i].valid_from);
-		rows[i].valid_to = put_date(a, all[i].valid_to);
-		rows[i].name_vi = text(all[i].name_vi);
-		rows[i].name_en = text(all[i].name_en);
-		if (!rows[i].valid_from || !rows[i].valid_to)
+		Tram__V1__CodebookArea *row = &rows[book->n_areas];
+		if (!is_told(c, &all[i], agent))
+			continue;
+		tram__v1__codebook_area__init(row);
+		row->area = text(all[i].area);
+		row->code = text(all[i].code);
+		row->valid_from = put_date(a, all[i].valid_from);
+		row->valid_to = put_date(a, all[i].valid_to);
+		row->name_vi = text(all[i].name_vi);
+		row->name_en = text(all[i].name_en);
+		if (!row->valid_from || !row->valid_to)
 			return false;
-		book->areas[i] = &rows[i];
+		book->areas[book->n_areas++] = row;
 	}
-	book->n_areas = n;
 	return true;
 }
 
@@ -152,7 +166,7 @@ Tram__V1__Codebook *codebook_make(struct arena *a, const struct catalogue *c, co
 		return NULL;
 	tram__v1__codebook__init(book);
 	book->catalogue_version = catalogue_version(c);
-	bool fits = put_dataflows(a, c, book) && put_indicators(a, c, book) && put_areas(a, c, book) &&
+	bool fits = put_dataflows(a, c, book) && put_indicators(a, c, book) && put_areas(a, c, agent, book) &&
 		    put_providers(a, c, agent, book);
 	return fits ? book : NULL;
 }

@@ -242,7 +242,7 @@ static enum store_result number_own_area(struct intake *in, struct intake_report
 static bool is_own(const struct intake_report *r, const struct area *area)
 {
 	const struct provider *p = r->judgement.provider;
-	return strcmp(p->agent, r->stream->agent) == 0 && strcmp(p->area, area->area) == 0;
+	return strcmp(p->agent, r->stream->agent) == 0 && catalogue_states_for(p, r->judgement.dataflow, area);
 }
 
 /* Observations of one report are nearly always of one area. */

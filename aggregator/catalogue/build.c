@@ -389,15 +389,17 @@ static void build_dataflow(struct loading *l, const struct dataflow_row *row, st
 {
 	uint32_t calendar = lookup_get(&l->c->calendar_of, row->calendar), due = lookup_get(&l->c->due_of, row->due);
 
-	*dataflow = (struct dataflow){.code = row->code,
-				      .name_vi = row->name_vi,
-				      .name_en = row->name_en,
-				      .provided_by = (enum provider_kind)row->provided_by,
-				      .frequencies = row->frequencies,
-				      .calendar = calendar == LOOKUP_NONE ? NULL : &l->c->calendars[calendar],
-				      .due = due == LOOKUP_NONE ? NULL : &l->c->dues[due],
-				      .valid_from = row->valid_from,
-				      .valid_to = row->valid_to};
+	*dataflow = (struct dataflow){
+	    .code = row->code,
+	    .name_vi = row->name_vi,
+	    .name_en = row->name_en,
+	    .provided_by = (enum provider_kind)row->provided_by,
+	    .area_level = row->area_level == RECORDS_ABSENT ? AREA_PROVINCE : (enum area_level)row->area_level,
+	    .frequencies = row->frequencies,
+	    .calendar = calendar == LOOKUP_NONE ? NULL : &l->c->calendars[calendar],
+	    .due = due == LOOKUP_NONE ? NULL : &l->c->dues[due],
+	    .valid_from = row->valid_from,
+	    .valid_to = row->valid_to};
 	if (!dataflow->calendar) {
 		MISTAKE(l, FILE_DATAFLOWS, row->line,
 			_("calendar '%s' is not in calendars.csv; add it or mend the name"), row->calendar);

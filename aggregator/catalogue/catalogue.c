@@ -148,11 +148,19 @@ size_t catalogue_area_history(const struct catalogue *c, const char *code, const
 
 /* ---------------------------------------------------------------- who may report what, and by when */
 
+bool catalogue_states_for(const struct provider *p, const struct dataflow *d, const struct area *a)
+{
+	if (d->area_level == AREA_COMMUNE) {
+		return a->level == AREA_COMMUNE && strcmp(a->parent, p->area) == 0;
+	}
+	return strcmp(a->area, p->area) == 0;
+}
+
 bool catalogue_agreement(const struct catalogue *c, const struct provider *p, const struct dataflow *d,
 			 const struct area *a, int32_t day)
 {
 	(void)c;
-	return d->provided_by == p->kind && strcmp(a->area, p->area) == 0 && d->valid_from <= day &&
+	return d->provided_by == p->kind && catalogue_states_for(p, d, a) && d->valid_from <= day &&
 	       day <= d->valid_to && a->valid_from <= day && day <= a->valid_to;
 }
 

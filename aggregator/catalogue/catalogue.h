@@ -137,7 +137,8 @@ struct due {
 struct dataflow {
 	const char *code, *name_vi, *name_en;
 	enum provider_kind provided_by;
-	const char *frequencies; /* "A|S" */
+	enum area_level area_level; /* of provinces': what their figures are stated for, themselves or their communes */
+	const char *frequencies;    /* "A|S" */
 	const struct calendar *calendar;
 	const struct due *due;
 	int32_t valid_from, valid_to;
@@ -331,7 +332,9 @@ struct parameter_bounds {
 };
 struct parameter_bounds catalogue_parameter_bounds(enum parameter parameter);
 
-/* May the provider report the dataflow for the area on that day? (provinces: their own area and dataflows of provinces; centre: VN and its dataflows) */
+/* Is the area one for which the provider states figures of the dataflow: its own, or one of its communes? */
+bool catalogue_states_for(const struct provider *p, const struct dataflow *d, const struct area *a);
+/* May it report the dataflow for the area on that day? (provinces: dataflows of provinces; centre: its own) */
 bool catalogue_agreement(const struct catalogue *c, const struct provider *p, const struct dataflow *d,
 			 const struct area *a, int32_t day);
 

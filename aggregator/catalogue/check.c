@@ -32,6 +32,18 @@ static void check_identity(struct loading *l, const struct area *area)
 	}
 }
 
+/* Communes are added up by the province that they are in. */
+static void check_commune(struct loading *l, const struct area *area)
+{
+	const struct area *parent = catalogue_area_ever(l->c, area->parent);
+
+	if (area->level == AREA_COMMUNE && parent && parent->level != AREA_PROVINCE) {
+		MISTAKE(l, FILE_AREAS, area_row_of(l, area)->line,
+			_("the parent of a commune must be a province, and '%s' is a %s"), area->parent,
+			area_level_name(parent->level));
+	}
+}
+
 /* Rows of one identity (or code) in order of their first day: none may begin before all before it have ended. */
 static void check_overlaps(struct loading *l, const uint32_t *order, bool by_code)
 {
@@ -60,6 +72,7 @@ static void check_areas(struct loading *l)
 {
 	for (size_t i = 0; i < l->c->n_areas; i++) {
 		check_identity(l, &l->c->areas[i]);
+		check_commune(l, &l->c->areas[i]);
 	}
 	check_overlaps(l, l->c->by_identity, false);
 	check_overlaps(l, l->c->by_code, true);
@@ -147,16 +160,32 @@ static void check_dataflow_frequency(struct loading *l, const struct dataflow *d
 	}
 }
 
+static void check_dataflow_level(struct loading *l, const struct dataflow *d, int line)
+{
+	if (d->area_level != AREA_PROVINCE && d->area_level != AREA_COMMUNE) {
+		MISTAKE(l, FILE_DATAFLOWS, line,
+			_("area_level '%s': provinces state figures for themselves (province) or for their communes "
+			  "(commune)"),
+			area_level_name(d->area_level));
+	} else if (d->area_level == AREA_COMMUNE && d->provided_by != PROVIDER_PROVINCE) {
+		MISTAKE(l, FILE_DATAFLOWS, line,
+			_("figures of communes are provided by provinces; set provided_by to province, or leave "
+			  "area_level empty"));
+	}
+}
+
 static void check_dataflows(struct loading *l)
 {
 	for (size_t i = 0; i < l->c->n_dataflows; i++) {
 		const struct dataflow *d = &l->c->dataflows[i];
+		int line = ROW(l, FILE_DATAFLOWS, dataflow_row, i)->line;
 
 		for (const char *f = "ASQM"; *f; f++) {
 			if (strchr(d->frequencies, *f)) {
-				check_dataflow_frequency(l, d, ROW(l, FILE_DATAFLOWS, dataflow_row, i)->line, *f);
+				check_dataflow_frequency(l, d, line, *f);
 			}
 		}
+		check_dataflow_level(l, d, line);
 	}
 }
 
@@ -226,6 +255,21 @@ static void check_dimensions(struct loading *l, const struct indicator *i, int l
 	}
 }
 
+/* Communes are added up as they are stated, each figure with the weight that the same commune states for the same period. */
+static void check_commune_mean(struct loading *l, const struct indicator *i, int line)
+{
+	const struct indicator *weight = *i->mean_weight ? catalogue_indicator(l->c, i->mean_weight) : NULL;
+
+	if (weight && weight->dataflow && i->dataflow && i->dataflow->area_level == AREA_COMMUNE &&
+	    weight->dataflow->area_level != AREA_COMMUNE) {
+		MISTAKE(
+		    l, FILE_INDICATORS, line,
+		    _("mean_weight '%s' is not stated for communes, and this mean is; name an indicator that is, or "
+		      "'observation'"),
+		    i->mean_weight);
+	}
+}
+
 static void check_indicator(struct loading *l, const struct indicator *i, int line)
 {
 	if (i->has_min && i->has_max && decimal_compare(i->min, i->max) > 0) {
@@ -240,6 +284,7 @@ static void check_indicator(struct loading *l, const struct indicator *i, int li
 			_("source_system '%s' is not in source_systems.csv; add it or mend it"), i->source_system);
 	}
 	check_weight(l, line, "mean_weight", i->mean_weight);
+	check_commune_mean(l, i, line);
 	check_weight(l, line, "coverage_weight", i->coverage_weight);
 	check_derivation(l, i, line);
 	check_dimensions(l, i, line);

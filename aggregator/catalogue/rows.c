@@ -164,6 +164,7 @@ static const struct column dataflow_columns[] = {
 	TEXT(dataflow, name_vi, FILLED),
 	TEXT(dataflow, name_en, FILLED),
 	CHOICE(dataflow, provided_by, provider_kind_names),
+	MAYBE_CHOICE(dataflow, area_level, level_names),
 	FREQUENCIES(dataflow, frequencies),
 	CODE(dataflow, calendar, FILLED),
 	CODE(dataflow, due, MAY_BE_EMPTY),

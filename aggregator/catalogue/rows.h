@@ -110,6 +110,7 @@ struct dataflow_row {
 	int line;
 	const char *code, *name_vi, *name_en, *frequencies, *calendar, *due;
 	int provided_by; /* enum provider_kind */
+	int area_level;  /* enum area_level, or RECORDS_ABSENT */
 	int32_t valid_from, valid_to;
 };
 

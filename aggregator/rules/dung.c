@@ -24,7 +24,12 @@ void dung_01(struct walk *w)
 
 static bool is_own_area(const struct walk *w, const struct area *area)
 {
-	return w->j->provider && strcmp(w->j->provider->area, area->area) == 0;
+	const struct provider *p = w->j->provider;
+
+	if (!p) {
+		return false;
+	}
+	return w->j->dataflow ? catalogue_states_for(p, w->j->dataflow, area) : strcmp(p->area, area->area) == 0;
 }
 
 /* What the provider had in mind with the code, as of another day: its own area, or else one of its own name. */
@@ -144,6 +149,15 @@ static void indicator_is_reported(struct walk *w, const struct indicator *i)
 	}
 }
 
+/* The province; of its communes the province they are in. */
+static const char *say_own_areas(struct walk *w, const struct area *own)
+{
+	bool communes = w->j->dataflow && w->j->dataflow->area_level == AREA_COMMUNE;
+
+	return communes ? say(w, "%s < %s %s", area_level_name(AREA_COMMUNE), own->area, own->short_name_vi)
+			: say(w, "%s %s", own->area, own->short_name_vi);
+}
+
 void dung_03(struct walk *w, const struct look *x)
 {
 	const struct figure *f = x->f;
@@ -156,7 +170,7 @@ void dung_03(struct walk *w, const struct look *x)
 	if (f->area && w->j->provider && !is_own_area(w, f->area) && !names_another(w, x)) {
 		const struct area *own = catalogue_area_ever(w->catalogue, w->j->provider->area);
 
-		find(w, 0, "ref_area", say_area(w, f->area), own ? say(w, "%s %s", own->area, own->short_name_vi) : "");
+		find(w, 0, "ref_area", say_area(w, f->area), own ? say_own_areas(w, own) : "");
 	}
 	if (f->indicator && !f->dimensions_ok) {
 		find(w, 0, "dimensions", say_text(w, f->dimensions), f->indicator->dimensions);

@@ -274,6 +274,7 @@ static void put_dataflows(struct store *s, const struct catalogue *c)
 		copy_text(s->copy, d->due ? d->due->code : "");
 		copy_date(s->copy, d->valid_from);
 		copy_date_or_null(s->copy, d->valid_to);
+		copy_text(s->copy, area_level_name(d->area_level));
 	}
 }
 
@@ -392,7 +393,8 @@ static const struct table {
      put_reference_rules},
     {"tram.justification_code", "code, name_vi, name_en, needs_text", 4, put_justifications},
     {"tram.due_rule", "due, frequency, month, day", 4, put_dues},
-    {"tram.dataflow", "dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from, valid_to", 9,
+    {"tram.dataflow",
+     "dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from, valid_to, area_level", 10,
      put_dataflows},
     {"tram.indicator",
      "indicator, dataflow, name_vi, name_en, value_type, unit, unit_vi, display_unit_mult, display_decimals, "
@@ -461,6 +463,9 @@ static enum store_result load(struct store *s, void *context, struct err *err)
 	}
 	if (result == STORE_OK) {
 		result = fill_tables(s, l, err);
+	}
+	if (result == STORE_OK) {
+		result = connection_run(s, "SELECT tram.communes_loaded()", err);
 	}
 	return result == STORE_OK ? connection_run(s, "NOTIFY tram, 'catalogue'", err) : result;
 }

@@ -6,6 +6,7 @@
 #include "letters.h"
 #include "mem.h"
 #include "store_centre.h"
+#include "subtotals.h"
 #include "verdicts_latest.h"
 
 #include <stdlib.h>
@@ -433,6 +434,29 @@ static enum store_result decide_reports(struct store *s, const struct deciding *
 	return result;
 }
 
+/* The figures, and with them what communes add up to. */
+static enum store_result decide_figures(struct store *s, const struct deciding *d, struct err *err)
+{
+	struct touched figures = {.n = (size_t)PQntuples(d->held), .decided = true};
+	enum store_result result;
+
+	figures.area_nos = xcalloc(figures.n, sizeof *figures.area_nos);
+	figures.keys = xcalloc(figures.n, sizeof *figures.keys);
+	for (size_t i = 0; i < figures.n; i++) {
+		figures.area_nos[i] = (int32_t)cell_int(d->held, (int)i, HELD_AREA_NO);
+		figures.keys[i] = cell_int(d->held, (int)i, HELD_KEY);
+	}
+	result = subtotals_take_out(s, &figures, err);
+	if (result == STORE_OK) {
+		result = decide_reports(s, d, err);
+	}
+	if (result == STORE_OK) {
+		result = subtotals_put_in(s, &figures, err);
+	}
+	touched_free(&figures);
+	return result;
+}
+
 /*
  * What is held now is asked for once more when nothing can change it: only of the agents that are locked, as what another one
  * brought meanwhile somebody else may be deciding on.
@@ -454,7 +478,7 @@ static enum store_result decide(struct store *s, void *context, struct err *err)
 		result = STORE_POISON;
 	}
 	if (result == STORE_OK && PQntuples(d->held) > 0 && !d->order->dry_run) {
-		result = decide_reports(s, d, err);
+		result = decide_figures(s, d, err);
 	}
 	return result;
 }

@@ -5,6 +5,7 @@
 #include "lang.h"
 #include "letters.h"
 #include "mem.h"
+#include "subtotals.h"
 #include "text.h"
 
 #include <assert.h>
@@ -530,6 +531,23 @@ static void stamp(struct group *g)
 	}
 }
 
+/* Of figures of communes also what they add up to. */
+static enum store_result write_parts(struct store *s, const struct group *g, struct err *err)
+{
+	struct touched communes = touched_by_group(g);
+	enum store_result result = subtotals_take_out(s, &communes, err);
+
+	for (size_t i = 0; result == STORE_OK && i < sizeof parts / sizeof *parts; i++) {
+		result = write_part(s, &parts[i], g, err);
+		FAULT_POINT(G4_TABLE_WRITTEN);
+	}
+	if (result == STORE_OK) {
+		result = subtotals_put_in(s, &communes, err);
+	}
+	touched_free(&communes);
+	return result;
+}
+
 /* Watermarks first: whoever is fenced learns it before anything is copied. */
 static enum store_result write_group(struct store *s, void *context, struct err *err)
 {
@@ -547,9 +565,8 @@ static enum store_result write_group(struct store *s, void *context, struct err 
 		result = write_verdict_seqs(s, g->moves, g->n_moves, err);
 	}
 	FAULT_POINT(G4_WATERMARKS_MOVED);
-	for (size_t i = 0; result == STORE_OK && i < sizeof parts / sizeof *parts; i++) {
-		result = write_part(s, &parts[i], g, err);
-		FAULT_POINT(G4_TABLE_WRITTEN);
+	if (result == STORE_OK) {
+		result = write_parts(s, g, err);
 	}
 	if (result == STORE_OK) {
 		FAULT_POINT(G5_BEFORE_COMMIT);

@@ -20,6 +20,7 @@ import tramtest  # noqa: E402
 
 DISTRICTS = 1200  # as in prepare_backlog.c
 WARDS = 20
+COMMUNES = 168  # of a province; the same
 BACKLOG = {"public_services_province", "digital_economy_province", "digital_skills_province"}
 PROVIDERS = ROOT / "deploy" / "catalogue" / "providers.csv"
 FIGURES = 20  # in a report of the light load
@@ -35,10 +36,14 @@ def rewrite(path, change):
     """A CSV file with each row as change(row) has it."""
     with open(path, encoding="utf-8", newline="") as f:
         rows = list(tramtest.csv.DictReader(f))
+    write(path, [change(row) for row in rows])
+
+
+def write(path, rows):
     with open(path, "w", encoding="utf-8", newline="") as f:
         writer = tramtest.csv.DictWriter(f, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(change(row) for row in rows)
+        writer.writerows(rows)
 
 
 def monthly(row):
@@ -46,7 +51,28 @@ def monthly(row):
     return row | {"frequencies": row["frequencies"] + "|M"} if backlog else row
 
 
-def make_catalogue(folder):
+def of_communes(row):
+    return row | {"area_level": "commune" if row["code"] in BACKLOG else ""}
+
+
+def add_communes(folder):
+    """To each of the 63 provinces, and figures of them."""
+    areas = folder / "registry" / "areas.csv"
+    with open(areas, encoding="utf-8", newline="") as f:
+        rows = list(tramtest.csv.DictReader(f))
+    seen = set()
+    for row in [row for row in rows if row["level"] == "province" and row["vintage"] == "63"]:
+        if row["area"] not in seen:
+            seen.add(row["area"])
+            rows += [row | {"area": f"{row['area']}{n:03}", "level": "commune", "code": f"{row['code']}{n:03}",
+                            "parent": row["area"], "valid_from": "2008-08-01", "valid_to": "2025-06-30", "kind": "commune",
+                            "name_vi": f"Xã {n}", "short_name_vi": f"Xã {n}", "name_en": f"Commune {n}", "iso_3166_2": "",
+                            "population": str(5000 + n)} for n in range(COMMUNES)]
+    write(areas, rows)
+    rewrite(folder / "catalogue" / "dataflows.csv", of_communes)
+
+
+def make_catalogue(folder, communes=False):
     """The shipped catalogue, with the figures broken down by DISTRICT and WARD, so that every figure can be new, and by month."""
     for name in ("catalogue", "registry"):
         shutil.copytree(ROOT / "deploy" / name, folder / name)
@@ -55,14 +81,16 @@ def make_catalogue(folder):
         f.writelines(f"WARD,{i},Xã {i},Ward {i}\n" for i in range(WARDS))
     rewrite(folder / "catalogue" / "dataflows.csv", monthly)
     rewrite(folder / "catalogue" / "indicators.csv", lambda row: monthly(row) | {"dimensions": "DISTRICT|WARD"})
+    if communes:
+        add_communes(folder)
     return folder
 
 
-def make_centre(folder, cluster, **settings):
+def make_centre(folder, cluster, communes=False, **settings):
     database = cluster.make_database()
     centre = tramtest.Centre(folder / "centre", cluster, database, **settings)
     centre.tram("store", "migrate", "--database", cluster.conninfo(database))
-    centre.tram("catalogue", "load", make_catalogue(folder / "data"))
+    centre.tram("catalogue", "load", make_catalogue(folder / "data", communes))
     return centre
 
 
@@ -76,12 +104,12 @@ def disks_of_their_own():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_agent(folder, centre, row, observations=0):
+def make_agent(folder, centre, row, observations=0, communes=False):
     """An agent of the province, with a backlog if observations are asked for."""
     agent = tramtest.Agent(folder / row["agent"], centre, name=row["agent"])
     if observations:
         tramtest.run([tramtest.BIN / "prepare_backlog", agent.folder, row["agent"], row["provider"], row["area"],
-                      observations])
+                      observations, *(["500", "communes"] if communes else [])])
     return agent
 
 

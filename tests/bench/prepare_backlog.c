@@ -4,9 +4,10 @@
  * every figure new, of series that go on for three years, and every report fit to be accepted. The same arguments give the
  * same reports.
  *
- *   prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST]
+ *   prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST [communes]]
  *
- * MOST: observations in one report, at most; 500 unless told.
+ * MOST: observations in one report, at most; 500 unless told. communes: figures of the province's communes, 63/01000 to
+ * 63/01167 of 63/01, instead of its own by district and ward.
  */
 #include "codec.h"
 #include "clock.h"
@@ -19,6 +20,7 @@
 #define OBSERVATIONS_MAX  500
 #define REPORTS_IN_TICKET 200
 #define DISTRICTS         1200
+#define COMMUNES          168
 
 #define SERIES 8 /* indicators of all dataflows together */
 
@@ -50,6 +52,7 @@ static const struct {
 struct cursor {
 	unsigned month, dataflow, next, districts, most;
 	uint64_t random, seed;
+	bool communes;
 };
 
 static unsigned draw(struct cursor *c, unsigned below)
@@ -113,11 +116,15 @@ static Tram__V1__Observation *make_observation(struct arena *a, struct cursor *c
 	tram__v1__decimal__init(value);
 	value->mantissa = value_of(c, district, dataflows[c->dataflow].indicators[which].course);
 	o->indicator = arena_strdup(a, dataflows[c->dataflow].indicators[which].code);
-	o->ref_area = area;
-	o->dimensions = arena_calloc(a, 2, sizeof(*o->dimensions));
-	add_dimension(a, o, "DISTRICT", 4, district % DISTRICTS);
-	if (district >= DISTRICTS)
-		add_dimension(a, o, "WARD", 1, district / DISTRICTS - 1);
+	if (c->communes) {
+		o->ref_area = arena_printf(a, "%s%03u", area, district);
+	} else {
+		o->ref_area = area;
+		o->dimensions = arena_calloc(a, 2, sizeof(*o->dimensions));
+		add_dimension(a, o, "DISTRICT", 4, district % DISTRICTS);
+		if (district >= DISTRICTS)
+			add_dimension(a, o, "WARD", 1, district / DISTRICTS - 1);
+	}
 	o->value = value;
 	o->obs_status = TRAM__V1__OBSERVATION_STATUS__OBSERVATION_STATUS_NORMAL;
 	o->qualifier = TRAM__V1__QUALIFIER__QUALIFIER_EXACT;
@@ -162,10 +169,11 @@ static uint8_t *make_report(struct arena *a, struct cursor *c, char *provider, c
 }
 
 static bool fill(struct outbox *ob, char *provider, char *area, unsigned long observations, unsigned most,
-		 struct err *err)
+		 bool communes, struct err *err)
 {
 	struct cursor c = {.districts = (unsigned)(observations / (MONTHS * SERIES)) + 1,
 			   .most = most,
+			   .communes = communes,
 			   .random = 20240719,
 			   .seed = 20240719};
 	for (const char *at = area; *at; at++) /* each province has figures of its own */
@@ -196,13 +204,16 @@ int main(int argc, char **argv)
 	    .bytes_max = INT64_MAX, .free_min = 0, .retention_us = 30 * 86400 * CLOCK_SECOND};
 	const uint8_t boot[OUTBOX_NONCE_SIZE] = {1};
 	struct err err = {0};
-	unsigned long most = argc == 7 ? strtoul(argv[6], NULL, 10) : OBSERVATIONS_MAX;
-	if (argc < 6 || argc > 7 || most < 1 || most > OBSERVATIONS_MAX) {
-		fprintf(stderr, "usage: prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST]\n");
+	unsigned long most = argc >= 7 ? strtoul(argv[6], NULL, 10) : OBSERVATIONS_MAX;
+	bool communes = argc == 8 && strcmp(argv[7], "communes") == 0;
+	if (argc < 6 || argc > 7 + communes || most < 1 || most > OBSERVATIONS_MAX ||
+	    (communes && strtoul(argv[5], NULL, 10) >= MONTHS * SERIES * COMMUNES)) {
+		fprintf(stderr,
+			"usage: prepare_backlog DIRECTORY AGENT PROVIDER AREA OBSERVATIONS [MOST [communes]]\n");
 		return ERR_USAGE;
 	}
 	struct outbox *ob = outbox_open(argv[1], argv[2], &limits, boot, &err);
-	bool fine = ob && fill(ob, argv[3], argv[4], strtoul(argv[5], NULL, 10), (unsigned)most, &err);
+	bool fine = ob && fill(ob, argv[3], argv[4], strtoul(argv[5], NULL, 10), (unsigned)most, communes, &err);
 	if (!fine)
 		fprintf(stderr, "prepare_backlog: %s\n", err.text);
 	outbox_close(&ob);

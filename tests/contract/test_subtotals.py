@@ -1,0 +1,307 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+What communes add up to (tram.subtotal) against a recomputation in fractions: sessions at once write figures and revisions of
+them, hold, release, refuse and withdraw, some in transactions that are rolled back; the figures of one commune, and even a
+mean and what weighs it, are written by different sessions.
+
+Run by: tests/contract/with-postgres tests/contract/test_subtotals.py
+"""
+
+import datetime as dt
+import os
+import pathlib
+import random
+import sys
+import threading
+import unittest
+from decimal import Decimal
+from fractions import Fraction
+
+import psycopg
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SEED = int(os.environ.get("TRAM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+SESSIONS = 4
+TRANSACTIONS = 60  # of a session
+PERIODS = ("2024-01", "2024-02", "2025-12")
+STATUSES = "ABPEIFM"
+EFFECT = {"released": 1, "held": 3, "refused": 4, "withdrawn": 6}
+
+# code: (dataflow, method, weight)
+INDICATORS = {
+    "count": ("communes", "sum", ""),
+    "share": ("communes", "ratio_of_sums", ""),
+    "mean_own": ("communes", "weighted_mean", "observation"),
+    "mean_by_count": ("communes", "weighted_mean", "count"),
+    "growth": ("communes", "growth_recomputed", ""),
+    "of_province": ("provinces", "sum", ""),
+}
+# area: (parent, valid_from, valid_to, population)
+COMMUNES = {f"63/{p}{n}": (f"63/{p}", "2008-01-01", None, 1000 * n + ord(p)) for p in "abc" for n in range(1, 6)}
+COMMUNES["63/a5"] = ("63/a", "2008-01-01", "2024-01-31", None)  # ended, and nobody knows how many lived there
+COMMUNES["63/b5"] = ("63/b", "2024-02-15", None, 77)
+
+
+def connect():
+    return psycopg.connect(os.environ["TRAM_TEST_POSTGRES"], autocommit=True)
+
+
+def load_catalogue(db):
+    db.execute("INSERT INTO tram.catalogue (version, digest) VALUES (1, '\\x00')")
+    for area in ("63/a", "63/b", "63/c", *COMMUNES):
+        db.execute("INSERT INTO tram.area_number (area) VALUES (%s)", (area,))
+    for area, (parent, first, last, population) in COMMUNES.items():
+        db.execute("INSERT INTO tram.area SELECT area, area_no, 'commune', '63', '', %s, %s, %s, '', '', '', '', '', NULL, %s"
+                   " FROM tram.area_number WHERE area = %s", (parent, first, last, population, area))
+    for dataflow, level in (("communes", "commune"), ("provinces", "province")):
+        db.execute("INSERT INTO tram.dataflow (dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from,"
+                   " area_level) VALUES (%s, '', '', 'province', 'M', '', '', '2000-01-01', %s)", (dataflow, level))
+    for code, (dataflow, method, weight) in INDICATORS.items():
+        db.execute("INSERT INTO tram.indicator (indicator, dataflow, name_vi, name_en, value_type, unit, unit_vi,"
+                   " display_unit_mult, display_decimals, is_integer, kind, over_area, over_time, mean_weight, frequencies,"
+                   " mandatory, max_age_days, valid_from) VALUES (%s, %s, '', '', 'count', '', '', 0, 0, false, '', %s, 'last',"
+                   " %s, 'M', true, 400, '2000-01-01')", (code, dataflow, method, weight))
+        db.execute("INSERT INTO tram.series (indicator) VALUES (%s)", (code,))
+    db.execute("SELECT tram.communes_loaded()")
+
+
+def invent(rng):
+    return Decimal(rng.randrange(0, 10 ** rng.choice((1, 6, 17)))).scaleb(-rng.choice((0, 0, 1, 4)))
+
+
+class Figures:
+    """What is committed, as this test knows it: revisions of figures and the decisions on them."""
+
+    def __init__(self, db):
+        self.numbers = dict(db.execute("SELECT area, area_no FROM tram.area_number").fetchall())
+        self.series = dict(db.execute("SELECT indicator, series_no FROM tram.series WHERE dimensions = ''").fetchall())
+        self.packed = {p: db.execute("SELECT tram.period_pack(%s)", (p,)).fetchone()[0] for p in PERIODS}
+        self.revisions = {}  # (area, indicator, period): [row]
+        self.decisions = {}  # (area, indicator, period, revision): decision
+
+    def key(self, indicator, period, revision=0):
+        return self.series[indicator] << 44 | self.packed[period] << 14 | revision
+
+    def outcome(self, figure, revision):
+        decided = self.decisions.get((*figure, revision))
+        return EFFECT[decided] if decided else self.revisions[figure][revision]["outcome"]
+
+    def standing(self, figure):
+        """The latest revision that was accepted or taken back, and whether a later one waits."""
+        rows = self.revisions.get(figure, [])
+        for revision in reversed(range(len(rows))):
+            if self.outcome(figure, revision) in (1, 2, 6):
+                stands = self.outcome(figure, revision) != 6 and not rows[revision]["flags"] & 1
+                return rows[revision] if stands else None, self.is_held(figure)
+        return None, self.is_held(figure)
+
+    def is_held(self, figure):
+        rows = self.revisions.get(figure, [])
+        return bool(rows) and self.outcome(figure, len(rows) - 1) == 3
+
+    def subtotals(self):
+        sums = {}
+        for area, indicator, period in self.revisions:
+            parent, first, last, population = COMMUNES[area]
+            end = {"2024-01": "2024-01-31", "2024-02": "2024-02-29", "2025-12": "2025-12-31"}[period]
+            dataflow, method, weight = INDICATORS[indicator]
+            if not first <= end <= (last or "9") or dataflow != "communes" or method == "growth_recomputed":
+                continue
+            total = sums.setdefault((parent, indicator, period), Total())
+            row, held = self.standing((area, indicator, period))
+            total.held += held
+            if row:
+                by = row["weight"]
+                if weight == "count":
+                    weighing, _ = self.standing((area, "count", period))
+                    by = weighing["value"] if weighing else None
+                total.add(row, method, by, population)
+        return {key: total.row() for key, total in sums.items() if total.row() != Total().row()}
+
+
+class Total:
+    def __init__(self):
+        self.reporting = self.nothing = self.held = self.demonstration = 0
+        self.value = self.top = self.bottom = self.population = Fraction(0)
+        self.statuses, self.qualifiers = [0] * 7, [0] * 7
+
+    def add(self, row, method, weight, population):
+        if row["missing"]:
+            if row["missing"] == 1:
+                self.nothing += 1
+                self.population += population or 0
+            return
+        parts = {"sum": (row["value"],), "ratio_of_sums": (row["numerator"], row["denominator"]),
+                 "weighted_mean": (row["value"], weight)}[method]
+        if any(part is None for part in parts):
+            return
+        parts = [Fraction(part) for part in parts]
+        self.reporting += 1
+        self.population += population or 0
+        self.demonstration += row["flags"] >> 1 & 1
+        self.statuses[STATUSES.index(row["status"])] += 1
+        self.qualifiers[row["qualifier"]] += 1
+        if method == "sum":
+            self.value += parts[0]
+        else:
+            self.top += parts[0] * parts[1] if method == "weighted_mean" else parts[0]
+            self.bottom += parts[1]
+
+    def row(self):
+        return (self.reporting, self.nothing, self.held, self.demonstration, self.value, self.top, self.bottom, self.population,
+                self.statuses, self.qualifiers)
+
+
+class Session(threading.Thread):
+    """Writes and decides on figures of its own; what others have are of the same provinces and communes."""
+
+    def __init__(self, number, seed, figures):
+        super().__init__()
+        self.rng, self.figures, self.failure = random.Random(seed), figures, None
+        every = [(area, indicator, period) for area in COMMUNES for indicator in INDICATORS for period in PERIODS]
+        self.own = [figure for place, figure in enumerate(every) if (place * 7 + place // 5) % SESSIONS == number]
+
+    def run(self):
+        try:
+            with connect() as db:
+                for _ in range(TRANSACTIONS):
+                    self.transaction(db)
+        except BaseException as failure:
+            self.failure = failure
+
+    def transaction(self, db):
+        chosen = self.rng.sample(self.own, self.rng.randrange(1, 25))
+        stored = [figure for figure in chosen if figure in self.figures.revisions]
+        if stored and self.rng.random() < 0.3:
+            self.decide(db, stored)
+        else:
+            self.write(db, chosen)
+
+    def write(self, db, chosen):
+        rows = {}
+        for figure in chosen:
+            for _ in range(self.rng.choice((1, 1, 1, 2))):  # one group may have a figure and its revision
+                rows.setdefault(figure, []).append(self.invent_row())
+        written = sorted((self.figures.numbers[figure[0]], self.figures.key(figure[1], figure[2], revision), row)
+                         for figure, new in rows.items()
+                         for revision, row in enumerate(new, len(self.figures.revisions.get(figure, []))))
+        def work():
+            with db.cursor().copy("COPY tram.observation (key, report_no, known_at, area_no, line, rank_out_of, outcome,"
+                                  " qualifier, missing_reason, flags, obs_status, value, numerator, denominator, weight)"
+                                  " FROM STDIN") as copy:
+                for area_no, key, row in written:
+                    copy.write_row((key, 1, dt.datetime.now(dt.timezone.utc), area_no, 1, 0, row["outcome"], row["qualifier"],
+                                    row["missing"], row["flags"], row["status"], row["value"], row["numerator"],
+                                    row["denominator"], row["weight"]))
+        if self.change(db, [row[:2] for row in written], False, work):
+            for figure, new in rows.items():
+                self.figures.revisions.setdefault(figure, []).extend(new)
+
+    def decide(self, db, stored):
+        decided = {}
+        for figure in stored:
+            revision = self.rng.randrange(len(self.figures.revisions[figure]))
+            decided[(*figure, revision)] = self.rng.choice(tuple(EFFECT))
+        touched = [(self.figures.numbers[area], self.figures.key(indicator, period, revision), decision)
+                   for (area, indicator, period, revision), decision in decided.items()]
+        def work():
+            for area_no, key, decision in touched:
+                db.execute("INSERT INTO tram.decision (area_no, key, decision, decided_by, reason) VALUES (%s, %s, %s, '', '')",
+                           (area_no, key, decision))
+        if self.change(db, [row[:2] for row in touched], True, work):
+            self.figures.decisions.update(decided)
+
+    def change(self, db, touched, decided, work):
+        area_nos, keys = [list(column) for column in zip(*touched)]
+        kept = self.rng.random() < 0.9
+        with db.transaction(force_rollback=not kept):
+            db.execute("SELECT tram.subtotals_take_out(%s::integer[], %s::bigint[], %s)", (area_nos, keys, decided))
+            work()
+            db.execute("SELECT tram.subtotals_put_in(%s::integer[], %s::bigint[], %s)", (area_nos, keys, decided))
+        return kept
+
+    def invent_row(self):
+        rng = self.rng
+        row = {"outcome": rng.choices((1, 2, 3), (6, 2, 2))[0], "qualifier": rng.randrange(7), "status": rng.choice("AAAABPEIF"),
+               "missing": 0 if rng.random() < 0.9 else rng.choice((1, 1, 2, 3)),
+               "flags": (1 if rng.random() < 0.1 else 0) | (2 if rng.random() < 0.2 else 0)}
+        row |= {part: invent(rng) if rng.random() < 0.9 else None for part in ("value", "numerator", "denominator", "weight")}
+        if row["missing"]:
+            row |= {"value": None, "numerator": None, "denominator": None, "weight": None, "status": "M"}
+        return row
+
+
+def stored_subtotals(db):
+    rows = db.execute("SELECT n.area, s.indicator, tram.period_text((t.first_key >> 14 & 1073741823)::integer), t.reporting,"
+                      " t.not_applicable, t.held, t.demonstration, t.value, t.numerator, t.denominator, t.population, t.statuses,"
+                      " t.qualifiers FROM tram.subtotal t JOIN tram.area_number n USING (area_no)"
+                      " JOIN tram.series s ON s.series_no = t.first_key >> 44").fetchall()
+    found = {row[:3]: (*row[3:7], *map(Fraction, row[7:11]), *row[11:]) for row in rows}
+    return {key: row for key, row in found.items() if row != Total().row()}
+
+
+def faults(db):
+    return [fault for area in "abc" for fault in db.execute(
+        "SELECT f.indicator, f.time_period FROM tram.area_number n, tram.subtotal_faults(n.area_no) f WHERE n.area = %s",
+        (f"63/{area}",)).fetchall()]
+
+
+class Subtotals(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.db = connect()
+        for path in sorted((ROOT / "aggregator/store/sql").glob("*/*.sql")):
+            with cls.db.transaction():
+                cls.db.execute(path.read_text(encoding="utf-8"))
+        load_catalogue(cls.db)
+        cls.figures = Figures(cls.db)
+        sessions = [Session(number, SEED + number, cls.figures) for number in range(SESSIONS)]
+        for session in sessions:
+            session.start()
+        for session in sessions:
+            session.join()
+        cls.failures = [session.failure for session in sessions if session.failure]
+
+    def test_1_sessions_at_once_keep_them_exact(self):
+        self.assertEqual(self.failures, [])
+        expected = self.figures.subtotals()
+        self.assertGreater(len(expected), 3 * len(PERIODS))
+        self.compare(expected)
+
+    def compare(self, expected):
+        found = stored_subtotals(self.db)
+        self.assertEqual({key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys()
+                          if found.get(key) != expected.get(key)}, {})
+        self.assertEqual(faults(self.db), [])
+
+    def test_2_what_was_tampered_with_is_named(self):
+        with self.db.transaction(force_rollback=True):
+            self.db.execute("UPDATE tram.subtotal SET value = value + 0.001 WHERE (first_key, area_no) ="
+                            " (%s, %s)", (self.figures.key("count", "2024-02"), self.figures.numbers["63/b"]))
+            self.assertEqual(faults(self.db), [("count", "2024-02")])
+        with self.db.transaction(force_rollback=True):
+            self.db.execute("DELETE FROM tram.subtotal WHERE (first_key, area_no) = (%s, %s)",
+                            (self.figures.key("share", "2025-12"), self.figures.numbers["63/c"]))
+            self.assertEqual(faults(self.db), [("share", "2025-12")])
+
+    def test_3_another_catalogue_counts_them_anew(self):
+        """A commune goes to another province, another gets a population, and a mean becomes a sum."""
+        COMMUNES["63/c1"] = ("63/a", *COMMUNES["63/c1"][1:])
+        COMMUNES["63/a5"] = (*COMMUNES["63/a5"][:3], 4)
+        INDICATORS["mean_own"] = ("communes", "sum", "")
+        self.db.execute("UPDATE tram.area SET parent = '63/a' WHERE area = '63/c1'")
+        self.db.execute("UPDATE tram.area SET population = 4 WHERE area = '63/a5'")
+        self.db.execute("UPDATE tram.indicator SET over_area = 'sum', mean_weight = '' WHERE indicator = 'mean_own'")
+        self.db.execute("SELECT tram.communes_loaded()")
+        self.compare(self.figures.subtotals())
+        self.assertEqual(self.db.execute("SELECT n.area, c.valid_from::text, c.communes, c.population FROM tram.commune_count c"
+                                         " JOIN tram.area_number n ON n.area_no = c.province_no ORDER BY 1, 2").fetchall(),
+                         [("63/a", "2008-01-01", 6, Decimal(11491)), ("63/a", "2024-02-01", 5, Decimal(11487)),
+                          ("63/b", "2008-01-01", 4, Decimal(10392)), ("63/b", "2024-02-15", 5, Decimal(10469)),
+                          ("63/c", "2008-01-01", 4, Decimal(14396))])
+
+
+if __name__ == "__main__":
+    print(f"TRAM_TEST_SEED={SEED}", file=sys.stderr)
+    unittest.main(verbosity=2)
