@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answers.h"
 
+#include "arena.h"
 #include "clock.h"
 #include "figures.h"
 #include "table.h"
@@ -42,13 +43,27 @@ static void export_one(void *context, const struct rollup_row *row)
 		export_row(a->export, row);
 }
 
+/* The code of a thing that goes by this name, in the arena; NULL when there is none. */
+static enum store_result find_code(struct answering *a, enum store_thing thing, const char *name, struct arena *arena,
+				   const char **ret, struct err *err)
+{
+	struct store_name *names;
+	size_t n;
+	enum store_result result = store_names(a->store, thing, arena, &names, &n, err);
+	*ret = NULL;
+	for (size_t i = 0; i < n && !*ret; i++)
+		*ret = names[i].is_code && strcmp(names[i].name, name) == 0 ? names[i].code : NULL;
+	return result;
+}
+
 static enum store_result check_indicator(struct answering *a, struct err *err)
 {
-	bool known = true;
-	const char *indicator = given(a, PARAM_INDICATOR);
-	enum store_result result = indicator ? store_has_indicator(a->store, indicator, &known, err) : STORE_OK;
-	if (result == STORE_OK && !known)
+	const char *indicator = given(a, PARAM_INDICATOR), *code = indicator;
+	struct arena *arena = arena_new(SIZE_MAX);
+	enum store_result result = indicator ? find_code(a, STORE_INDICATOR, indicator, arena, &code, err) : STORE_OK;
+	if (result == STORE_OK && indicator && !code)
 		problem_set(a->problem, PROBLEM_INDICATOR, "indicator", indicator, NULL);
+	arena_free(&arena);
 	return result;
 }
 
@@ -215,36 +230,32 @@ static void list_province(void *context, const struct board_row *row)
 		list_score(a, &row->words[i]);
 }
 
-static enum store_result check_area(struct answering *a, struct err *err)
-{
-	const char *area = given(a, PARAM_AREA);
-	struct arena *arena = arena_new(4096);
-	char *provider;
-	enum store_result result = area ? store_province(a->store, area, arena, &provider, err) : STORE_OK;
-	if (result != STORE_OK && err->kind == ERR_DATA) {
-		problem_set(a->problem, PROBLEM_AREA, "area", area, NULL);
-		result = STORE_OK;
-	}
-	arena_free(&arena);
-	return result;
-}
-
-static enum store_result give_scoreboard(struct answering *a, struct err *err)
+static enum store_result list_scores(struct answering *a, const char *provider, struct err *err)
 {
 	const struct board_question q = {.as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
 					 .from_day = given(a, PARAM_FROM),
 					 .to_day = given(a, PARAM_TO),
-					 .province = given(a, PARAM_AREA),
+					 .province = provider,
 					 .sort = "area"};
-	enum store_result result = check_area(a, err);
-	if (result != STORE_OK || a->problem->id)
-		return result;
 	COLUMNS(a->table, "area", "area_name", "from_day", "to_day", "worst_rule", "worst_cost", "worst_title",
 		"worst_indicator", "due", "reported", "on_time", "late", "missing", "held", "refused", "on_time_rate",
 		"breaches", "newest_period", "age_days", "data_state", "agent_state", "fresh", "alive", "agents",
 		"score", "band");
-	result = store_words(a->store, name_word, a, err);
+	enum store_result result = store_words(a->store, name_word, a, err);
 	return result == STORE_OK ? store_board(a->store, &q, list_province, a, err) : result;
+}
+
+static enum store_result give_scoreboard(struct answering *a, struct err *err)
+{
+	const char *area = given(a, PARAM_AREA), *provider = NULL;
+	struct arena *arena = arena_new(SIZE_MAX);
+	enum store_result result = area ? find_code(a, STORE_PROVINCE, area, arena, &provider, err) : STORE_OK;
+	if (result == STORE_OK && area && !provider)
+		problem_set(a->problem, PROBLEM_AREA, "area", area, NULL);
+	else if (result == STORE_OK)
+		result = list_scores(a, provider, err);
+	arena_free(&arena);
+	return result;
 }
 
 /* ---------------------------------------------------------------- metrics */
