@@ -32,8 +32,9 @@ void build_validity(struct loading *l, enum file file, int line, int32_t from, i
 static const struct {
 	const char *name;
 	int value, least, most;
+	const char *text;
 } parameters[] = {
-#define PARAMETER(identifier, name, value, least, most, text) {name, value, least, most},
+#define PARAMETER(identifier, name, value, least, most, text) {name, value, least, most, text},
 #include "parameters.def"
 #undef PARAMETER
 };
@@ -79,6 +80,8 @@ static void build_parameter(struct loading *l, const struct parameter_row *row, 
 	}
 	there[i] = true;
 	l->c->parameters[i] = row->value;
+	l->c->parameter_notes_vi[i] = row->note_vi;
+	l->c->parameter_notes_en[i] = row->note_en;
 }
 
 static void build_parameters(struct loading *l)
@@ -87,6 +90,7 @@ static void build_parameters(struct loading *l)
 
 	for (size_t i = 0; i < N_PARAMETERS; i++) {
 		l->c->parameters[i] = parameters[i].value;
+		l->c->parameter_notes_vi[i] = l->c->parameter_notes_en[i] = parameters[i].text;
 	}
 	for (size_t i = 0; i < l->rows[FILE_PARAMETERS].n; i++) {
 		build_parameter(l, ROW(l, FILE_PARAMETERS, parameter_row, i), there);

@@ -66,6 +66,12 @@ int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter)
 	return c->parameters[parameter];
 }
 
+const char *catalogue_parameter_note(const struct catalogue *c, enum parameter parameter, bool vietnamese)
+{
+	assert(parameter < N_PARAMETERS);
+	return vietnamese ? c->parameter_notes_vi[parameter] : c->parameter_notes_en[parameter];
+}
+
 const struct rule *catalogue_rule(const struct catalogue *c, const char *code)
 {
 	uint32_t place = lookup_get(&c->rule_of, code);

@@ -317,6 +317,8 @@ size_t catalogue_area_history(const struct catalogue *c, const char *code, const
 bool catalogue_has_dimension_code(const struct catalogue *c, const char *id_and_code);
 
 int64_t catalogue_parameter(const struct catalogue *c, enum parameter parameter);
+/* What it means; in English where parameters.csv lacks it. */
+const char *catalogue_parameter_note(const struct catalogue *c, enum parameter parameter, bool vietnamese);
 
 const struct rule *catalogue_rule(const struct catalogue *c, const char *code);
 bool rule_in_force(const struct rule *rule, int32_t day);

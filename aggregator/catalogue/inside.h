@@ -18,6 +18,7 @@ struct catalogue {
 	bool undecided; /* whether comparisons contradict each other */
 	struct arena *arena;
 	int64_t parameters[N_PARAMETERS];
+	const char *parameter_notes_vi[N_PARAMETERS], *parameter_notes_en[N_PARAMETERS];
 	struct word *words;
 	size_t n_words;
 	struct rule *rules;

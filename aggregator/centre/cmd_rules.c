@@ -133,6 +133,7 @@ static void list_parameters(struct table *t, const struct catalogue *c)
 	table_column(t, "default", _("Default"), TABLE_RIGHT);
 	table_column(t, "least", _("Least"), TABLE_RIGHT);
 	table_column(t, "most", _("Most"), TABLE_RIGHT);
+	table_column(t, "note", _("What it means"), TABLE_LEFT);
 	for (int i = 0; i < N_PARAMETERS; i++) {
 		struct parameter_bounds bounds = catalogue_parameter_bounds((enum parameter)i);
 
@@ -141,6 +142,7 @@ static void list_parameters(struct table *t, const struct catalogue *c)
 		table_cell_count(t, (uint64_t)bounds.value);
 		table_cell_count(t, (uint64_t)bounds.least);
 		table_cell_count(t, (uint64_t)bounds.most);
+		table_cell(t, catalogue_parameter_note(c, (enum parameter)i, lang_is_vi()));
 	}
 }
 
@@ -155,6 +157,7 @@ static void show_comparison(struct table *t, const struct cross_rule *rule, bool
 	table_cell(t, for_people ? consequence(rule->severity) : severity_code(rule->severity));
 	cell_date(t, rule->valid_from);
 	cell_date(t, rule->valid_to);
+	table_cell(t, lang_is_vi() ? rule->note_vi : rule->note_en);
 }
 
 static void list_comparisons(struct table *t, const struct catalogue *c, bool for_people)
@@ -171,6 +174,7 @@ static void list_comparisons(struct table *t, const struct catalogue *c, bool fo
 	table_column(t, "severity", _("Otherwise"), TABLE_LEFT);
 	table_column(t, "valid_from", _("From"), TABLE_LEFT);
 	table_column(t, "valid_to", _("Until"), TABLE_LEFT);
+	table_column(t, "note", _("What it means"), TABLE_LEFT);
 	for (size_t i = 0; i < n; i++) {
 		show_comparison(t, &rules[i], for_people);
 	}

@@ -60,7 +60,10 @@ struct catalogue *given_check(const struct given *g, enum table_format format, s
 	}
 	catalogue_mistakes_free(mistakes, n);
 	if (!c) {
-		err_set(err, ERR_DATA, _("%zu mistakes: nothing is loaded until they are mended"), n);
+		err_set(err, ERR_DATA,
+			ngettext("%zu mistake in the files: mend it first",
+				 "%zu mistakes in the files: mend them first", n),
+			n);
 	}
 	return c;
 }

@@ -157,6 +157,12 @@ class CentreTest(DemonstrationTest):
         rules = {row["rule"]: row for row in table("rules", "list")}
         self.assertEqual(rules["DUNG-07"]["severity"], "J")
         self.assertIn("DUNG-07", tram("rules", "list", language="vi"))
+        with open(ROOT / "deploy/catalogue/parameters.csv", encoding="utf-8", newline="") as f:
+            notes = {row["parameter"]: row for row in csv.DictReader(f)}
+        for language in ("vi", "en"):
+            shown = {row["parameter"]: row["note"] for row in table("rules", "list", "--parameters", language=language)}
+            self.assertEqual(shown, {name: row["note_" + language] for name, row in notes.items()})
+            self.assertTrue(all(row["note"] for row in table("rules", "list", "--comparisons", language=language)))
 
     # ------------------------------------------------------------ what goes wrong
 
