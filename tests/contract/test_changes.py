@@ -1,0 +1,229 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+What moved since a moment, against the oracle of the roll-ups: of random history every roll-up is worked out in fractions at
+every moment at which anything became known, and what differs from the moment before is what must have been told; and
+reading on by cursors, at any pace, comes to the same.
+
+Run by: tests/contract/with-postgres tests/contract/test_changes.py
+"""
+
+import datetime as dt
+import random
+import sys
+import unittest
+from fractions import Fraction
+
+import psycopg
+
+import test_rollup as rollups
+from test_rollup import INDICATORS, NOW, PERIODS, SEED, connect
+
+DAY = dt.timedelta(days=1)
+CAUSES = {"released": "release", "refused": "refusal", "held": "hold", "withdrawn": "withdrawal"}
+
+
+class ChangesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        print(f"TRAM_TEST_SEED={SEED}", file=sys.stderr)
+        cls.rng = random.Random(SEED)
+        cls.db = connect()
+        rollups.make_schema(cls.db)
+        areas = rollups.load_registry(cls.db)
+        rollups.load_catalogue(cls.db)
+        cls.history = rollups.History(cls.db, cls.rng, areas)
+        cls.db.execute("ANALYZE")
+        cls.moments = sorted({r.known_at for cell in cls.history.cells.values() for r in cell}
+                             | {at for cell in cls.history.cells.values() for r in cell for at, _ in r.decisions})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.db.close()
+
+    def changes(self, *question):
+        cursor = self.db.cursor(row_factory=psycopg.rows.dict_row)
+        return cursor.execute("SELECT * FROM tram.changes(%s, %s, %s, %s, %s, %s)", question).fetchall()
+
+    def window(self, days):
+        start = self.rng.randrange(len(self.moments) - days)
+        return self.moments[start], self.moments[start + days]
+
+    def assert_close(self, stored, exact, about):
+        if exact is None or stored is None:
+            self.assertEqual(stored, exact, about)
+        else:
+            self.assertLessEqual(abs(Fraction(stored) - exact), max(abs(exact), Fraction(1, 100)) / 10**13, about)
+
+    def expected(self, indicator, period, level, boundary, since, until):
+        """(moment, area): figure before, figure after."""
+        none = {"value": None, "finality": None, "areas_reporting": 0, "held": 0, "qualifier": None, "obs_status": None}
+        rows, before = {}, self.history.rollup(indicator, period, level, boundary, since)
+        for moment in (m for m in self.moments if since < m <= until):
+            after = self.history.rollup(indicator, period, level, boundary, moment)
+            for area in {*before, *after}:
+                was, now = before.get(area, none), after.get(area, none)
+                if any(was[key] != now[key] for key in none):
+                    rows[moment, area] = was, now
+            before = after
+        return rows
+
+    def in_force(self, period):
+        return "63" if period < "2025" or period.endswith("S1") else "34"
+
+    def assert_changes(self, indicator, period, level, boundary, since, until):
+        told = {(row["moment"], row["area"]): row for row in self.changes(since, until, indicator, level, boundary, period)}
+        want = self.expected(indicator, period, level, boundary or self.in_force(period), since, until)
+        about = f"{indicator} {period} {level} {boundary} {since} {until}"
+        # a part of a growth that moves so that the growth does not is told, and is no change to the oracle
+        for key in set(told) - set(want):
+            self.assertTrue(INDICATORS[indicator][4] or INDICATORS[indicator][2] in ("ratio_of_sums", "weighted_mean",
+                                                                                     "distinct_union"), f"{key}: {about}")
+            self.assert_close(told[key]["value_before"], told[key]["value_after"] and Fraction(told[key]["value_after"]), about)
+        self.assertEqual(set(want) - set(told), set(), about)
+        for key, (was, now) in want.items():
+            row = told[key]
+            self.assert_close(row["value_before"], was["value"], about)
+            self.assert_close(row["value_after"], now["value"], about)
+            if None in (was["value"], now["value"]):
+                self.assertIsNone(row["difference"], about)
+            else:
+                self.assertEqual(Fraction(row["difference"]), Fraction(row["value_after"]) - Fraction(row["value_before"]), about)
+            for column in ("finality", "areas_reporting", "held"):
+                self.assertEqual((row[f"{column}_before"], row[f"{column}_after"]), (was[column], now[column]), about)
+        return told
+
+    def test_every_method_moves_when_it_must(self):
+        for indicator in INDICATORS:
+            for period in self.rng.sample(PERIODS, 2):
+                with self.subTest(indicator=indicator, period=period):
+                    self.assert_changes(indicator, period, "nation", None, *self.window(12))
+
+    def test_levels_and_boundaries(self):
+        for indicator in ("count_sum", "share", "mean_by_other", "sum_growth", "national"):
+            for level, boundary in (("region", None), ("province", None), ("region", "34"), ("province", "34")):
+                with self.subTest(indicator=indicator, level=level, boundary=boundary):
+                    self.assert_changes(indicator, "2024", level, boundary, *self.window(5))
+
+    def test_who_moved_it(self):
+        """Every statement of the moment that changed what the figure is made of, and no other."""
+        since, until = self.window(40)
+        told = self.assert_changes("count_sum", "2023", "nation", None, since, until)
+        self.assertTrue(told)
+        for (moment, _), row in told.items():
+            made = set()
+            for (area, indicator, period), cell in self.history.cells.items():
+                if (indicator, period) != ("count_sum", "2023"):
+                    continue
+                for r in cell:
+                    if r.known_at == moment:
+                        made.add((area, r.number, "withdrawal" if r.withdrawn else "hold" if r.outcome == 3
+                                  else "correction" if r.number else "report", None))
+                    made |= {(area, r.number, CAUSES[what], "test") for at, what in r.decisions if at == moment}
+            named = {(m["area"], m["revision"], m["cause"], m.get("decided_by")) for m in row["made_by"]}
+            self.assertTrue(named, row)
+            self.assertLessEqual(named, made, row)
+            for one in made - named:  # it changed nothing: what stands did before it, and is another one
+                self.assertEqual(*(self.standing(one[0], at) for at in (moment - DAY / 2, moment)), (one, row))
+            self.assertEqual(row["statements"], len(named))
+            causes = {one[2] for one in named}
+            self.assertEqual(row["cause"], causes.pop() if len(causes) == 1 else "several")
+            if len(named) == 1:
+                (area, number, _, decided_by), = named
+                self.assertEqual((row["of_area"], row["revision"], row["of_indicator"], row["of_time_period"], row["agent"],
+                                  row["decided_by"]), (area, number, "count_sum", "2023", "a", decided_by))
+
+    def standing(self, area, at):
+        figure, held = self.history.figure(area, "count_sum", "2023", at)
+        return figure and figure.number, held
+
+    def test_all_of_them_are_the_sum_of_each(self):
+        since, until = self.window(3)
+        self.db.execute("INSERT INTO tram.parameter VALUES ('changes.most', 1000000)")
+        try:
+            together = self.changes(since, until, None, "nation", None, None)
+            apart = [row for indicator in INDICATORS for row in self.changes(since, until, indicator, "nation", None, None)]
+        finally:
+            self.db.execute("DELETE FROM tram.parameter")
+        key = lambda row: (row["moment"], row["indicator"], row["time_period"])  # noqa: E731
+        self.assertEqual(sorted(together, key=key), sorted(apart, key=key))
+        self.assertTrue({"sum_growth", "growth_of_growth", "mean_by_other"} <= {row["indicator"] for row in together})
+        self.assertEqual([row["moment"] for row in together], sorted(row["moment"] for row in together))
+
+    # ------------------------------------------------------------ reading on
+
+    def pages(self, cursor, indicator):
+        """Every page's changes until there is no more; the last cursor. What is known after now is not told yet."""
+        rows = []
+        while True:
+            since, until, cursor, more = self.db.execute("SELECT * FROM tram.changes_page(%s, %s)", (cursor, indicator)).fetchone()
+            rows += self.changes(since, until, indicator, "nation", None, None)
+            if not more:
+                return rows, cursor, until
+            self.assertGreater(until, since)
+
+    def test_reading_on_is_complete_and_repeats_nothing(self):
+        since = self.moments[-30]
+        start = self.db.execute("SELECT tram.cursor_text(%s)", (since,)).fetchone()[0]
+        for indicator, most, statements in (("sum_growth", 7, 100000), (None, 100, 50)):
+            with self.subTest(indicator=indicator):
+                self.db.execute("INSERT INTO tram.parameter VALUES ('changes.most', %s), ('changes.statements', %s)",
+                                (most, statements))
+                try:
+                    rows, cursor, until = self.pages(start, indicator)
+                    self.assertEqual(self.pages(cursor, indicator)[0], [])
+                finally:
+                    self.db.execute("DELETE FROM tram.parameter")
+                self.db.execute("INSERT INTO tram.parameter VALUES ('changes.most', 1000000)")
+                try:
+                    self.assertEqual(rows, self.changes(since, until, indicator, "nation", None, None))
+                finally:
+                    self.db.execute("DELETE FROM tram.parameter")
+                self.assertTrue(rows or indicator)
+
+    def test_without_a_cursor_it_begins_now(self):
+        since, until, cursor, more = self.db.execute("SELECT * FROM tram.changes_page()").fetchone()
+        self.assertEqual((since, more), (until, False))
+        self.assertEqual(self.db.execute("SELECT tram.cursor_moment(%s)", (cursor,)).fetchone()[0], until)
+
+    def test_what_is_no_cursor(self):
+        good = self.db.execute("SELECT tram.cursor_text(now())").fetchone()[0]
+        for bad in ("", "c", good[:-1], good + "0", good.upper(), good[:-1] + ("0" if good[-1] != "0" else "1"), "c" + "f" * 18,
+                    "2026-01-01"):
+            with self.subTest(cursor=bad), self.assertRaises(psycopg.errors.InvalidParameterValue):
+                self.db.execute("SELECT * FROM tram.changes_page(%s)", (bad,))
+
+    # ------------------------------------------------------------ what is refused
+
+    def test_too_much_is_refused_by_name(self):
+        for name, question in (("changes.most", (self.moments[0], None, "sum_growth", "nation", None, None)),
+                               ("changes.statements", (self.moments[0], None, None, "nation", None, None))):
+            with self.subTest(name=name):
+                self.db.execute("INSERT INTO tram.parameter VALUES (%s, 20)", (name,))
+                try:
+                    with self.assertRaises(psycopg.errors.ProgramLimitExceeded) as refusal:
+                        self.changes(*question)
+                    self.assertIn(name, str(refusal.exception))
+                finally:
+                    self.db.execute("DELETE FROM tram.parameter")
+
+    def test_what_cannot_be_asked(self):
+        for question, word in ((("no_such", "nation", None, None), "no_such"), (("count_sum", "county", None, None), "county"),
+                               ((None, "county", None, None), "county"), ((None, "nation", None, "2024-13"), "2024-13"),
+                               (("count_sum", "nation", "63", "2026"), "63")):
+            with self.subTest(question=question), self.assertRaises(psycopg.errors.InvalidParameterValue) as refusal:
+                self.changes(self.moments[-5], None, *question)
+            self.assertIn(word, str(refusal.exception))
+
+    def test_readers_may_ask(self):
+        with connect() as reader:
+            reader.execute("SET ROLE tram_reader")
+            reader.execute("SELECT * FROM tram.changes(now() - interval '1 day')")
+            reader.execute("SELECT * FROM tram.changes_page()")
+            for hidden in ("tram.settled_moment()", "tram.settled_before()", "tram.touched('-infinity', 'infinity', NULL, NULL)"):
+                with self.assertRaises(psycopg.errors.InsufficientPrivilege), reader.transaction():
+                    reader.execute(f"SELECT * FROM {hidden}")
+
+
+if __name__ == "__main__":
+    unittest.main()
