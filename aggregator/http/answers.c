@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answers.h"
 
-#include "arena.h"
 #include "clock.h"
 #include "figures.h"
 #include "table.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define NAMES_MEMORY SIZE_MAX /* as many as the catalogue has */
 
 static const char *given(const struct answering *a, enum ask_param id)
 {
@@ -43,7 +44,7 @@ static void export_one(void *context, const struct rollup_row *row)
 		export_row(a->export, row);
 }
 
-/* The code of a thing that goes by this name, in the arena; NULL when there is none. */
+/* The code of the thing that a name is a code of, in the arena; NULL: the catalogue has none. */
 static enum store_result find_code(struct answering *a, enum store_thing thing, const char *name, struct arena *arena,
 				   const char **ret, struct err *err)
 {
@@ -51,17 +52,21 @@ static enum store_result find_code(struct answering *a, enum store_thing thing, 
 	size_t n;
 	enum store_result result = store_names(a->store, thing, arena, &names, &n, err);
 	*ret = NULL;
-	for (size_t i = 0; i < n && !*ret; i++)
-		*ret = names[i].is_code && strcmp(names[i].name, name) == 0 ? names[i].code : NULL;
+	for (size_t i = 0; result == STORE_OK && i < n && !*ret; i++)
+		if (names[i].is_code && strcmp(names[i].name, name) == 0)
+			*ret = names[i].code;
 	return result;
 }
 
+/* Whether nothing is there because there is no such indicator: looked at only then. */
 static enum store_result check_indicator(struct answering *a, struct err *err)
 {
-	const char *indicator = given(a, PARAM_INDICATOR), *code = indicator;
-	struct arena *arena = arena_new(SIZE_MAX);
-	enum store_result result = indicator ? find_code(a, STORE_INDICATOR, indicator, arena, &code, err) : STORE_OK;
-	if (result == STORE_OK && indicator && !code)
+	const char *indicator = given(a, PARAM_INDICATOR), *code;
+	if (!indicator || a->rows > 0)
+		return STORE_OK;
+	struct arena *arena = arena_new(NAMES_MEMORY);
+	enum store_result result = find_code(a, STORE_INDICATOR, indicator, arena, &code, err);
+	if (result == STORE_OK && !code)
 		problem_set(a->problem, PROBLEM_INDICATOR, "indicator", indicator, NULL);
 	arena_free(&arena);
 	return result;
@@ -81,15 +86,12 @@ static enum store_result give_rollups(struct answering *a, struct err *err)
 					 .in_vietnamese = a->ask->in_vietnamese,
 					 .prepared_us = clock_wall_us(),
 					 .as_of_us = q.as_of_us};
-	enum store_result result = check_indicator(a, err);
-	if (result != STORE_OK || a->problem->id)
-		return result;
 	a->export = export_new(a->ask->format, body_add, a->body, &meta);
-	result = store_rollup(a->store, &q, export_one, a, err);
+	enum store_result result = store_rollup(a->store, &q, export_one, a, err);
 	if (result == STORE_OK)
 		export_end(a->export);
 	export_free(&a->export);
-	return result;
+	return result == STORE_OK ? check_indicator(a, err) : result;
 }
 
 /* ---------------------------------------------------------------- lists */
@@ -230,12 +232,12 @@ static void list_province(void *context, const struct board_row *row)
 		list_score(a, &row->words[i]);
 }
 
-static enum store_result list_scores(struct answering *a, const char *provider, struct err *err)
+static enum store_result list_board(struct answering *a, const char *province, struct err *err)
 {
 	const struct board_question q = {.as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
 					 .from_day = given(a, PARAM_FROM),
 					 .to_day = given(a, PARAM_TO),
-					 .province = provider,
+					 .province = province,
 					 .sort = "area"};
 	COLUMNS(a->table, "area", "area_name", "from_day", "to_day", "worst_rule", "worst_cost", "worst_title",
 		"worst_indicator", "due", "reported", "on_time", "late", "missing", "held", "refused", "on_time_rate",
@@ -247,13 +249,13 @@ static enum store_result list_scores(struct answering *a, const char *provider, 
 
 static enum store_result give_scoreboard(struct answering *a, struct err *err)
 {
-	const char *area = given(a, PARAM_AREA), *provider = NULL;
-	struct arena *arena = arena_new(SIZE_MAX);
-	enum store_result result = area ? find_code(a, STORE_PROVINCE, area, arena, &provider, err) : STORE_OK;
-	if (result == STORE_OK && area && !provider)
+	const char *area = given(a, PARAM_AREA), *province = NULL;
+	struct arena *arena = arena_new(NAMES_MEMORY);
+	enum store_result result = area ? find_code(a, STORE_PROVINCE, area, arena, &province, err) : STORE_OK;
+	if (result == STORE_OK && area && !province)
 		problem_set(a->problem, PROBLEM_AREA, "area", area, NULL);
 	else if (result == STORE_OK)
-		result = list_scores(a, provider, err);
+		result = list_board(a, province, err);
 	arena_free(&arena);
 	return result;
 }

@@ -3,18 +3,17 @@
 
 import http.client
 import json
-import pathlib
+import re
 import socket
+import sys
 import threading
-import time
 import urllib.parse
 
+import jsonschema
 import pytest
+from fleet import Fleet
 from prometheus_client.openmetrics import parser
-
-from tramtest import POPULATION, REPORT, csv_text, wait_until
-
-PROVINCES = ("46", "48", "79")
+from tramtest import POPULATION, ROOT, csv_text, wait_until
 
 
 class Reply:
@@ -155,7 +154,6 @@ PROBLEMS = [
 @pytest.fixture(scope="module")
 def quiet(session_folder, postgres, template):
     """A centre that all these ask; nothing is written."""
-    from fleet import Fleet
     folder = session_folder / "quiet"
     folder.mkdir(exist_ok=True)
     with Fleet(folder, postgres, template) as fleet:
@@ -215,11 +213,11 @@ def test_health_follows_the_store(own_fleet, own_postgres):
     wait_until(lambda: "http.recovered" in centre.daemon.log(), "the event")
 
 
-def lock(centre):
+def lock(centre, tables="tram.indicator"):
     """While this is open nobody can read the catalogue."""
     db = centre.postgres.connect(centre.database)
     db.autocommit = False
-    db.execute("LOCK TABLE tram.indicator IN ACCESS EXCLUSIVE MODE")
+    db.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
     return db
 
 
@@ -324,3 +322,118 @@ def test_metrics_are_one_whole_text(centre, reported, get):
     answered = {sample.labels["cause"]: sample.value for sample in found["tram_http_answers"].samples}
     assert answered["answered"] >= 1
     assert found["tram_reports_committed"].samples[0].value == 1
+
+
+# ---------------------------------------------------------------- the description for programs
+
+DESCRIPTION = json.loads((ROOT / "deploy" / "http" / "openapi.json").read_text(encoding="utf-8"))
+OPERATIONS = [(path, item["get"]) for path, item in DESCRIPTION["paths"].items()]
+
+
+def resolved(node):
+    while "$ref" in node:
+        target = DESCRIPTION
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        node = target
+    return node
+
+
+def validate(instance, schema):
+    jsonschema.Draft202012Validator({"components": DESCRIPTION["components"], **schema}).validate(instance)
+
+
+def declared(operation, where):
+    parameters = [resolved(p) for p in operation["parameters"]]
+    return {p["name"]: p for p in parameters if p["in"] == where}
+
+
+def table(name, macro):
+    sys.path.append(str(ROOT / "deploy" / "man"))
+    import tables
+    return tables.rows(f"aggregator/http/{name}.def", macro)
+
+
+def test_the_description_has_every_route_parameter_and_format_and_no_other():
+    names = {row[0]: row[1] for row in table("param", "PARAM")}
+    routes = {path: ({names[p] for p in re.findall(r"P (\w+)", params)},
+                     {f.lower().replace("_", "-") for f in re.findall(r"F (\w+)", formats)})
+              for _id, path, params, formats, _needs, _help in table("route", "ROUTE")}
+    assert set(routes) == set(DESCRIPTION["paths"])
+    for path, operation in OPERATIONS:
+        params, formats = routes[path]
+        assert set(declared(operation, "query")) == params, path
+        if "format" in params:
+            assert set(declared(operation, "query")["format"]["schema"]["enum"]) == formats
+        assert len(operation["responses"]["200"]["content"]) == len(formats)
+
+
+def check_declared(path, operation, reply):
+    """The reply is one that the description has: its status, its headers, its media type, its shape."""
+    response = resolved(operation["responses"][str(reply.status)])
+    for name in response.get("headers", ()):
+        assert reply[name.lower()], (path, name)
+    if reply.status == 304:
+        assert not reply.body
+        return
+    media = reply["content-type"].split(";")[0]
+    schema = response["content"][media]["schema"]
+    if media.endswith("json"):
+        validate(reply.json(), schema)
+    else:
+        assert schema == {"type": "string"} and reply.body.decode()
+
+
+def test_what_is_declared_is_answered(centre, reported, get):
+    """Every format and every parameter with its example."""
+    for path, operation in OPERATIONS:
+        parameters = declared(operation, "query")
+        for name, parameter in parameters.items():
+            values = parameter["schema"].get("enum", [parameter["example"]])
+            for value in values:
+                given = {name: value} | ({"to": "2024-12-31"} if name == "from" else {"from": "2024-01-01"} if name == "to" else {})
+                if path == "/api/v1/rollups":
+                    given = {"indicator": "population"} | given
+                reply = get(path, **given)
+                assert reply.status == 200, (path, given, reply.body)
+                check_declared(path, operation, reply)
+        for media in operation["responses"]["200"]["content"]:
+            reply = get(path, headers={"Accept": media})
+            assert reply["content-type"].split(";")[0] == media
+            check_declared(path, operation, reply)
+
+
+UNANSWERED = {
+    "304": lambda get, path: get(path, headers={"If-None-Match": "*"}),
+    "400": lambda get, path: get(path, nothing="of the kind"),
+    "405": lambda get, path: get(path, "DELETE"),
+    "406": lambda get, path: get(path, headers={"Accept": "image/png"}),
+    "414": lambda get, path: get(path, nothing="x" * 3000),
+    "421": lambda get, path: get(path, headers={"Host": "elsewhere.example"}),
+}
+UNKNOWN = {"/api/v1/rollups": "indicator", "/api/v1/scoreboard": "area"}
+
+
+def test_every_problem_that_is_declared_comes_about(fleet):
+    get = Client(centre_with_http(fleet))
+    wait_until(lambda: get("/health").status == 200, "good health")
+    for path, operation in OPERATIONS:
+        for status in set(operation["responses"]) - {"200", "503"}:
+            if status == "404":
+                reply = get(path, **{UNKNOWN[path]: "nothing"})
+            elif status == "422":
+                reply = get(path, indicator="population", period="2025", boundary="63")
+            else:
+                reply = UNANSWERED[status](get, path)
+                get.connection.close()
+            assert str(reply.status) == status, (path, status, reply.body)
+            check_declared(path, operation, reply)
+    centre = centre_with_http(fleet, name="slow", http_time="50ms")
+    get = Client(centre)
+    with lock(centre, "tram.indicator, tram.area"):
+        for path, operation in OPERATIONS:
+            if path == "/health":
+                continue
+            reply = get(path)
+            assert reply.status == 503, (path, reply.body)
+            check_declared(path, operation, reply)
