@@ -436,8 +436,8 @@ static bool build_dataflows(struct loading *l)
 static void build_indicator(struct loading *l, const struct indicator_row *row, struct indicator *i)
 {
 	uint32_t dataflow = lookup_get(&l->c->dataflow_of, row->dataflow);
-	const char *kind = kind_names[row->kind];
-	bool count_ratio = strcmp(kind, "count_ratio") == 0;
+	enum indicator_kind kind = (enum indicator_kind)row->kind;
+	bool count_ratio = kind == KIND_COUNT_RATIO;
 
 	*i = (struct indicator){.code = row->code,
 				.dataflow = dataflow == LOOKUP_NONE ? NULL : &l->c->dataflows[dataflow],

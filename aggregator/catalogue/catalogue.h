@@ -51,6 +51,23 @@ enum over_area {
 enum over_time { OVER_TIME_LAST, OVER_TIME_SUM, OVER_TIME_MEAN, OVER_TIME_MIN, OVER_TIME_MAX };
 enum area_level { AREA_NATION, AREA_REGION, AREA_PROVINCE, AREA_COMMUNE };
 enum provider_kind { PROVIDER_PROVINCE, PROVIDER_CENTRE };
+enum indicator_kind {
+	KIND_STOCK,
+	KIND_FLOW,
+	KIND_COUNT,
+	KIND_AMOUNT,
+	KIND_COUNT_RATIO,
+	KIND_RATIO,
+	KIND_MEAN,
+	KIND_GROWTH,
+	KIND_RANK,
+	KIND_BENCHMARK,
+	KIND_TARGET,
+	KIND_FORECAST,
+	KIND_RANGE_LOW,
+	KIND_RANGE_HIGH,
+	KIND_SUM_OVER_APPS
+};
 
 /* What the rules take from data (parameters.csv), so that changing it needs no rebuild: a row of parameters.def each. */
 enum parameter {
@@ -157,7 +174,7 @@ struct indicator {
 	bool integer;
 	bool has_min, has_max;
 	struct decimal min, max;
-	const char *kind;
+	enum indicator_kind kind;
 	enum over_area over_area;
 	enum over_time over_time;
 	const char *mean_weight;     /* an indicator's code, "observation", or "" */
@@ -366,6 +383,7 @@ size_t catalogue_successions(const struct catalogue *c, const struct area_succes
 const char *over_area_name(enum over_area v);
 const char *over_time_name(enum over_time v);
 const char *value_type_name(enum value_type v);
+const char *indicator_kind_name(enum indicator_kind v);
 const char *area_level_name(enum area_level v);
 const char *cross_operator_name(enum cross_operator v);
 const char *missing_policy_name(enum missing_policy v);

@@ -14,9 +14,23 @@ static const char *const operator_names[] = {"=", "<=", ">=", NULL};
 static const char *const missing_names[] = {"skip_any", "skip_all", "never_skip", NULL};
 static const char *const period_basis_names[] = {"stated", "inferred", "announcement", NULL};
 
-const char *const kind_names[] = {
-	"stock", "flow", "count", "amount", "count_ratio", "ratio", "mean", "growth", "rank", "benchmark", "target",
-	"forecast", "range_low", "range_high", "sum_over_apps", NULL};
+static const char *const kind_names[] = {
+	[KIND_STOCK] = "stock",
+	[KIND_FLOW] = "flow",
+	[KIND_COUNT] = "count",
+	[KIND_AMOUNT] = "amount",
+	[KIND_COUNT_RATIO] = "count_ratio",
+	[KIND_RATIO] = "ratio",
+	[KIND_MEAN] = "mean",
+	[KIND_GROWTH] = "growth",
+	[KIND_RANK] = "rank",
+	[KIND_BENCHMARK] = "benchmark",
+	[KIND_TARGET] = "target",
+	[KIND_FORECAST] = "forecast",
+	[KIND_RANGE_LOW] = "range_low",
+	[KIND_RANGE_HIGH] = "range_high",
+	[KIND_SUM_OVER_APPS] = "sum_over_apps",
+	NULL};
 const char *const applies_names[] = {
 	"figure", "value", "parts", "count", "revision", "related", "report", "measured", NULL};
 const char *const severity_letters[] = {"B", "J", "W", "I", NULL};
@@ -292,6 +306,11 @@ const char *over_area_name(enum over_area v)
 const char *over_time_name(enum over_time v)
 {
 	return over_time_names[v];
+}
+
+const char *indicator_kind_name(enum indicator_kind v)
+{
+	return kind_names[v];
 }
 
 const char *value_type_name(enum value_type v)

@@ -118,7 +118,7 @@ struct indicator_row {
 	int line;
 	const char *code, *dataflow, *name_vi, *name_en, *unit, *unit_vi, *mean_weight, *coverage_weight, *derives_from,
 	    *denominator_vi, *dimensions, *frequencies, *source_system, *notes;
-	int value_type, kind, over_area, over_time; /* enums; kind is a place in kind_names */
+	int value_type, kind, over_area, over_time; /* enums */
 	int display_unit_mult, display_decimals, max_age_days, units_min_percent;
 	bool integer, mandatory;
 	struct optional_decimal min, max;
@@ -159,7 +159,6 @@ struct published_figure_row {
 extern const struct record_type record_types[N_FILES];
 
 /* Names as the files write them, NULL-ended, in the order of their enums. */
-extern const char *const kind_names[];
 extern const char *const applies_names[];
 extern const char *const severity_letters[]; /* from the most severe */
 extern const char *const qualifier_names[];

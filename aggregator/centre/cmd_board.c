@@ -198,10 +198,14 @@ static void columns_for_programs(struct board *b)
 /* One letter for what has no colours. */
 static const char *letter(const char *band)
 {
-	switch (*band) {
-	case 'g': return _("G");
-	case 'y': return _("Y");
-	case 'r': return _("R");
+	static const struct {
+		const char *band, *letter;
+	} letters[] = {{"green", N_("G")}, {"yellow", N_("Y")}, {"red", N_("R")}};
+
+	for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+		if (strcmp(letters[i].band, band) == 0) {
+			return _(letters[i].letter);
+		}
 	}
 	return "";
 }

@@ -418,7 +418,7 @@ static bool are_few_things(const struct walk *w, const struct figure *f, struct 
 /* What people have or do; an extent, as of land, has nothing to do with how many live there. */
 static bool is_per_head(const struct indicator *i)
 {
-	return strcmp(i->kind, "stock") == 0 || strcmp(i->kind, "flow") == 0 || strcmp(i->kind, "count") == 0;
+	return i->kind == KIND_STOCK || i->kind == KIND_FLOW || i->kind == KIND_COUNT;
 }
 
 /* By what an area's number is divided to make a rate for a million people, times a million; 0: no such rate is known. */

@@ -293,7 +293,7 @@ static void put_indicator(struct copy *c, const struct indicator *i)
 	copy_bool(c, i->integer);
 	copy_numeric(c, i->has_min, i->min);
 	copy_numeric(c, i->has_max, i->max);
-	copy_text(c, i->kind);
+	copy_text(c, indicator_kind_name(i->kind));
 	copy_text(c, over_area_name(i->over_area));
 	copy_text(c, over_time_name(i->over_time));
 	copy_text(c, i->mean_weight);

@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "store_centre.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* By agent ($1) or by provider ($2); missing ones and items as far as they are wanted, and how many there are. */
@@ -43,14 +44,24 @@ enum {
 	OF_ALL,
 };
 
-static Tram__V1__TodoKind kind_of(const char *kind)
+/* As tram.todo() has them. */
+static const struct {
+	const char *name;
+	Tram__V1__TodoKind kind;
+} kinds[] = {{"refused", TRAM__V1__TODO_KIND__TODO_KIND_REFUSED},
+	     {"held", TRAM__V1__TODO_KIND__TODO_KIND_HELD},
+	     {"late", TRAM__V1__TODO_KIND__TODO_KIND_LATE},
+	     {"due", TRAM__V1__TODO_KIND__TODO_KIND_DUE}};
+
+static Tram__V1__TodoKind kind_of(const char *name)
 {
-	switch (*kind) {
-	case 'r': return TRAM__V1__TODO_KIND__TODO_KIND_REFUSED;
-	case 'h': return TRAM__V1__TODO_KIND__TODO_KIND_HELD;
-	case 'l': return TRAM__V1__TODO_KIND__TODO_KIND_LATE;
+	size_t i = 0;
+
+	while (strcmp(kinds[i].name, name) != 0) {
+		i++;
+		assert(i < sizeof kinds / sizeof *kinds);
 	}
-	return TRAM__V1__TODO_KIND__TODO_KIND_DUE;
+	return kinds[i].kind;
 }
 
 /* Codes with a space between two. False: the arena is exhausted. */
