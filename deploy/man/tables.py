@@ -187,7 +187,38 @@ def families():
         yield item(f"Va {name}", english)
 
 
-TABLES = {"components": components, "families": families,
+def schema():
+    """What stands in the store's SQL: its text without remarks, and the tables, views and functions that tram_reader may read."""
+    folder = ROOT / "aggregator/store/sql"
+    source = "\n".join(re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+                       for path in sorted(folder.glob("tables/*.sql")) + sorted(folder.glob("views/*.sql")))
+    granted = set()
+    for names in re.findall(r"^GRANT (?:SELECT|EXECUTE ON FUNCTION|[A-Z, ]*SELECT[A-Z, ]*)\b([^;]*?)\bTO\b[^;]*\btram_reader\b[^;]*;", source, re.M):
+        granted |= set(re.findall(r"tram\.(\w+)", names))
+    return source, granted
+
+
+def comments(kind):
+    """Of every table, view or function that a reader has: how it is called, and what COMMENT ON says."""
+    source, granted = schema()
+    said = re.findall(r"COMMENT ON (TABLE|VIEW|FUNCTION) tram\.(\w+)(?:\([^;]*?\))?\s+IS\s+'((?:[^']|'')*)';", source)
+    silent = granted - {name for _kind, name, _text in said}
+    if silent:
+        sys.exit(f"tram_reader may read {', '.join(sorted(silent))}, of which no COMMENT ON says what it is")
+    for this, name, text in said:
+        if this == kind and name in granted:
+            yield item(f"Va tram.{name}" if kind != "FUNCTION" else signature(source, name), text.replace("''", "'"))
+
+
+def signature(source, name):
+    """As mdoc's Fn: the function and its arguments with their defaults."""
+    match = re.search(rf"CREATE FUNCTION tram\.{name}\(((?:[^()]|\([^()]*\))*)\)", source)
+    arguments = [" ".join(argument.split()) for argument in match[1].split(",")]
+    return f"Fn tram.{name} " + " ".join('"' + argument.replace('"', "") + '"' for argument in arguments if argument)
+
+
+TABLES = {"sql-functions": lambda: comments("FUNCTION"), "sql-views": lambda: comments("VIEW"), "sql-tables": lambda: comments("TABLE"),
+          "components": components, "families": families,
           "commands-province": lambda: commands("PROVINCE"), "commands-keys": lambda: commands("KEYS"),
           "commands-centre": lambda: commands("CENTRE"),
           "settings-aggregator": lambda: settings("aggregator/settings/settings.def"),

@@ -221,6 +221,17 @@ WHERE r.areas_reporting > 0 OR r.held > 0;
 
 REVOKE EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz),
                            tram.rollup_at(text, integer, text, text, timestamptz, integer) FROM PUBLIC;
+COMMENT ON FUNCTION tram.rollup(text, text, text, text, timestamptz) IS
+  'An indicator''s figures for a period at a level (nation, region, province), in the units of 63 or 34 provinces, now or as known at a moment.';
+COMMENT ON FUNCTION tram.rollup_at(text, integer, text, text, timestamptz, integer) IS
+  'The same for a packed period and a vintage, without asking whether they fit: tram.rollup() is for people.';
+COMMENT ON VIEW tram.dataflow_period IS
+  'The periods of each dataflow for which anything was reported.';
+COMMENT ON VIEW tram.indicator_period IS
+  'The periods of each indicator for which anything was reported.';
+COMMENT ON VIEW tram.national_rollup IS
+  'The national figure of every indicator and period for which anything was reported: tram.rollup() of them all.';
+
 GRANT EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz),
                           tram.rollup_at(text, integer, text, text, timestamptz, integer) TO tram_reader, tram_admin;
 GRANT SELECT ON tram.dataflow_period, tram.indicator_period, tram.national_rollup TO tram_reader, tram_admin;

@@ -119,6 +119,21 @@ SELECT h.area, h.area_name, h.indicator, h.dimensions, h.time_period, h.revision
 FROM tram.held h
 WHERE h.outcome = 'held' AND h.overtaken_by IS NULL;
 
+COMMENT ON VIEW tram.observation_history IS
+  'Every statement of a figure, every revision of it, with what became of it and the report that made it.';
+COMMENT ON VIEW tram.observation_current IS
+  'Of each figure the statement that stands now.';
+COMMENT ON FUNCTION tram.justification_at(text, text, integer, timestamptz) IS
+  'Why a province''s figure is right, as it was known at a moment: the code and the words that were given.';
+COMMENT ON VIEW tram.finding IS
+  'What the rules found, figure by figure.';
+COMMENT ON VIEW tram.held IS
+  'Every figure in the quarantine, with the rules that hold it.';
+COMMENT ON VIEW tram.quarantine IS
+  'What is held, as people read it, with the id by which it is released or refused.';
+COMMENT ON FUNCTION tram.held_for(integer, bigint, integer) IS
+  'The rules that hold a figure of a report, and what they found.';
+
 GRANT SELECT ON tram.observation_history, tram.observation_current, tram.finding TO tram_reader, tram_admin;
 GRANT SELECT ON tram.held, tram.quarantine TO tram_reader, tram_admin, tram_operator;
 REVOKE EXECUTE ON FUNCTION tram.held_for(integer, bigint, integer) FROM PUBLIC;

@@ -26,4 +26,7 @@ CROSS JOIN LATERAL (
   SELECT tram.shift(r.value, -f.unit_mult) AS value, tram.shift(r.numerator, -f.unit_mult) AS numerator,
          tram.shift(r.denominator, -f.unit_mult) AS denominator) c;
 
+COMMENT ON VIEW tram.claim IS
+  'What was announced beside the national figure as it is now: equal, different, held or missing.';
+
 GRANT SELECT ON tram.claim TO tram_reader, tram_admin;

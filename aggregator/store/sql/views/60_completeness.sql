@@ -216,5 +216,12 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION tram.expected_figures(date, date, timestamptz, text), tram.completeness(date, date, timestamptz),
                            tram.national_completeness(date, date, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION tram.expected_figures(date, date, timestamptz, text) IS
+  'Every figure that was due in a span of days, and what came of it by a moment: on time, late, held, refused, explained, missing.';
+COMMENT ON FUNCTION tram.completeness(date, date, timestamptz) IS
+  'By provider, dataflow and period, how many of the figures that were due are reported.';
+COMMENT ON FUNCTION tram.national_completeness(date, date, timestamptz) IS
+  'The same for the nation, by dataflow and period, by dataflow, and altogether.';
+
 GRANT EXECUTE ON FUNCTION tram.expected_figures(date, date, timestamptz, text), tram.completeness(date, date, timestamptz),
                           tram.national_completeness(date, date, timestamptz) TO tram_reader, tram_admin, tram_writer;

@@ -95,6 +95,15 @@ GROUP BY p.area, n.short_name_vi, h.hop
 ORDER BY p.area, h.hop;
 
 REVOKE EXECUTE ON FUNCTION tram.freshness(timestamptz), tram.agent_liveness_at(timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION tram.freshness(timestamptz) IS
+  'The newest period of each province''s dataflows, and whether it is old.';
+COMMENT ON FUNCTION tram.agent_liveness_at(timestamptz) IS
+  'Agents on one clock, their data on another: alive, silent or never heard; fresh, overdue or old.';
+COMMENT ON VIEW tram.agent_liveness IS
+  'Agents and their data now.';
+COMMENT ON VIEW tram.latency IS
+  'How long reports took, hop by hop, over the last 30 days.';
+
 GRANT EXECUTE ON FUNCTION tram.freshness(timestamptz), tram.agent_liveness_at(timestamptz)
   TO tram_reader, tram_admin, tram_writer;
 GRANT SELECT ON tram.agent_liveness, tram.latency TO tram_reader, tram_admin, tram_writer;

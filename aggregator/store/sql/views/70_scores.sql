@@ -288,6 +288,13 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION tram.rule_tally(date, date, timestamptz), tram.scoreboard_at(timestamptz, date, date),
                            tram.keep_scores() FROM PUBLIC;
+COMMENT ON FUNCTION tram.rule_tally(date, date, timestamptz) IS
+  'What every rule was held against and what failed it, by area and indicator, of what was due in a span of days.';
+COMMENT ON FUNCTION tram.scoreboard_at(timestamptz, date, date) IS
+  'Scores from 0 to 100 by area and word, at a moment, of what was due in a span of days.';
+COMMENT ON VIEW tram.scoreboard IS
+  'The scores now, of the year that ends with the newest due day.';
+
 GRANT EXECUTE ON FUNCTION tram.rule_tally(date, date, timestamptz), tram.scoreboard_at(timestamptz, date, date)
   TO tram_reader, tram_admin, tram_writer;
 GRANT EXECUTE ON FUNCTION tram.keep_scores() TO tram_writer, tram_admin;

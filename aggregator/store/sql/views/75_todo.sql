@@ -145,5 +145,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
 $$;
 
 REVOKE EXECUTE ON FUNCTION tram.todo(text, timestamptz) FROM PUBLIC;
+COMMENT ON VIEW tram.correction_told IS
+  'What a province was told to mend, and what came of it.';
+COMMENT ON VIEW tram.correction IS
+  'The same with its deadlines and its stage.';
+COMMENT ON FUNCTION tram.todo(text, timestamptz) IS
+  'What a provider owes and by when, in the order in which it should be done.';
+
 GRANT EXECUTE ON FUNCTION tram.todo(text, timestamptz) TO tram_reader, tram_admin, tram_writer;
 GRANT SELECT ON tram.correction_told, tram.correction TO tram_reader, tram_operator, tram_admin;
