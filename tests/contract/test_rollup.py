@@ -81,7 +81,7 @@ def load_catalogue(db):
         db.execute("INSERT INTO tram.dataflow VALUES (%s, '', '', %s, 'A|S', '', '', '2000-01-01', NULL)", (f"by_{by}", by))
     for code, (by, unit, method, weight, derives) in INDICATORS.items():
         db.execute("INSERT INTO tram.indicator VALUES (%s, %s, '', '', 'count', %s, '', 0, 0, false, NULL, NULL, '', %s,"
-                   " 'last', %s, 'population', %s, '', '', 'A|S', true, 400, '', '2000-01-01', NULL, '')",
+                   " 'last', %s, 'population', %s, '', '', 'A', true, 400, '', '2000-01-01', NULL, '')",
                    (code, f"by_{by}", unit, method, weight, derives))
         db.execute("INSERT INTO tram.series (indicator) VALUES (%s)", (code,))
 

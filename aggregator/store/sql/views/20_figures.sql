@@ -12,6 +12,17 @@ RETURN CASE decision
   ELSE outcome
 END;
 
+-- Whether a figure has what a method adds up.
+CREATE FUNCTION tram.has_parts(method text, value numeric, numerator numeric, denominator numeric, weight numeric)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE method
+  WHEN 'sum' THEN value IS NOT NULL
+  WHEN 'ratio_of_sums' THEN numerator IS NOT NULL AND denominator IS NOT NULL
+  WHEN 'weighted_mean' THEN value IS NOT NULL AND weight IS NOT NULL
+  ELSE value IS NOT NULL OR numerator IS NOT NULL AND denominator IS NOT NULL
+END;
+
 -- The figure of one area for one series and period (first_key: with revision 0) as it was known at a moment: the latest
 -- revision that was then accepted or taken back, and whether a later one was held. A held correction hides nothing; a
 -- withdrawal does. No row: nothing was ever stored.

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Which areas are expected to report for a day, and what they count for.
+-- Which areas are expected to report, and what they count for; and how a period is made of shorter ones.
 
 -- The vintage of the provinces in force on a day.
 CREATE FUNCTION tram.vintage_on(day date) RETURNS text
@@ -9,27 +9,51 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   ORDER BY a.valid_from DESC LIMIT 1
 $$;
 
--- The areas that are expected to report for a day, and the unit each counts for: itself, its region or the nation. When
--- figures of an older vintage are asked for in the units of a younger one, each province counts for its successor.
-CREATE FUNCTION tram.expected_areas(day date, level text, boundary text)
-RETURNS TABLE (unit text, area_no integer, population numeric)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT CASE expected_areas.level WHEN 'nation' THEN 'VN' WHEN 'region' THEN t.parent ELSE t.area END,
-         a.area_no, a.population
-  FROM tram.area a
-  LEFT JOIN tram.area_succession s ON a.vintage <> expected_areas.boundary AND s.predecessor = a.area
+-- The areas that are in force on any day from first to last, from when to when, and what each counts for: counts_for, the
+-- area in force on the last day (itself, or its successor), and unit, which is in the units of a vintage (itself or its
+-- successor), its region, or the nation.
+CREATE FUNCTION tram.expected_areas(first date, last date, level text, boundary text)
+RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE
+  v_in_force text := tram.vintage_on(expected_areas.last);
+BEGIN
+  IF expected_areas.first = expected_areas.last AND expected_areas.boundary = v_in_force THEN
+    RETURN QUERY
+    SELECT CASE expected_areas.level WHEN 'nation' THEN 'VN' WHEN 'region' THEN a.parent ELSE a.area END, a.area_no, a.area,
+           a.area, a.valid_from, a.valid_to, a.population
+    FROM tram.area a
+    WHERE a.level = 'province' AND a.valid_from <= expected_areas.last
+      AND coalesce(a.valid_to, 'infinity') >= expected_areas.last AND a.vintage = v_in_force;
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT CASE expected_areas.level WHEN 'nation' THEN 'VN' WHEN 'region' THEN u.parent ELSE u.area END, a.area_no, a.area, c.area,
+         a.valid_from, a.valid_to, a.population
+  FROM (SELECT DISTINCT ON (a.area_no) a.area_no, a.area, a.vintage, a.population, min(a.valid_from) OVER w AS valid_from,
+               max(coalesce(a.valid_to, 'infinity')) OVER w AS valid_to
+        FROM tram.area a
+        WHERE a.level = 'province' AND a.valid_from <= expected_areas.last
+          AND coalesce(a.valid_to, 'infinity') >= expected_areas.first
+        WINDOW w AS (PARTITION BY a.area_no)
+        ORDER BY a.area_no, a.valid_from DESC) a
+  LEFT JOIN tram.area_succession s ON s.predecessor = a.area AND (a.vintage <> v_in_force OR a.vintage <> expected_areas.boundary)
+  JOIN LATERAL (
+    SELECT t.area FROM tram.area t
+    WHERE t.area = CASE a.vintage WHEN v_in_force THEN a.area ELSE s.successor END AND t.vintage = v_in_force LIMIT 1) c ON true
   JOIN LATERAL (
     SELECT t.area, t.parent FROM tram.area t
-    WHERE t.area = coalesce(s.successor, a.area) AND t.vintage = expected_areas.boundary
-    ORDER BY t.valid_from <= day DESC, abs(t.valid_from - day) LIMIT 1) t ON true
-  WHERE a.level = 'province' AND a.valid_from <= day AND coalesce(a.valid_to, 'infinity') >= day
-$$;
+    WHERE t.area = CASE a.vintage WHEN expected_areas.boundary THEN a.area ELSE s.successor END
+      AND t.vintage = expected_areas.boundary
+    ORDER BY t.valid_from <= expected_areas.last DESC, abs(t.valid_from - expected_areas.last) LIMIT 1) u ON true;
+END $$;
 
 -- Of figures that only the nation (or another single area) states, the units are those areas themselves.
 CREATE FUNCTION tram.stating_areas(level text, boundary text)
-RETURNS TABLE (unit text, area_no integer, population numeric)
+RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT DISTINCT a.area, a.area_no, NULL::numeric FROM tram.area a
+  SELECT DISTINCT a.area, a.area_no, a.area, a.area, '-infinity'::date, 'infinity'::date, NULL::numeric FROM tram.area a
   WHERE a.level = stating_areas.level AND (a.level = 'nation' OR a.vintage = stating_areas.boundary)
 $$;
 
@@ -42,3 +66,40 @@ LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog,
     SELECT a.short_name_vi, a.name_en FROM tram.area a, tram.period_end(tram.period_pack(area_names.time_period)) last
     WHERE a.area = asked.area ORDER BY a.valid_from <= last DESC, abs(a.valid_from - last) LIMIT 1) a
 $$;
+
+-- ------------------------------------------------------------------ periods within periods
+
+-- The frequencies of an indicator that are finer than a period's own and divide it, the finest last: a year is made of
+-- halves, quarters, months and days, a week of days. Empty: it is stated as it is or not at all.
+CREATE FUNCTION tram.finer_kinds(frequencies text, period integer) RETURNS integer[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(SELECT k.kind FROM unnest(ARRAY['S', 'Q', 'M', 'D'], ARRAY[2, 3, 4, 6]) k(letter, kind)
+             WHERE k.letter = ANY (string_to_array(finer_kinds.frequencies, '|')) AND k.kind > finer_kinds.period >> 27
+               AND (finer_kinds.period >> 27 BETWEEN 1 AND 4 OR finer_kinds.period >> 27 = 5 AND k.kind = 6)
+             ORDER BY k.kind);
+
+CREATE FUNCTION tram.period_of(kind integer, first date) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (period_of.kind << 27) | ((period_of.first - DATE '1900-01-01') << 10);
+
+-- The periods of a kind that a longer one is made of.
+CREATE FUNCTION tram.sub_periods(period integer, kind integer)
+RETURNS TABLE (period integer, first date, last date)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT p.period, g.first::date, tram.period_end(p.period)
+  FROM generate_series(tram.period_start(sub_periods.period)::timestamp, tram.period_end(sub_periods.period)::timestamp,
+                       CASE sub_periods.kind WHEN 2 THEN interval '6 months' WHEN 3 THEN interval '3 months'
+                                             WHEN 4 THEN interval '1 month' ELSE interval '1 day' END) g(first)
+  CROSS JOIN LATERAL (SELECT tram.period_of(sub_periods.kind, g.first::date) AS period) p
+$$;
+
+-- How many periods of a kind end from one day to another.
+CREATE FUNCTION tram.ends_between(kind integer, first date, last date) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN ends_between.last < ends_between.first THEN 0
+  WHEN ends_between.kind = 6 THEN ends_between.last - ends_between.first + 1
+  ELSE (extract(year FROM ends_between.last + 1)::integer * 12 + extract(month FROM ends_between.last + 1)::integer - 1)
+         / CASE ends_between.kind WHEN 2 THEN 6 WHEN 3 THEN 3 ELSE 1 END
+     - (extract(year FROM ends_between.first)::integer * 12 + extract(month FROM ends_between.first)::integer - 1)
+         / CASE ends_between.kind WHEN 2 THEN 6 WHEN 3 THEN 3 ELSE 1 END
+END;

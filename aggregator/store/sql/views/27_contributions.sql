@@ -6,9 +6,10 @@
 --   counts          it is in the roll-up
 --   not_applicable  its area has nothing to report, and so reports
 --   explained       it says why there is no figure
---   missing         there is none, or (with a key) one that lacks the part that the method needs
+--   missing         there is none, or (with a key) one that lacks the part that the method needs; of an area that reports
+--                   nothing for the period one row, else one for each part that is missing
 --   held            it waits in the quarantine and is in nothing; what counts for the area, or its lack, is another row
---   hidden          it stands, and another row says more: the longer period's, or a later one of a stock
+--   hidden          it stands, and another row says more: that of a longer period, a later one of a stock, a lower or higher one
 CREATE TYPE tram.contribution AS (
   unit           text,
   part           text,      -- value, weight (of a mean); of what derives from two figures: top, bottom
@@ -28,8 +29,9 @@ CREATE TYPE tram.contribution AS (
   qualifier      text,
   obs_status     "char",
   demonstration  boolean,
-  counts_for     text,      -- the area expected at the period's end whose figure it is part of: itself or its successor
-  leaves         integer    -- parts of the period that it covers
+  counts_for     text,      -- the area in force at the period's end whose figure it is part of: itself or its successor
+  leaves         integer,   -- parts of the period (months of a year, times areas) that it covers, or that are missing
+  coverage       numeric    -- what counts_for weighs when coverage is worked out; null: as much as any other
 );
 
 -- Of each figure of these areas between first and last (keys with revision 0): the revision that stands, and one that is
@@ -55,79 +57,230 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   WHERE s.key = s.settled AND s.now IN (1, 2) AND s.flags & 1 = 0 OR s.key = s.newest AND s.now = 3
 $$;
 
--- The figures of one stated indicator for a period, by the catalogue's method. own: each unit's own statement, which is never
--- made from others (ranks, targets, distinct counts, benchmarks).
-CREATE FUNCTION tram.stated_figures(i tram.indicator, own boolean, period integer, level text, boundary text, as_of timestamptz)
-RETURNS SETOF tram.contribution
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+-- The latest figure of each area that ends by a day, whatever its frequency.
+CREATE FUNCTION tram.latest_figures(i tram.indicator, method text, area_nos integer[], last date, as_of timestamptz)
+RETURNS TABLE (area_no integer, value numeric, numerator numeric, denominator numeric, weight numeric)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog SET enable_seqscan = off AS $$
+  SELECT DISTINCT ON (f.area_no) f.area_no, f.value, f.numerator, f.denominator, f.weight
+  FROM tram.series s
+  CROSS JOIN generate_series(1, 6) kind
+  CROSS JOIN LATERAL tram.standing(latest_figures.area_nos, (s.series_no::bigint << 44) | (kind::bigint << 41),
+                                   (s.series_no::bigint << 44) | (tram.period_of(kind, latest_figures.last)::bigint << 14),
+                                   latest_figures.as_of) f
+  CROSS JOIN LATERAL tram.period_end((f.key >> 14 & 1073741823)::integer) AS ends
+  WHERE s.indicator = (latest_figures.i).indicator AND s.dimensions = '' AND NOT f.held AND f.missing_reason = 0
+    AND ends <= latest_figures.last
+    AND tram.has_parts(latest_figures.method, f.value, f.numerator, f.denominator, f.weight)
+  ORDER BY f.area_no, ends DESC, kind
+$$;
+
+-- What areas weigh when coverage is worked out: their people; an indicator's latest figure; or 'own', the latest of the
+-- indicator itself, of a ratio its denominator, of a mean its weight. Null: they are counted, as it is asked for, or as one of
+-- them has nothing to weigh.
+CREATE FUNCTION tram.coverage_weights(i tram.indicator, method text, area_nos integer[], people numeric[], last date,
+                                      as_of timestamptz)
+RETURNS numeric[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
 #variable_conflict use_column
 DECLARE
-  v_method text := CASE WHEN stated_figures.own THEN 'own' ELSE stated_figures.i.over_area END;
-  v_key    bigint;
-  v_weight_key bigint;
-  v_units  text[];
-  v_areas  integer[];
-  v_people numeric[];
+  v_weights numeric[];
+  v_other   tram.indicator;
 BEGIN
-  IF stated_figures.own THEN
-    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.population) INTO v_units, v_areas, v_people
+  CASE coverage_weights.i.coverage_weight
+    WHEN '' THEN
+      RETURN NULL;
+    WHEN 'population' THEN
+      v_weights := coverage_weights.people;
+    WHEN 'own', 'observation' THEN
+      v_weights := ARRAY(
+        SELECT CASE coverage_weights.method WHEN 'ratio_of_sums' THEN f.denominator WHEN 'weighted_mean' THEN f.weight ELSE f.value END
+        FROM unnest(coverage_weights.area_nos) WITH ORDINALITY a(area_no, place)
+        LEFT JOIN tram.latest_figures(coverage_weights.i, coverage_weights.method, coverage_weights.area_nos,
+                                      coverage_weights.last, coverage_weights.as_of) f ON f.area_no = a.area_no
+        ORDER BY a.place);
+    ELSE
+      SELECT o.* INTO v_other FROM tram.indicator o WHERE o.indicator = coverage_weights.i.coverage_weight;
+      v_weights := ARRAY(
+        SELECT f.value FROM unnest(coverage_weights.area_nos) WITH ORDINALITY a(area_no, place)
+        LEFT JOIN tram.latest_figures(v_other, 'sum', coverage_weights.area_nos, coverage_weights.last,
+                                      coverage_weights.as_of) f ON f.area_no = a.area_no
+        ORDER BY a.place);
+  END CASE;
+  RETURN CASE WHEN array_position(v_weights, NULL) IS NULL AND 0 <= ALL (v_weights) THEN v_weights END;
+END $$;
+
+-- The figures of one stated indicator for a period by a method: sum, ratio_of_sums, weighted_mean; own: each unit's own
+-- statement, which is never made from others (ranks, targets, distinct counts, benchmarks).
+--
+-- What an area states for the period itself stands. Where it does not, and the indicator has finer frequencies, its figures
+-- of those count: all of them, of a stock (over_time last) the latest, of a minimum or maximum that one. A figure hides those of
+-- finer periods within it, of its area and of the areas that were merged into it. What a mean weighs by is the other
+-- indicator's figure of the same area and period, made in the same way.
+CREATE FUNCTION tram.stated_figures(i tram.indicator, method text, period integer, level text, boundary text, as_of timestamptz)
+RETURNS SETOF tram.contribution
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_first   date := tram.period_start(stated_figures.period);
+  v_last    date := tram.period_end(stated_figures.period);
+  v_finer   integer[] := tram.finer_kinds(stated_figures.i.frequencies, stated_figures.period);
+  v_leaf    integer := coalesce(v_finer[cardinality(v_finer)], stated_figures.period >> 27);
+  v_firsts  bigint[];      -- keys to look at: one range a frequency
+  v_lasts   bigint[];
+  v_weighs  tram.indicator;
+  v_weight_leaf  integer;
+  v_weight_rows  tram.contribution[];
+  v_weight_areas integer[];
+  v_weights numeric[];
+  e_unit    text[];        -- expected areas, one array a column
+  e_no      integer[];
+  e_area    text[];
+  e_for     text[];
+  e_from    date[];
+  e_to      date[];
+  e_people  numeric[];
+  e_coverage numeric[];
+  h_area    text[];        -- of these, those that others count for
+  h_no      integer[];
+  h_people  numeric[];
+  h_coverage numeric[];
+BEGIN
+  IF stated_figures.method = 'own' THEN
+    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
+           array_agg(a.valid_to), array_agg(a.population)
+    INTO e_unit, e_no, e_area, e_for, e_from, e_to, e_people
     FROM tram.stating_areas(stated_figures.level, stated_figures.boundary) a;
   ELSE
-    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.population) INTO v_units, v_areas, v_people
-    FROM tram.expected_areas(tram.period_end(stated_figures.period), stated_figures.level, stated_figures.boundary) a;
+    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
+           array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
+    INTO e_unit, e_no, e_area, e_for, e_from, e_to, e_people
+    FROM tram.expected_areas(CASE WHEN v_finer = '{}' THEN v_last ELSE v_first END, v_last, stated_figures.level,
+                             stated_figures.boundary) a;
   END IF;
-  SELECT (s.series_no::bigint << 44) | (stated_figures.period::bigint << 14) INTO v_key
-  FROM tram.series s WHERE s.indicator = stated_figures.i.indicator AND s.dimensions = '';
-  SELECT (s.series_no::bigint << 44) | (stated_figures.period::bigint << 14) INTO v_weight_key
+  IF e_area = e_for THEN
+    e_coverage := tram.coverage_weights(stated_figures.i, stated_figures.method, e_no, e_people, v_last, stated_figures.as_of);
+  ELSE
+    SELECT array_agg(a.area), array_agg(a.area_no), array_agg(a.population) INTO h_area, h_no, h_people
+    FROM unnest(e_area, e_for, e_no, e_people) a(area, counts_for, area_no, population) WHERE a.area = a.counts_for;
+    h_coverage := tram.coverage_weights(stated_figures.i, stated_figures.method, h_no, h_people, v_last, stated_figures.as_of);
+    e_coverage := ARRAY(SELECT h.coverage FROM unnest(e_for) WITH ORDINALITY e(area, place)
+                        LEFT JOIN unnest(h_area, h_coverage) h(area, coverage) ON h.area = e.area ORDER BY e.place);
+  END IF;
+  SELECT array_agg((s.series_no::bigint << 44) | (k.first::bigint << 14)), array_agg((s.series_no::bigint << 44) | (k.last::bigint << 14))
+  INTO v_firsts, v_lasts
   FROM tram.series s
-  WHERE v_method = 'weighted_mean' AND s.indicator = stated_figures.i.mean_weight AND s.dimensions = '';
+  CROSS JOIN LATERAL (
+    SELECT stated_figures.period AS first, stated_figures.period AS last
+    UNION ALL
+    SELECT tram.period_of(f.kind, v_first), tram.period_of(f.kind, v_last) FROM unnest(v_finer) f(kind)) k
+  WHERE s.indicator = stated_figures.i.indicator AND s.dimensions = '';
+  IF stated_figures.method = 'weighted_mean' AND stated_figures.i.mean_weight <> 'observation' THEN
+    SELECT w.* INTO v_weighs FROM tram.indicator w WHERE w.indicator = stated_figures.i.mean_weight;
+    v_weight_leaf := coalesce((SELECT max(k) FROM unnest(tram.finer_kinds(v_weighs.frequencies, stated_figures.period)) k), 6);
+    v_weight_rows := ARRAY(SELECT w FROM tram.stated_figures(v_weighs, 'sum', stated_figures.period, stated_figures.level,
+                                                             stated_figures.boundary, stated_figures.as_of) w);
+    SELECT array_agg(w.area_no), array_agg(w.value) INTO v_weight_areas, v_weights
+    FROM (SELECT w.area_no,
+                 CASE v_weighs.over_time
+                   WHEN 'mean' THEN sum(w.value * n.parts) / sum(n.parts)
+                   ELSE sum(w.value) END AS value
+          FROM unnest(v_weight_rows) w
+          CROSS JOIN LATERAL (
+            SELECT tram.ends_between(v_weight_leaf, tram.period_start(w.period), tram.period_end(w.period)) AS parts) n
+          WHERE w.state = 'counts' GROUP BY w.area_no) w;
+    RETURN QUERY
+    SELECT w.unit, 'weight', w.indicator, w.area, w.area_no, w.period, w.time_period, w.key, w.revision, w.value, w.numerator,
+           w.denominator, w.weight, w.population, w.state, w.qualifier, w.obs_status, w.demonstration, w.counts_for, w.leaves,
+           w.coverage
+    FROM unnest(v_weight_rows) w;
+  END IF;
 
   RETURN QUERY
   WITH expected AS MATERIALIZED (
-    SELECT e.unit, e.area_no, e.population, n.area FROM unnest(v_units, v_areas, v_people) e(unit, area_no, population)
-    JOIN tram.area_number n ON n.area_no = e.area_no
-  ), weighing AS MATERIALIZED (
-    SELECT w.* FROM tram.standing(v_areas, v_weight_key, v_weight_key, stated_figures.as_of) w WHERE v_weight_key IS NOT NULL
-  ), figure AS (
-    SELECT f.*, CASE WHEN v_method <> 'weighted_mean' OR stated_figures.i.mean_weight = 'observation' THEN f.weight
-                     ELSE w.value END AS weighs
-    FROM tram.standing(v_areas, v_key, v_key, stated_figures.as_of) f
-    LEFT JOIN weighing w ON NOT f.held AND NOT w.held AND w.area_no = f.area_no
+    SELECT e.*, CASE WHEN v_finer = '{}' THEN 1
+                     ELSE tram.ends_between(v_leaf, greatest(e.valid_from, v_first), least(e.valid_to, v_last)) END AS leaves
+    FROM unnest(e_unit, e_no, e_area, e_for, e_from, e_to, e_people, e_coverage)
+         e(unit, area_no, area, counts_for, valid_from, valid_to, population, coverage)
+  ), cell AS MATERIALIZED (
+    -- what is stated by areas that were expected to, at the end of the period it is for
+    SELECT e.area, e.counts_for, e.area = e.counts_for AS itself, f.area_no, f.key, f.held, f.value, f.numerator, f.denominator,
+           f.qualifier, f.missing_reason, f.flags, f.obs_status, k.period, k.first, k.last, e.valid_from, w.weight,
+           NOT f.held AND (f.missing_reason = 1 OR f.missing_reason = 0 AND
+             tram.has_parts(stated_figures.method, f.value, f.numerator, f.denominator, w.weight)) AS told
+    FROM unnest(v_firsts, v_lasts) r(first, last)
+    CROSS JOIN LATERAL tram.standing(e_no, r.first, r.last, stated_figures.as_of) f
+    JOIN expected e ON e.area_no = f.area_no
+    CROSS JOIN LATERAL (
+      SELECT p.period, tram.period_start(p.period) AS first, tram.period_end(p.period) AS last
+      FROM (SELECT (f.key >> 14 & 1073741823)::integer AS period) p) k
+    LEFT JOIN unnest(v_weight_areas, v_weights) u(area_no, weight) ON u.area_no = f.area_no
+    CROSS JOIN LATERAL (SELECT CASE WHEN v_weighs.indicator IS NULL THEN f.weight ELSE u.weight END AS weight) w
+    WHERE k.last BETWEEN e.valid_from AND e.valid_to
+  ), coarse AS MATERIALIZED (
+    SELECT c.area, c.counts_for, c.itself, c.period, c.first, c.last FROM cell c WHERE c.told AND c.period >> 27 < v_leaf
+  ), seen AS MATERIALIZED (
+    SELECT c.*, EXISTS (SELECT FROM coarse t
+                        WHERE t.counts_for = c.counts_for AND (t.itself OR t.area = c.area) AND t.period >> 27 < c.period >> 27
+                          AND t.first <= c.first AND t.last >= c.last) AS inside
+    FROM cell c
+  ), chosen AS MATERIALIZED (
+    -- of a stock the latest figure: the area's own, else those of the areas that were merged into it
+    SELECT s.*,
+           CASE WHEN v_finer = '{}' THEN true
+                WHEN s.told AND NOT s.inside THEN CASE stated_figures.i.over_time
+                  WHEN 'last' THEN s.last = max(s.last) FILTER (WHERE s.told AND NOT s.inside) OVER (PARTITION BY s.area_no)
+                                   AND (s.itself OR NOT bool_or(s.itself AND s.told) OVER (PARTITION BY s.counts_for))
+                  WHEN 'min' THEN s.missing_reason = 1 OR 1 = row_number() OVER (
+                    PARTITION BY s.area_no, s.told AND NOT s.inside AND s.missing_reason = 0
+                    ORDER BY coalesce(s.value, s.numerator / nullif(s.denominator, 0)), s.last DESC)
+                  WHEN 'max' THEN s.missing_reason = 1 OR 1 = row_number() OVER (
+                    PARTITION BY s.area_no, s.told AND NOT s.inside AND s.missing_reason = 0
+                    ORDER BY coalesce(s.value, s.numerator / nullif(s.denominator, 0)) DESC NULLS LAST, s.last DESC)
+                  ELSE true END END AS is_chosen,
+           CASE WHEN NOT s.told OR s.inside THEN 0
+                WHEN v_finer = '{}' THEN 1
+                ELSE tram.ends_between(v_leaf, greatest(s.first, s.valid_from), s.last) + CASE WHEN s.itself AND s.first < s.valid_from
+                  THEN (SELECT coalesce(sum(tram.ends_between(v_leaf, greatest(s.first, x.valid_from), least(s.last, x.valid_to))), 0)::integer
+                        FROM expected x WHERE x.counts_for = s.area AND x.area <> s.area) ELSE 0 END END AS leaves
+    FROM seen s
+  ), gap AS (
+    -- of an area that says nothing of the period: all of it; else the parts that are missing
+    SELECT e.area_no, e.area, e.counts_for, stated_figures.period AS period, e.leaves
+    FROM expected e
+    WHERE e.leaves > 0 AND NOT EXISTS (
+      SELECT FROM seen t WHERE t.told AND t.counts_for = e.counts_for AND (t.area = e.area OR t.itself AND t.first <= e.valid_to
+                                                                             AND t.last >= e.valid_from))
+    UNION ALL
+    SELECT e.area_no, e.area, e.counts_for, n.period, 1
+    FROM expected e
+    CROSS JOIN LATERAL tram.sub_periods(stated_figures.period, v_leaf) n
+    WHERE v_finer <> '{}' AND n.last BETWEEN e.valid_from AND e.valid_to
+      AND EXISTS (
+        SELECT FROM seen t WHERE t.told AND t.counts_for = e.counts_for AND (t.area = e.area OR t.itself AND t.first <= e.valid_to
+                                                                               AND t.last >= e.valid_from))
+      AND NOT EXISTS (
+        SELECT FROM seen t WHERE t.told AND t.counts_for = e.counts_for AND (t.itself OR t.area = e.area)
+                             AND t.first <= n.first AND t.last >= n.last)
+  ), rowed AS (
+    SELECT c.area_no, c.period, c.key, c.leaves,
+           CASE WHEN c.inside THEN 'hidden' WHEN c.held THEN 'held'
+                WHEN c.told THEN CASE WHEN NOT c.is_chosen THEN 'hidden' WHEN c.missing_reason = 1 THEN 'not_applicable' ELSE 'counts' END
+                WHEN c.missing_reason > 1 THEN 'explained' ELSE 'missing' END AS state
+    FROM chosen c
+    WHERE c.told OR c.held OR c.inside OR NOT EXISTS (SELECT FROM gap g WHERE g.area_no = c.area_no AND g.period = c.period)
+    UNION ALL
+    SELECT g.area_no, g.period, c.key, g.leaves, CASE WHEN c.missing_reason > 1 THEN 'explained' ELSE 'missing' END
+    FROM gap g
+    LEFT JOIN chosen c ON c.area_no = g.area_no AND c.period = g.period AND NOT c.held AND NOT c.told
   )
-  SELECT e.unit, 'value', stated_figures.i.indicator, e.area, e.area_no, stated_figures.period,
-         tram.period_text(stated_figures.period), f.key, (f.key & 16383)::integer, f.value, f.numerator, f.denominator, f.weighs,
-         e.population,
-         CASE WHEN f.held THEN 'held'
-              WHEN f.key IS NULL THEN 'missing'
-              WHEN f.missing_reason = 1 THEN 'not_applicable'
-              WHEN f.missing_reason > 1 THEN 'explained'
-              WHEN CASE v_method WHEN 'sum' THEN f.value IS NOT NULL
-                                 WHEN 'ratio_of_sums' THEN f.numerator IS NOT NULL AND f.denominator IS NOT NULL
-                                 WHEN 'weighted_mean' THEN f.value IS NOT NULL AND f.weighs IS NOT NULL
-                                 ELSE f.value IS NOT NULL OR f.numerator IS NOT NULL AND f.denominator IS NOT NULL END
-                THEN 'counts'
-              ELSE 'missing' END,
-         coalesce(q.code, ''), coalesce(f.obs_status, 'M'), coalesce(f.flags & 2 <> 0, false), e.area, 1
-  FROM expected e
-  LEFT JOIN figure f ON f.area_no = e.area_no
-  LEFT JOIN tram.qualifier q ON q.qualifier = f.qualifier
-  UNION ALL
-  SELECT e.unit, 'value', stated_figures.i.indicator, e.area, e.area_no, stated_figures.period,
-         tram.period_text(stated_figures.period), NULL, NULL, NULL, NULL, NULL, NULL, e.population, 'missing', '', 'M', false,
-         e.area, 1
-  FROM expected e
-  WHERE e.area_no IN (SELECT f.area_no FROM figure f WHERE f.held) AND e.area_no NOT IN (SELECT f.area_no FROM figure f WHERE NOT f.held)
-  UNION ALL
-  SELECT e.unit, 'weight', stated_figures.i.mean_weight, e.area, e.area_no, stated_figures.period,
-         tram.period_text(stated_figures.period), w.key, (w.key & 16383)::integer, w.value, w.numerator, w.denominator, w.weight,
-         e.population,
-         CASE WHEN w.held THEN 'held' WHEN w.value IS NOT NULL THEN 'counts' WHEN w.missing_reason > 1 THEN 'explained'
-              WHEN w.missing_reason = 1 THEN 'not_applicable' ELSE 'missing' END,
-         coalesce(q.code, ''), coalesce(w.obs_status, 'M'), coalesce(w.flags & 2 <> 0, false), e.area, 1
-  FROM expected e
-  LEFT JOIN weighing w ON w.area_no = e.area_no
-  LEFT JOIN tram.qualifier q ON q.qualifier = w.qualifier
-  WHERE v_weight_key IS NOT NULL;
+  SELECT e.unit, 'value', stated_figures.i.indicator, e.area, e.area_no, r.period, tram.period_text(r.period), r.key,
+         (r.key & 16383)::integer, c.value, c.numerator, c.denominator, c.weight, e.population, r.state, coalesce(q.code, ''),
+         coalesce(c.obs_status, 'M'), coalesce(c.flags & 2 <> 0, false), e.counts_for, r.leaves, e.coverage
+  FROM rowed r
+  JOIN expected e ON e.area_no = r.area_no
+  LEFT JOIN cell c ON c.area_no = r.area_no AND c.key = r.key
+  LEFT JOIN tram.qualifier q ON q.qualifier = c.qualifier;
 END $$;
 
 -- Whether each unit of an indicator states its own figure; null: it derives from others. A method that is not known is refused.
@@ -163,7 +316,7 @@ BEGIN
   SELECT i.* INTO STRICT v_i FROM tram.indicator i WHERE i.indicator = contributions.indicator;
   v_own := tram.states_own(v_i);
   IF v_own IS NOT NULL THEN
-    RETURN QUERY SELECT c.* FROM tram.stated_figures(v_i, v_own, contributions.period, contributions.level, v_boundary,
+    RETURN QUERY SELECT c.* FROM tram.stated_figures(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END, contributions.period, contributions.level, v_boundary,
                                                      coalesce(contributions.as_of, 'infinity')) c
                  ORDER BY c.unit, c.part, c.area, c.period, c.key;
     RETURN;
@@ -171,7 +324,7 @@ BEGIN
   v_parts := string_to_array(v_i.derives_from, ' / ');
   RETURN QUERY
   SELECT c.unit, s.part, c.indicator, c.area, c.area_no, c.period, c.time_period, c.key, c.revision, c.value, c.numerator,
-         c.denominator, c.weight, c.population, c.state, c.qualifier, c.obs_status, c.demonstration, c.counts_for, c.leaves
+         c.denominator, c.weight, c.population, c.state, c.qualifier, c.obs_status, c.demonstration, c.counts_for, c.leaves, c.coverage
   FROM (VALUES ('top', v_parts[1], contributions.period),
                ('bottom', v_parts[array_length(v_parts, 1)],
                 CASE array_length(v_parts, 1) WHEN 1 THEN tram.period_shift_years(contributions.period, -1)

@@ -2,17 +2,6 @@
 -- What the communes of a province add up to: made by whoever changes a figure, in the same transaction, and made anew from
 -- history when the catalogue changes what is added up. tram verify holds it against history.
 
--- Does a figure have what its method needs?
-CREATE FUNCTION tram.has_parts(method text, value numeric, numerator numeric, denominator numeric, weight numeric)
-RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE method
-  WHEN 'sum' THEN value IS NOT NULL
-  WHEN 'ratio_of_sums' THEN numerator IS NOT NULL AND denominator IS NOT NULL
-  WHEN 'weighted_mean' THEN value IS NOT NULL AND weight IS NOT NULL
-  ELSE value IS NOT NULL OR numerator IS NOT NULL AND denominator IS NOT NULL
-END;
-
 -- The provinces to which figures of communes belong: those of the days at which the periods end.
 CREATE FUNCTION tram.commune_of(area_nos integer[], first_keys bigint[])
 RETURNS TABLE (area_no integer, first_key bigint, province_no integer, population numeric)

@@ -31,53 +31,186 @@ CREATE TYPE tram.rollup_row AS (
   moved             boolean    -- what is known now is another figure
 );
 
--- One indicator and packed period at a level, by the catalogue's method. sum: added up. ratio: the parts added up, then
--- divided. mean: weighted by another indicator's figure of the same area and period, or by the observation's own weight.
-CREATE FUNCTION tram.rollup_stated(i tram.indicator, own boolean, period integer, level text, boundary text,
-                                   as_of timestamptz, catalogue_version integer)
-RETURNS SETOF tram.rollup_row
+-- One area's share of a roll-up, made over time of what it and the areas merged into it state.
+CREATE TYPE tram.rollup_share AS (
+  unit          text,
+  area          text,
+  counts        boolean,   -- it has a figure in the roll-up
+  reports       boolean,   -- it has one, or nothing to report
+  complete      boolean,   -- of each part of the period; of a stock, up to its last day
+  covered       bigint,    -- parts of the period
+  expected      bigint,
+  coverage      numeric,
+  top           numeric,   -- what is added up: the value; of a ratio the numerator, of a mean value × weight
+  bottom        numeric,   -- the denominator, the weight
+  value         numeric,   -- as it was stated, of what is never added up
+  weakness      smallint,
+  qualifier     smallint,
+  from_below    boolean,   -- "at least", "more than" is among the qualifiers
+  from_above    boolean,   -- "at most"
+  demonstration boolean,
+  held          bigint
+);
+
+-- What a figure brings to a sum: its value; its parts; its value times its weight, and the weight.
+CREATE FUNCTION tram.part_top(method text, value numeric, numerator numeric, weight numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE method WHEN 'sum' THEN value WHEN 'weighted_mean' THEN value * weight ELSE numerator END;
+
+CREATE FUNCTION tram.part_bottom(method text, denominator numeric, weight numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE method WHEN 'sum' THEN NULL WHEN 'weighted_mean' THEN weight ELSE denominator END;
+
+-- The shares of figures that have no finer periods within theirs: one figure an area.
+CREATE FUNCTION tram.single_shares(method text, figures tram.contribution[]) RETURNS SETOF tram.rollup_share
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT c.unit, c.counts_for, c.state = 'counts', c.state IN ('counts', 'not_applicable'),
+         c.state IN ('counts', 'not_applicable'), (c.state IN ('counts', 'not_applicable'))::integer::bigint,
+         (c.state <> 'held')::integer::bigint, c.coverage,
+         tram.part_top(single_shares.method, c.value, c.numerator, c.weight),
+         tram.part_bottom(single_shares.method, c.denominator, c.weight), c.value, st.weakness, q.qualifier,
+         q.qualifier IN (2, 3), q.qualifier = 4, c.demonstration, (c.state = 'held')::integer::bigint
+  FROM unnest(single_shares.figures) c
+  LEFT JOIN tram.obs_status st ON st.obs_status = c.obs_status
+  LEFT JOIN tram.qualifier q ON q.code = c.qualifier
+$$;
+
+-- The same over time, by what the catalogue says of it: an area's figures of a flow add up, of a stock there is one, an
+-- average weighs each by the parts of the period that it is for. Where provinces were merged within the period, the
+-- figures of those before and of the one after add up; an average weighs the two times by their parts, and of a minimum
+-- or maximum it is the one or the other. A mean whose weight is another indicator's weighs each area once, however many
+-- figures it has.
+CREATE FUNCTION tram.shares_over_time(i tram.indicator, method text, period integer, figures tram.contribution[])
+RETURNS SETOF tram.rollup_share
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
-  SELECT a.unit, i.indicator, tram.period_text(rollup_stated.period),
-         CASE WHEN i.over_area = 'weighted_mean' AND NOT own THEN a.numerator / nullif(a.denominator, 0)
-              ELSE coalesce(a.value, CASE i.unit WHEN 'percent' THEN 100 ELSE 1 END * a.numerator / nullif(a.denominator, 0)) END,
-         a.numerator, a.denominator, i.over_area, i.unit, rollup_stated.boundary,
-         rollup_stated.catalogue_version, a.reporting, a.expected,
-         trim_scale(CASE WHEN a.population_expected > 0 AND i.coverage_weight <> ''
-                         THEN coalesce(a.population_reporting, 0) / a.population_expected
-                         ELSE a.reporting::numeric / a.expected END),
-         CASE WHEN a.reporting = a.expected THEN 'final' ELSE 'provisional' END,
-         coalesce(st.obs_status, 'M'), coalesce(q.code, ''), a.demonstration, a.held, a.reporting, a.expected, a.missing,
-         NULL::numeric, NULL::numeric, '', 0, NULL::timestamptz, false
-  FROM (
-    SELECT c.unit,
-           CASE WHEN own THEN max(c.value) FILTER (WHERE c.state = 'counts')
-                WHEN i.over_area = 'sum' THEN sum(c.value) FILTER (WHERE c.state = 'counts') END AS value,
-           CASE WHEN own OR i.over_area = 'ratio_of_sums' THEN sum(c.numerator) FILTER (WHERE c.state = 'counts')
-                WHEN i.over_area = 'weighted_mean' THEN sum(c.value * c.weight) FILTER (WHERE c.state = 'counts') END AS numerator,
-           CASE WHEN own OR i.over_area = 'ratio_of_sums' THEN sum(c.denominator) FILTER (WHERE c.state = 'counts')
-                WHEN i.over_area = 'weighted_mean' THEN sum(c.weight) FILTER (WHERE c.state = 'counts') END AS denominator,
-           count(*) FILTER (WHERE c.state IN ('counts', 'not_applicable'))::integer AS reporting,
-           count(*) FILTER (WHERE c.state <> 'held')::integer AS expected,
-           sum(c.population) FILTER (WHERE c.state IN ('counts', 'not_applicable')) AS population_reporting,
-           sum(c.population) FILTER (WHERE c.state <> 'held') AS population_expected,
-           max(st.weakness) FILTER (WHERE c.state = 'counts') AS weakness,
-           -- what is at least one figure and at most another is neither
-           CASE WHEN bool_or(c.qualifier IN ('at_least', 'more_than')) FILTER (WHERE c.state = 'counts')
-                     AND bool_or(c.qualifier = 'at_most') FILTER (WHERE c.state = 'counts')
-                THEN 6 ELSE max(q.qualifier) FILTER (WHERE c.state = 'counts') END AS qualifier,
-           coalesce(bool_or(c.demonstration) FILTER (WHERE c.state = 'counts'), false) AS demonstration,
-           count(*) FILTER (WHERE c.state = 'held')::integer AS held,
-           coalesce(array_agg(c.area ORDER BY c.area) FILTER (WHERE c.state IN ('missing', 'explained')), '{}') AS missing
-    FROM tram.stated_figures(i, own, rollup_stated.period, rollup_stated.level, rollup_stated.boundary, rollup_stated.as_of) c
+  WITH how AS (
+    SELECT (shares_over_time.i).over_time AS over_time, tram.period_end(shares_over_time.period) AS last,
+           shares_over_time.method = 'weighted_mean' AND (shares_over_time.i).mean_weight <> 'observation' AS weighs_once,
+           (SELECT k[cardinality(k)] FROM tram.finer_kinds((shares_over_time.i).frequencies, shares_over_time.period) k) AS leaf
+  ), figure AS (
+    SELECT c.*, h.*, tram.part_top(shares_over_time.method, c.value, c.numerator, c.weight) AS top,
+           tram.part_bottom(shares_over_time.method, c.denominator, c.weight) AS bottom,
+           tram.ends_between(h.leaf, tram.period_start(c.period), tram.period_end(c.period)) AS span,
+           c.state = 'counts' AS counts, st.weakness, q.qualifier AS qualifier_no
+    FROM unnest(shares_over_time.figures) c CROSS JOIN how h
     LEFT JOIN tram.obs_status st ON st.obs_status = c.obs_status
     LEFT JOIN tram.qualifier q ON q.code = c.qualifier
-    WHERE c.part = 'value'
-    GROUP BY c.unit) a
-  LEFT JOIN tram.obs_status st ON st.weakness = a.weakness
-  LEFT JOIN tram.qualifier q ON q.qualifier = a.qualifier
-  WHERE NOT own OR rollup_stated.level = 'nation' OR a.reporting > 0 OR a.held > 0
-  ORDER BY a.unit
+  ), by_area AS (
+    SELECT f.unit, f.counts_for, f.area, f.over_time, bool_or(f.counts) AS counts,
+           bool_or(f.state IN ('counts', 'not_applicable')) AS reports,
+           coalesce(sum(f.leaves) FILTER (WHERE f.state IN ('counts', 'not_applicable', 'hidden')), 0) AS covered,
+           coalesce(sum(f.leaves), 0) AS expected, max(f.coverage) AS coverage,
+           coalesce(bool_and(tram.period_end(f.period) = f.last) FILTER (WHERE f.state IN ('counts', 'not_applicable')), false) AS to_the_end,
+           coalesce(sum(f.span) FILTER (WHERE f.counts), 0) AS spans,
+           CASE f.over_time WHEN 'mean' THEN sum(f.top * f.span) FILTER (WHERE f.counts) / sum(f.span) FILTER (WHERE f.counts)
+                            ELSE sum(f.top) FILTER (WHERE f.counts) END AS top,
+           CASE WHEN f.weighs_once THEN max(f.bottom) FILTER (WHERE f.counts)
+                WHEN f.over_time = 'mean' THEN sum(f.bottom * f.span) FILTER (WHERE f.counts) / sum(f.span) FILTER (WHERE f.counts)
+                ELSE sum(f.bottom) FILTER (WHERE f.counts) END AS bottom,
+           CASE f.over_time WHEN 'mean' THEN sum(f.value * f.span) FILTER (WHERE f.counts) / sum(f.span) FILTER (WHERE f.counts)
+                            ELSE sum(f.value) FILTER (WHERE f.counts) END AS value,
+           max(f.weakness) FILTER (WHERE f.counts) AS weakness, max(f.qualifier_no) FILTER (WHERE f.counts) AS qualifier,
+           bool_or(f.qualifier_no IN (2, 3)) FILTER (WHERE f.counts) AS from_below,
+           bool_or(f.qualifier_no = 4) FILTER (WHERE f.counts) AS from_above,
+           coalesce(bool_or(f.demonstration) FILTER (WHERE f.counts), false) AS demonstration,
+           count(*) FILTER (WHERE f.state = 'held') AS held, f.weighs_once
+    FROM figure f GROUP BY f.unit, f.counts_for, f.area, f.over_time, f.weighs_once
+  ), by_time AS (
+    -- before and after a merger
+    SELECT a.unit, a.counts_for, a.area = a.counts_for AS itself, a.over_time, a.weighs_once, bool_or(a.counts) AS counts,
+           bool_or(a.reports) AS reports, sum(a.covered) AS covered, sum(a.expected) AS expected, max(a.coverage) AS coverage,
+           bool_and(a.to_the_end) FILTER (WHERE a.reports) AS to_the_end, max(a.spans) AS spans, sum(a.top) AS top, sum(a.bottom) AS bottom,
+           sum(a.value) AS value, max(a.weakness) AS weakness, max(a.qualifier) AS qualifier, bool_or(a.from_below) AS from_below,
+           bool_or(a.from_above) AS from_above, bool_or(a.demonstration) AS demonstration, sum(a.held) AS held
+    FROM by_area a GROUP BY a.unit, a.counts_for, a.area = a.counts_for, a.over_time, a.weighs_once
+  ), picked AS (
+    SELECT t.*, t.counts AND (t.over_time NOT IN ('min', 'max') OR 1 = row_number() OVER (
+             PARTITION BY t.unit, t.counts_for, t.counts
+             ORDER BY CASE t.over_time WHEN 'min' THEN 1 ELSE -1 END * coalesce(t.top / nullif(t.bottom, 0), t.top), t.itself)) AS is_picked
+    FROM by_time t
+  )
+  SELECT p.unit, p.counts_for, bool_or(p.counts), bool_or(p.reports),
+         CASE p.over_time WHEN 'last' THEN coalesce(bool_and(p.to_the_end) FILTER (WHERE p.reports), false)
+                          ELSE sum(p.covered) = sum(p.expected) END,
+         sum(p.covered)::bigint, sum(p.expected)::bigint, max(p.coverage),
+         CASE p.over_time WHEN 'mean' THEN sum(p.top * p.spans) FILTER (WHERE p.is_picked) / sum(p.spans) FILTER (WHERE p.is_picked)
+                          ELSE sum(p.top) FILTER (WHERE p.is_picked) END,
+         CASE WHEN p.over_time = 'mean' OR p.weighs_once AND p.over_time = 'sum'
+              THEN sum(p.bottom * p.spans) FILTER (WHERE p.is_picked) / sum(p.spans) FILTER (WHERE p.is_picked)
+              ELSE sum(p.bottom) FILTER (WHERE p.is_picked) END,
+         CASE p.over_time WHEN 'mean' THEN sum(p.value * p.spans) FILTER (WHERE p.is_picked) / sum(p.spans) FILTER (WHERE p.is_picked)
+                          ELSE sum(p.value) FILTER (WHERE p.is_picked) END,
+         max(p.weakness) FILTER (WHERE p.is_picked), max(p.qualifier) FILTER (WHERE p.is_picked), bool_or(p.from_below) FILTER (WHERE p.is_picked),
+         bool_or(p.from_above) FILTER (WHERE p.is_picked), coalesce(bool_or(p.demonstration) FILTER (WHERE p.is_picked), false),
+         sum(p.held)::bigint
+  FROM picked p GROUP BY p.unit, p.counts_for, p.over_time, p.weighs_once
 $$;
+
+-- One indicator and packed period at a level, by a method of tram.stated_figures(). It is final when enough areas (gate_percent
+-- of them, and of what they weigh) say all that the period has.
+CREATE FUNCTION tram.rollup_stated(i tram.indicator, method text, period integer, level text, boundary text,
+                                   as_of timestamptz, catalogue_version integer)
+RETURNS SETOF tram.rollup_row
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_single  boolean := tram.finer_kinds(rollup_stated.i.frequencies, rollup_stated.period) = '{}';
+  v_factor  numeric := CASE rollup_stated.i.unit WHEN 'percent' THEN 100 ELSE 1 END;
+  v_gate    numeric := coalesce(rollup_stated.i.gate_percent, tram.parameter_or('DU-07.gate_percent', 100)) / 100.0;
+  v_figures tram.contribution[];
+BEGIN
+  v_figures := ARRAY(SELECT c FROM tram.stated_figures(rollup_stated.i, rollup_stated.method, rollup_stated.period,
+                                                       rollup_stated.level, rollup_stated.boundary, rollup_stated.as_of) c
+                     WHERE c.part = 'value');
+  RETURN QUERY
+  WITH share AS (
+    SELECT s.* FROM tram.single_shares(rollup_stated.method, v_figures) s WHERE v_single
+    UNION ALL
+    SELECT s.* FROM tram.shares_over_time(rollup_stated.i, rollup_stated.method, rollup_stated.period, v_figures) s
+    WHERE NOT v_single
+  ), added AS (
+    SELECT s.unit, sum(s.top) FILTER (WHERE s.counts) AS top, sum(s.bottom) FILTER (WHERE s.counts) AS bottom,
+           max(s.value) FILTER (WHERE s.counts) AS value, count(*) FILTER (WHERE s.reports)::integer AS reporting,
+           count(*) FILTER (WHERE s.expected > 0)::integer AS expected,
+           count(*) FILTER (WHERE s.complete)::integer AS complete,
+           coalesce(sum(s.coverage) FILTER (WHERE s.reports), 0) AS weight_reporting,
+           coalesce(sum(s.coverage) FILTER (WHERE s.complete), 0) AS weight_complete,
+           sum(s.coverage) FILTER (WHERE s.expected > 0) AS weight_expected,
+           max(s.weakness) FILTER (WHERE s.counts) AS weakness,
+           -- what is at least one figure and at most another is neither
+           CASE WHEN bool_or(s.from_below) FILTER (WHERE s.counts) AND bool_or(s.from_above) FILTER (WHERE s.counts) THEN 6
+                ELSE max(s.qualifier) FILTER (WHERE s.counts) END AS qualifier,
+           coalesce(bool_or(s.demonstration) FILTER (WHERE s.counts), false) AS demonstration,
+           sum(s.held)::integer AS held, sum(s.covered)::integer AS covered, sum(s.expected)::integer AS parts,
+           coalesce(array_agg(s.area ORDER BY s.area) FILTER (WHERE s.expected > 0 AND NOT s.reports), '{}') AS missing
+    FROM share s GROUP BY s.unit
+  ), weighed AS (
+    SELECT a.*, CASE WHEN a.weight_expected > 0 THEN a.weight_reporting / a.weight_expected
+                     ELSE a.reporting::numeric / a.expected END AS coverage_weight,
+           CASE WHEN a.weight_expected > 0 THEN a.weight_complete >= v_gate * a.weight_expected ELSE true END
+             AND a.complete >= v_gate * a.expected AS is_final
+    FROM added a
+  )
+  SELECT w.unit, rollup_stated.i.indicator, tram.period_text(rollup_stated.period),
+         CASE rollup_stated.method WHEN 'sum' THEN w.top
+                                   WHEN 'weighted_mean' THEN w.top / nullif(w.bottom, 0)
+                                   WHEN 'ratio_of_sums' THEN v_factor * w.top / nullif(w.bottom, 0)
+                                   ELSE coalesce(w.value, v_factor * w.top / nullif(w.bottom, 0)) END,
+         CASE rollup_stated.method WHEN 'sum' THEN NULL ELSE w.top END, w.bottom, rollup_stated.i.over_area, rollup_stated.i.unit,
+         rollup_stated.boundary, rollup_stated.catalogue_version, w.reporting, w.expected, trim_scale(w.coverage_weight),
+         CASE WHEN w.is_final THEN 'final' ELSE 'provisional' END, coalesce(st.obs_status, 'M'), coalesce(q.code, ''),
+         w.demonstration, w.held, w.covered, w.parts, w.missing, v.low, v.high, coalesce(v.basis, ''), 0, NULL::timestamptz, false
+  FROM weighed w
+  LEFT JOIN tram.obs_status st ON st.weakness = w.weakness
+  LEFT JOIN tram.qualifier q ON q.qualifier = w.qualifier
+  LEFT JOIN LATERAL tram.rollup_interval(rollup_stated.i, rollup_stated.method, rollup_stated.period, rollup_stated.as_of,
+                                         ARRAY(SELECT f FROM unnest(v_figures) f WHERE f.unit = w.unit
+                                                 AND f.state IN ('missing', 'explained') AND f.leaves > 0),
+                                         w.missing, w.top, w.bottom) v
+    ON rollup_stated.method <> 'own' AND w.covered < w.parts AND w.top IS NOT NULL
+  WHERE rollup_stated.method <> 'own' OR rollup_stated.level = 'nation' OR w.reporting > 0 OR w.held > 0
+  ORDER BY w.unit;
+END $$;
 
 -- Made anew from what its two sides roll up to: the level now and a year before ("x"), or two indicators ("x / y").
 -- Coverage is that of the side that has less of it.
@@ -128,7 +261,7 @@ BEGIN
   SELECT max(c.version) INTO v_version FROM tram.catalogue c;
   v_own := tram.states_own(v_i);
   IF v_own IS NOT NULL THEN
-    RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, v_own, rollup_at.period, rollup_at.level, v_boundary,
+    RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END, rollup_at.period, rollup_at.level, v_boundary,
                                                   rollup_at.as_of, v_version);
     RETURN;
   END IF;
