@@ -52,8 +52,10 @@ struct figure_node {
 	char indicator[FIGURE_CODE], period[PERIOD_TEXT], level[FIGURE_CODE], area[FIGURE_CODE], boundary[FIGURE_CODE];
 	enum figure_how how;
 	enum figure_time over_time;
+	char leaf; /* the finest periods that this one is made of: S, Q, M, D; 0: it is not made of others */
 	char unit[FIGURE_CODE];
-	char weighed_by[FIGURE_CODE]; /* of a mean: another indicator, or "observation" */
+	char weighed_by[FIGURE_CODE];  /* of a mean: another indicator, or "observation" */
+	enum figure_time weighed_over; /* … and how that one's parts make its period */
 	char value[FIGURE_NUMBER], numerator[FIGURE_NUMBER], denominator[FIGURE_NUMBER];
 	/* The centre's word. */
 	int64_t reporting, expected, parts_reporting, parts_expected, held;

@@ -188,6 +188,17 @@ static bool read_key(struct figure_reader *r, const char *at, struct err *err)
 
 /* ---------------------------------------------------------------- figures */
 
+/* "-" or the letter of a frequency. */
+static bool take_leaf(const char **at, char *ret)
+{
+	char part[2];
+
+	if (!line_take_part(at, part, sizeof part) || !strchr("-SQMD", *part))
+		return false;
+	*ret = *part == '-' ? '\0' : *part;
+	return true;
+}
+
 static bool read_figure(struct figure_reader *r, const char *at, struct err *err)
 {
 	struct figure_statement *s = &r->s;
@@ -197,8 +208,9 @@ static bool read_figure(struct figure_reader *r, const char *at, struct err *err
 	if (!take_code(&at, n.indicator, sizeof n.indicator) || !take_period(&at, n.period, &packed) ||
 	    !take_code(&at, n.level, sizeof n.level) || !take_code(&at, n.area, sizeof n.area) ||
 	    !take_text(&at, n.boundary, sizeof n.boundary) || !TAKE_WORD(&at, figure_hows, FIGURE_HOWS, &n.how) ||
-	    !TAKE_WORD(&at, figure_times, FIGURE_TIMES, &n.over_time) || !take_code(&at, n.unit, sizeof n.unit) ||
-	    !take_text(&at, n.weighed_by, sizeof n.weighed_by) || *at)
+	    !TAKE_WORD(&at, figure_times, FIGURE_TIMES, &n.over_time) || !take_leaf(&at, &n.leaf) ||
+	    !take_code(&at, n.unit, sizeof n.unit) || !take_text(&at, n.weighed_by, sizeof n.weighed_by) ||
+	    !TAKE_WORD(&at, figure_times, FIGURE_TIMES, &n.weighed_over) || *at)
 		return line_unlike(&r->in, "figure …", err);
 	if (s->n_nodes == FIGURE_NODES_MAX)
 		return line_wrong(&r->in, err, _("more than %d figures"), FIGURE_NODES_MAX);

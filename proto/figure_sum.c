@@ -1,166 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Figures worked out again from their contributions, in fractions (GMP): products of weights and sums of them have more
- * digits than struct decimal, and what is said to be proven may not be rounded on the way.
- */
-#include "figure_proof.h"
+/* Figures worked out again from their contributions, and held against what is stated. */
+#include "figure_share.h"
 
 #include "lang.h"
+#include "mem.h"
 
-#include <gmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct sums {
-	mpq_t value, numerator, denominator, weighted, weight;
-	size_t counting;
-};
+/* ---------------------------------------------------------------- what contributions must have */
 
-static void sums_init(struct sums *s)
+/* The first of the area's weights: items lie in order of part and area. */
+static size_t first_weight(const struct figure_item *items, size_t len, const char *area)
 {
-	mpq_inits(s->value, s->numerator, s->denominator, s->weighted, s->weight, NULL);
-	s->counting = 0;
-}
+	size_t low = 0, high = len;
 
-static void sums_clear(struct sums *s)
-{
-	mpq_clears(s->value, s->numerator, s->denominator, s->weighted, s->weight, NULL);
-}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct figure_item *i = &items[middle];
 
-/* ---------------------------------------------------------------- decimals */
-
-static size_t scale_of(const char *text)
-{
-	const char *point = strchr(text, '.');
-
-	return point ? strlen(point + 1) : 0;
-}
-
-/* An exact decimal; "" is 0. */
-static void set_decimal(mpq_t ret, const char *text)
-{
-	char digits[FIGURE_NUMBER];
-	size_t n = 0;
-
-	for (; *text && n < sizeof digits - 1; text++)
-		if (*text != '.')
-			digits[n++] = *text;
+		if (i->part < ITEM_WEIGHT || (i->part == ITEM_WEIGHT && strcmp(i->area, area) < 0))
+			low = middle + 1;
 		else
-			break;
-	mpq_set_ui(ret, 0, 1);
-	if (*text == '.')
-		n += (size_t)snprintf(digits + n, sizeof digits - n, "%s", text + 1);
-	digits[n] = '\0';
-	if (n == 0)
-		return;
-	mpz_set_str(mpq_numref(ret), digits, 10);
-	mpz_ui_pow_ui(mpq_denref(ret), 10, *text == '.' ? strlen(text + 1) : 0);
-	mpq_canonicalize(ret);
+			high = middle;
+	}
+	return low;
 }
 
-static void add_decimal(mpq_t sum, const char *text)
+/* What the area weighs: over time as the other indicator is. *ret_n: how many figures say so. */
+static void add_weights(const struct figure_node *n, const struct figure_item *items, const char *area, mpq_t ret,
+			size_t *ret_n)
 {
+	bool mean = n->weighed_over == FIGURE_TIME_MEAN;
 	mpq_t number;
+	int64_t spans = 0;
 
 	mpq_init(number);
-	set_decimal(number, text);
-	mpq_add(sum, sum, number);
+	*ret_n = 0;
+	for (size_t i = first_weight(items, n->n_items, area); i < n->n_items && strcmp(items[i].area, area) == 0;
+	     i++) {
+		int64_t span = mean ? figure_span(n, items[i].packed) : 1;
+
+		if (!figure_counts(&items[i], ITEM_WEIGHT))
+			continue;
+		exact_set(number, items[i].value);
+		exact_scale(number, span);
+		mpq_add(ret, ret, number);
+		spans += span;
+		++*ret_n;
+	}
+	if (mean && spans > 0) {
+		mpq_set_si(number, spans, 1);
+		mpq_div(ret, ret, number);
+	}
 	mpq_clear(number);
 }
 
-static bool is_decimal_of(const char *text, const mpq_t exact)
-{
-	mpq_t number;
-	bool same;
-
-	if (!*text)
-		return false;
-	mpq_init(number);
-	set_decimal(number, text);
-	same = mpq_equal(number, exact) != 0;
-	mpq_clear(number);
-	return same;
-}
-
-/* Whether the text is the exact number, rounded at its last digit: not further off than half of one there. */
-static bool is_rounded(const char *text, const mpq_t exact)
-{
-	mpq_t number, unit;
-	bool near;
-
-	mpq_inits(number, unit, NULL);
-	set_decimal(number, text);
-	mpq_sub(number, number, exact);
-	mpq_abs(number, number);
-	mpz_ui_pow_ui(mpq_denref(unit), 10, scale_of(text));
-	mpz_mul_ui(mpq_denref(unit), mpq_denref(unit), 2);
-	mpz_set_ui(mpq_numref(unit), 1);
-	mpq_canonicalize(unit);
-	near = mpq_cmp(number, unit) <= 0;
-	mpq_clears(number, unit, NULL);
-	return near;
-}
-
-/* Cut to a line. */
-static void show_number(char *buf, size_t size, const mpq_t number)
-{
-	int n = gmp_snprintf(buf, size, "%Qd", number);
-
-	if (n < 0 || (size_t)n >= size)
-		snprintf(buf, size, "…");
-}
-
-/* ---------------------------------------------------------------- adding up */
-
-static const struct figure_item *items_of(const struct figure_statement *s, const struct figure_node *n)
-{
-	return s->n_items ? &s->items[n->first_item] : NULL;
-}
-
-/* What the figure of an area weighs, by the other indicator's own. */
-static const struct figure_item *weight_of(const struct figure_item *items, size_t n, const struct figure_item *value)
-{
-	for (size_t i = 0; i < n; i++)
-		if (items[i].part == ITEM_WEIGHT && items[i].state == ITEM_COUNTS &&
-		    strcmp(items[i].area, value->area) == 0 && items[i].packed == value->packed)
-			return &items[i];
-	return NULL;
-}
-
-static bool is_weighed_right(const struct figure_node *n, const struct figure_item *items,
+static bool weighs_as_stated(const struct figure_node *n, const struct figure_item *items,
 			     const struct figure_item *value)
 {
-	const struct figure_item *weight;
-	mpq_t exact;
+	mpq_t sum;
+	size_t counting;
 	bool right;
 
-	if (n->how != FIGURE_MEAN || strcmp(n->weighed_by, "observation") == 0)
-		return true;
-	weight = weight_of(items, n->n_items, value);
-	if (!weight)
-		return false;
-	mpq_init(exact);
-	set_decimal(exact, weight->value);
-	right = is_decimal_of(value->weight, exact);
-	mpq_clear(exact);
+	mpq_init(sum);
+	add_weights(n, items, value->area, sum, &counting);
+	right = counting > 0 && (n->weighed_over == FIGURE_TIME_MEAN ? exact_is_near(value->weight, sum)
+								     : exact_is(value->weight, sum));
+	mpq_clear(sum);
 	return right;
-}
-
-static void add_item(struct sums *sums, const struct figure_item *i)
-{
-	mpq_t value, weight;
-
-	mpq_inits(value, weight, NULL);
-	set_decimal(value, i->value);
-	set_decimal(weight, i->weight);
-	mpq_add(sums->value, sums->value, value);
-	mpq_add(sums->weight, sums->weight, weight);
-	mpq_mul(value, value, weight);
-	mpq_add(sums->weighted, sums->weighted, value);
-	add_decimal(sums->numerator, i->numerator);
-	add_decimal(sums->denominator, i->denominator);
-	sums->counting++;
-	mpq_clears(value, weight, NULL);
 }
 
 /* What the method needs of a contribution that counts. */
@@ -176,35 +85,49 @@ static bool has_what_counts(const struct figure_node *n, const struct figure_ite
 	}
 }
 
-static bool add_up(const struct figure_statement *s, const struct figure_node *n, struct sums *sums, char *fault,
+static bool is_fit(const struct figure_node *n, const struct figure_item *items, const struct figure_item *i,
+		   char *fault, size_t size)
+{
+	if (has_what_counts(n, i) && (!figure_weighs_once(n) || weighs_as_stated(n, items, i)))
+		return true;
+	snprintf(fault, size, _("the contribution of %s, %s lacks what the method needs"), i->area, i->period);
+	return false;
+}
+
+static bool add_up(const struct figure_statement *s, const struct figure_node *n, struct share *sum, char *fault,
 		   size_t size)
 {
-	const struct figure_item *items = items_of(s, n);
+	const struct figure_item *items = figure_items(s, n), **list = xcalloc(n->n_items + 1, sizeof *list);
+	size_t len = 0;
+	bool fine = true;
 
-	for (size_t i = 0; i < n->n_items; i++) {
-		const struct figure_item *item = &items[i];
-
-		if (item->state != ITEM_COUNTS || item->part != ITEM_VALUE)
+	for (size_t i = 0; fine && i < n->n_items; i++) {
+		if (!figure_counts(&items[i], ITEM_VALUE))
 			continue;
-		if (!has_what_counts(n, item) || !is_weighed_right(n, items, item)) {
-			snprintf(fault, size, _("the contribution of %s, %s lacks what the method needs"), item->area,
-				 item->period);
-			return false;
-		}
-		add_item(sums, item);
+		list[len++] = &items[i];
+		fine = is_fit(n, items, &items[i], fault, size);
 	}
-	return true;
+	if (fine)
+		share_add_all(n, list, len, sum);
+	free(list);
+	return fine;
 }
 
 /* ---------------------------------------------------------------- what it must be */
 
-static bool is_number(const char *what, const char *said, const mpq_t exact, bool rounded, char *fault, size_t size)
+/* How near a number must be: itself; rounded at its last decimal; or rounded on the way too. */
+enum nearness { EXACT, ROUNDED, NEAR };
+
+static bool is_number(const char *what, const char *said, const mpq_t exact, enum nearness nearness, char *fault,
+		      size_t size)
 {
 	char shown[120];
 
-	if (*said && (rounded ? is_rounded(said, exact) : is_decimal_of(said, exact)))
+	if (*said && (nearness == EXACT     ? exact_is(said, exact)
+		      : nearness == ROUNDED ? exact_is_rounded(said, exact)
+					    : exact_is_near(said, exact) || exact_is_rounded(said, exact)))
 		return true;
-	show_number(shown, sizeof shown, exact);
+	exact_text(shown, sizeof shown, exact);
 	snprintf(fault, size, _("%s is stated as %s, and the contributions come to %s"), what, *said ? said : "–",
 		 shown);
 	return false;
@@ -218,29 +141,27 @@ static bool is_none(const char *what, const char *said, char *fault, size_t size
 	return !*said;
 }
 
+static bool is_part(const char *what, const char *said, bool has, const mpq_t exact, enum nearness nearness,
+		    char *fault, size_t size)
+{
+	return has ? is_number(what, said, exact, nearness, fault, size) : is_none(what, said, fault, size);
+}
+
 /* top / bottom, of percentages a hundred times that; no value when bottom is 0. */
 static bool is_quotient(const struct figure_node *n, const mpq_t top, const mpq_t bottom, bool times_hundred,
-			char *fault, size_t size)
+			enum nearness nearness, char *fault, size_t size)
 {
-	mpq_t exact, hundred;
+	mpq_t exact;
 	bool fine;
 
 	if (mpq_sgn(bottom) == 0)
 		return is_none(_("the value"), n->value, fault, size);
-	mpq_inits(exact, hundred, NULL);
+	mpq_init(exact);
 	mpq_div(exact, top, bottom);
-	mpq_set_ui(hundred, times_hundred ? 100 : 1, 1);
-	mpq_mul(exact, exact, hundred);
-	fine = is_number(_("the value"), n->value, exact, true, fault, size);
-	mpq_clears(exact, hundred, NULL);
+	exact_scale(exact, times_hundred ? 100 : 1);
+	fine = is_number(_("the value"), n->value, exact, nearness, fault, size);
+	mpq_clear(exact);
 	return fine;
-}
-
-static bool are_parts(const struct figure_node *n, const mpq_t numerator, const mpq_t denominator, char *fault,
-		      size_t size)
-{
-	return is_number(_("the numerator"), n->numerator, numerator, false, fault, size) &&
-	       is_number(_("the denominator"), n->denominator, denominator, false, fault, size);
 }
 
 static bool is_percent(const struct figure_node *n)
@@ -248,49 +169,28 @@ static bool is_percent(const struct figure_node *n)
 	return strcmp(n->unit, "percent") == 0;
 }
 
-/* A unit's own statement: one, and all of it. */
-static bool is_own(const struct figure_node *n, const struct sums *sums, const struct figure_item *items, char *fault,
-		   size_t size)
+/* Averages over time are divided before they are added up. */
+static bool is_averaged(const struct figure_node *n)
 {
-	const struct figure_item *only = items;
-
-	if (sums->counting > 1) {
-		snprintf(fault, size, _("it is a single area's own figure, and %zu contributions count"),
-			 sums->counting);
-		return false;
-	}
-	while (only->part != ITEM_VALUE || only->state != ITEM_COUNTS)
-		only++;
-	if ((*only->numerator ? !is_number(_("the numerator"), n->numerator, sums->numerator, false, fault, size)
-			      : !is_none(_("the numerator"), n->numerator, fault, size)) ||
-	    (*only->denominator
-		 ? !is_number(_("the denominator"), n->denominator, sums->denominator, false, fault, size)
-		 : !is_none(_("the denominator"), n->denominator, fault, size)))
-		return false;
-	return *only->value ? is_number(_("the value"), n->value, sums->value, false, fault, size)
-			    : is_quotient(n, sums->numerator, sums->denominator, is_percent(n), fault, size);
+	return (n->leaf &&
+		(n->over_time == FIGURE_TIME_MEAN || (n->over_time == FIGURE_TIME_SUM && figure_weighs_once(n)))) ||
+	       (figure_weighs_once(n) && n->weighed_over == FIGURE_TIME_MEAN);
 }
 
-static bool is_made_of(const struct figure_node *n, const struct sums *sums, const struct figure_item *items,
-		       char *fault, size_t size)
+static bool is_made_of(const struct figure_node *n, const struct share *sum, char *fault, size_t size)
 {
-	if (sums->counting == 0)
-		return is_none(_("the value"), n->value, fault, size) &&
-		       is_none(_("the numerator"), n->numerator, fault, size) &&
-		       is_none(_("the denominator"), n->denominator, fault, size);
-	switch (n->how) {
-	case FIGURE_SUM:
-		return is_number(_("the value"), n->value, sums->value, false, fault, size) &&
-		       is_none(_("the numerator"), n->numerator, fault, size) &&
-		       is_none(_("the denominator"), n->denominator, fault, size);
-	case FIGURE_RATIO:
-		return are_parts(n, sums->numerator, sums->denominator, fault, size) &&
-		       is_quotient(n, sums->numerator, sums->denominator, is_percent(n), fault, size);
-	case FIGURE_MEAN:
-		return are_parts(n, sums->weighted, sums->weight, fault, size) &&
-		       is_quotient(n, sums->weighted, sums->weight, false, fault, size);
-	default: return is_own(n, sums, items, fault, size);
-	}
+	enum nearness part = is_averaged(n) ? NEAR : EXACT, quotient = is_averaged(n) ? NEAR : ROUNDED;
+	bool is_sum = n->how == FIGURE_SUM, stated = n->how == FIGURE_OWN && sum->has_value;
+
+	if (!is_part(_("the numerator"), n->numerator, !is_sum && sum->has_top, sum->top, part, fault, size) ||
+	    !is_part(_("the denominator"), n->denominator, !is_sum && sum->has_bottom, sum->bottom, part, fault, size))
+		return false;
+	if (is_sum || stated)
+		return is_part(_("the value"), n->value, is_sum ? sum->has_top : true, is_sum ? sum->top : sum->value,
+			       part, fault, size);
+	if (!sum->has_top || !sum->has_bottom)
+		return is_none(_("the value"), n->value, fault, size);
+	return is_quotient(n, sum->top, sum->bottom, n->how != FIGURE_MEAN && is_percent(n), quotient, fault, size);
 }
 
 /* Growth and quotients are made of the two values as they are stated, which are held against what they come from. */
@@ -301,50 +201,84 @@ static bool is_derived(const struct figure_statement *s, const struct figure_nod
 	bool fine;
 
 	mpq_inits(top, bottom, NULL);
-	set_decimal(top, above->value);
-	set_decimal(bottom, below->value);
-	fine = (*above->value ? is_decimal_of(n->numerator, top) : !*n->numerator) &&
-	       (*below->value ? is_decimal_of(n->denominator, bottom) : !*n->denominator);
+	exact_set(top, above->value);
+	exact_set(bottom, below->value);
+	fine = (*above->value ? exact_is(n->numerator, top) : !*n->numerator) &&
+	       (*below->value ? exact_is(n->denominator, bottom) : !*n->denominator);
 	if (!fine)
 		snprintf(fault, size, _("its parts are not the figures of %s and %s"), above->indicator,
 			 below->indicator);
 	if (n->how == FIGURE_GROWTH && is_percent(n))
 		mpq_sub(top, top, bottom);
-	fine = fine && (*above->value && *below->value ? is_quotient(n, top, bottom, is_percent(n), fault, size)
-						       : is_none(_("the value"), n->value, fault, size));
+	fine =
+	    fine && (*above->value && *below->value ? is_quotient(n, top, bottom, is_percent(n), ROUNDED, fault, size)
+						    : is_none(_("the value"), n->value, fault, size));
 	mpq_clears(top, bottom, NULL);
 	return fine;
 }
 
-/* Nothing counts twice. */
-static bool are_single(const struct figure_statement *s, const struct figure_node *n, char *fault, size_t size)
+/* An area's own figure is no other's. */
+static bool is_single_area(const struct figure_statement *s, const struct figure_node *n, char *fault, size_t size)
 {
-	const struct figure_item *items = items_of(s, n), *last = NULL;
+	const struct figure_item *items = figure_items(s, n), *first = NULL;
 
-	for (size_t i = 0; i < n->n_items; i++) {
-		if (items[i].state != ITEM_COUNTS)
+	for (size_t i = 0; n->how == FIGURE_OWN && i < n->n_items; i++) {
+		if (!figure_counts(&items[i], ITEM_VALUE))
 			continue;
-		if (last && last->part == items[i].part && last->packed == items[i].packed &&
-		    strcmp(last->area, items[i].area) == 0) {
-			snprintf(fault, size, _("%s, %s counts twice"), last->area, last->period);
+		first = first ? first : &items[i];
+		if (strcmp(items[i].counts_for, first->counts_for) != 0 || (!n->leaf && first != &items[i])) {
+			snprintf(fault, size, _("it is a single area's own figure, and that of %s counts too"),
+				 items[i].area);
 			return false;
 		}
-		last = &items[i];
 	}
 	return true;
 }
 
+static int compare_starts(const void *a, const void *b)
+{
+	const struct figure_item *x = *(const struct figure_item *const *)a, *y = *(const struct figure_item *const *)b;
+	int by_area = x->part != y->part ? (int)x->part - (int)y->part : strcmp(x->area, y->area);
+	int32_t days = (x->packed >> 10 & 131071) - (y->packed >> 10 & 131071);
+
+	return by_area ? by_area : days ? days : figure_compare_items(x, y);
+}
+
+/* Nothing counts twice: no day of an area does. */
+static bool are_single(const struct figure_statement *s, const struct figure_node *n, char *fault, size_t size)
+{
+	const struct figure_item *items = figure_items(s, n), **list = xcalloc(n->n_items + 1, sizeof *list);
+	size_t len = 0;
+	bool fine = true;
+
+	for (size_t i = 0; i < n->n_items; i++)
+		if (items[i].state == ITEM_COUNTS)
+			list[len++] = &items[i];
+	qsort(list, len, sizeof *list, compare_starts);
+	for (size_t i = 1; fine && i < len; i++) {
+		struct period before, p;
+
+		fine = list[i - 1]->part != list[i]->part || strcmp(list[i - 1]->area, list[i]->area) != 0 ||
+		       (period_unpack(list[i - 1]->packed, &before) && period_unpack(list[i]->packed, &p) &&
+			before.end < p.start);
+		if (!fine)
+			snprintf(fault, size, _("%s, %s counts twice"), list[i]->area, list[i]->period);
+	}
+	free(list);
+	return fine;
+}
+
 static bool is_sound(const struct figure_statement *s, const struct figure_node *n, char *fault, size_t size)
 {
-	struct sums sums;
+	struct share sum;
 	bool fine;
 
 	if (n->how == FIGURE_GROWTH || n->how == FIGURE_QUOTIENT)
 		return is_derived(s, n, fault, size);
-	sums_init(&sums);
-	fine = are_single(s, n, fault, size) && add_up(s, n, &sums, fault, size) &&
-	       is_made_of(n, &sums, items_of(s, n), fault, size);
-	sums_clear(&sums);
+	share_init(&sum);
+	fine = are_single(s, n, fault, size) && is_single_area(s, n, fault, size) && add_up(s, n, &sum, fault, size) &&
+	       is_made_of(n, &sum, fault, size);
+	share_clear(&sum);
 	return fine;
 }
 

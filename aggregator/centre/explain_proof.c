@@ -98,9 +98,11 @@ static bool set_node(struct figure_node *n, const struct explanation *e, const s
 
 	n->how = (enum figure_how)figure_word(figure_hows, FIGURE_HOWS, f->how);
 	n->over_time = (enum figure_time)figure_word(figure_times, FIGURE_TIMES, f->over_time);
-	if (n->how == FIGURE_HOWS || n->over_time == FIGURE_TIMES || !*f->period)
+	n->weighed_over = (enum figure_time)figure_word(figure_times, FIGURE_TIMES, f->weighed_over);
+	if (n->how == FIGURE_HOWS || n->over_time == FIGURE_TIMES || n->weighed_over == FIGURE_TIMES || !*f->period)
 		return err_set(err, ERR_DATA, _("%s, %s cannot be proven: there is nothing that it is made of"),
 			       f->indicator, f->period);
+	n->leaf = *f->leaf;
 	n->top = (size_t)f->top;
 	n->bottom = (size_t)f->bottom;
 	n->reporting = r->areas_reporting;

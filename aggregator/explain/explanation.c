@@ -18,7 +18,9 @@ struct gathering {
 static const size_t figure_texts[] = {
     FIGURE_AT(how),
     FIGURE_AT(over_time),
+    FIGURE_AT(leaf),
     FIGURE_AT(weighed_by),
+    FIGURE_AT(weighed_over),
     FIGURE_AT(indicator),
     FIGURE_AT(name_vi),
     FIGURE_AT(name_en),

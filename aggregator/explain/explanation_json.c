@@ -144,7 +144,9 @@ static json_t *figure(const struct explanation_figure *f)
 	set_text(object, "time_period", f->about.period);
 	set_text(object, "how", f->about.how);
 	set_text(object, "over_time", f->about.over_time);
+	set_text(object, "finest_parts", f->about.leaf);
 	set_text(object, "weighed_by", f->about.weighed_by);
+	set_text(object, "weighed_over_time", f->about.weighed_over);
 	json_object_set_new(object, "made_of",
 			    f->about.top ? json_pack("[ii]", f->about.top, f->about.bottom) : json_array());
 	if (f->about.is_there)

@@ -189,7 +189,8 @@ enum store_result store_newest(struct store *s, int64_t most_rows, rollup_each *
 /* ---------------------------------------------------------------- the figures behind a figure */
 
 static const char explained_sql[] =
-    "SELECT e.node, e.top, e.bottom, e.how, e.over_time, e.mean_weight, e.node_indicator, i.name_vi, i.name_en, "
+    "SELECT e.node, e.top, e.bottom, e.how, e.over_time, e.leaf, e.mean_weight, e.weighed_over, e.node_indicator, "
+    "i.name_vi, i.name_en, "
     "e.node_period,"
     " (extract(epoch FROM e.asked_as_of) * 1000000)::bigint, (e.r).area IS NOT NULL, " FIGURE_COLUMNS(
 	"i.display_unit_mult", "i.display_decimals") " FROM tram.explained_figures($1, $2, $3, $4, $5, $6) e"
@@ -204,14 +205,16 @@ static struct explained_figure read_explained(const PGresult *r, int row)
 	    .bottom = (int)cell_int(r, row, 2),
 	    .how = cell_text(r, row, 3),
 	    .over_time = cell_text(r, row, 4),
-	    .weighed_by = cell_text(r, row, 5),
-	    .indicator = cell_text(r, row, 6),
-	    .name_vi = cell_text(r, row, 7),
-	    .name_en = cell_text(r, row, 8),
-	    .period = cell_text(r, row, 9),
-	    .as_of_us = cell_is_null(r, row, 10) ? INT64_MAX : cell_int(r, row, 10),
-	    .is_there = cell_bool(r, row, 11),
-	    .figure = read_figure(r, row, 12),
+	    .leaf = cell_text(r, row, 5),
+	    .weighed_by = cell_text(r, row, 6),
+	    .weighed_over = cell_text(r, row, 7),
+	    .indicator = cell_text(r, row, 8),
+	    .name_vi = cell_text(r, row, 9),
+	    .name_en = cell_text(r, row, 10),
+	    .period = cell_text(r, row, 11),
+	    .as_of_us = cell_is_null(r, row, 12) ? INT64_MAX : cell_int(r, row, 12),
+	    .is_there = cell_bool(r, row, 13),
+	    .figure = read_figure(r, row, 14),
 	};
 }
 

@@ -50,7 +50,7 @@ LIBRARY_MAY_BE_SEEN = {
     "ini.h": ("ingest/base/conf.c", "ingest/wire/keys.c"),
     "zstd.h": ("proto/codec.c",),
     "microhttpd.h": ("aggregator/http/http.c",),
-    "gmp.h": ("proto/figure_sum.c",),
+    "gmp.h": ("proto/figure_share", "proto/figure_sum.c"),
     "sodium.h": ("proto/digest.c", "ingest/wire", "ingest/agent", "ingest/gate"),
 }
 

@@ -357,4 +357,5 @@ def main():
         print("names:", *made, "proof_vectors receipt proof")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,10 +4,16 @@
 import json
 import os
 import random
+import sys
 
 import pytest
 
-from tramtest import BIN, POPULATION, REPORT, csv_text, run
+from tramtest import BIN, POPULATION, ROOT, csv_text, run
+
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+
+from figure_file import NotProven, check  # noqa: E402: a second reader, written from PROTOCOL.md alone
+from roadbook import Keys  # noqa: E402
 
 PROVINCES = {"63/46": 1178600, "63/45": 654400, "63/48": 1276000}
 
@@ -98,6 +104,8 @@ def test_a_proof_holds_far_away(country, tmp_path, indicator, how, area):
     assert {k: found[k] for k in ("value", "numerator", "denominator")} == \
         {k: explained[k] for k in ("value", "numerator", "denominator")}
     assert found["contributions"] == (1 if area else 3) and said["agents"] == found["contributions"]
+    (by_another,) = check(path.read_bytes(), [Keys.read(key) for key in keys[1::2] + [country.pub]]).figures
+    assert by_another.value == found["value"]
     text = far_away("--proof", path, "--key", country.pub)
     assert text.startswith("PROVEN") and "NOT proven by it" in text and "the centre's word" in text
 
@@ -112,6 +120,7 @@ def test_growth_is_two_figures(country, tmp_path):
     figures = json.loads(far_away("--proof", path, "--key", country.pub, "--format", "json"))["figures"]
     assert [f["how"] for f in figures] == ["growth", "sum", "sum"] and [f["time_period"] for f in figures] == ["2024", "2024", "2023"]
     assert figures[0]["value"].startswith("5.871428")
+    assert check(path.read_bytes(), [Keys.read(country.pub)]).figures[0].value == figures[0]["value"]
 
 
 def test_who_signed(country, tmp_path):
@@ -143,6 +152,8 @@ def test_every_change_is_found(country, tmp_path):
         path.write_bytes(data)
         said = far_away("--proof", path, "--key", country.pub, status=65)
         assert "NOT PROVEN" in said and "line " in said, said
+        with pytest.raises((NotProven, ValueError)):
+            check(data, [Keys.read(country.pub)])
 
 
 def test_what_the_store_was_changed_to_is_not_proven(country, tmp_path):

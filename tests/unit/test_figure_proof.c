@@ -3,6 +3,7 @@
 #include "figure_proof.h"
 
 #include "codec.h"
+#include "fsx.h"
 #include "mem.h"
 #include "text.h"
 
@@ -687,7 +688,7 @@ static const struct {
     {"growth as quotient", make_growth, growth_as_quotient, "the value is stated as"},
     {"made of itself", make_quotient, made_of_itself, "does not belong here"},
     {"made of what is not there", make_quotient, made_of_what_is_not_there, "is not in the statement"},
-    {"two own figures", make_own, two_own, "single area's own figure, and 2"},
+    {"two own figures", make_own, two_own, "single area's own figure, and that of 63/45 counts too"},
     {"two keys alike", make_sum, two_keys_alike, "does not come behind"},
     {"other key", make_sum, other_key, "which the centre does not call one of agent-63-46"},
 };
@@ -735,6 +736,46 @@ static void test_rounding(void **state)
 	free(f);
 }
 
+/* ---------------------------------------------------------------- the golden file */
+
+/* Another implementation wrote it, with parts of a year, merged provinces and an average over time: it is proven, and its
+ * statement written again to the last byte. */
+static void test_golden(void **state)
+{
+	struct proof_key centre = {.name = "centre"};
+	uint8_t seed[32], secret[SIGN_SECRET_SIZE];
+	struct file *f = xmalloc(sizeof *f);
+	struct figure_reader *r;
+	struct figure_writer *w;
+	struct figure_proof proof;
+	struct err err;
+	size_t len;
+	char *text = fsx_read(TRAM_GOLDEN_DIR "/v1_figure.tram-figure", 1u << 20, &len, &err);
+
+	(void)state;
+	for (uint8_t i = 0; i < 32; i++)
+		seed[i] = (uint8_t)(32 + i);
+	crypto_sign_seed_keypair(centre.public_key, secret, seed);
+	r = figure_reader_new(&centre, 1);
+	if (!text || !figure_reader_feed(r, text, len, &err) || !figure_reader_end(r, &proof, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(proof.statement->n_nodes, 3);
+	assert_int_equal(proof.shown, 13);
+	assert_int_equal(proof.reports, 3);
+	assert_int_equal(proof.batches, 2);
+	f->len = 0;
+	w = figure_writer_new(keep, f);
+	figure_put_note(w, "Bằng chứng để kiểm thử");
+	figure_put_note(w, "");
+	figure_put_statement(w, proof.statement, centre.public_key, secret);
+	assert_true(len > f->len);
+	assert_memory_equal(text, f->text, f->len);
+	figure_writer_free(&w);
+	figure_reader_free(&r);
+	free(text);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -745,6 +786,7 @@ int main(void)
 	    cmocka_unit_test(test_every_cut),
 	    cmocka_unit_test(test_every_lie_is_named),
 	    cmocka_unit_test(test_rounding),
+	    cmocka_unit_test(test_golden),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, free_all);

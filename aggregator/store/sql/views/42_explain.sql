@@ -42,7 +42,7 @@ END $$;
 
 -- The figures behind one figure, by number: the figure itself is the first. A closed period's is what it was closed with.
 CREATE FUNCTION tram.explained_figures(indicator text, period text, level text, area text, boundary text, as_of timestamptz)
-RETURNS TABLE (node integer, how text, over_time text, mean_weight text, node_indicator text, node_period text, top integer,
+RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, node_indicator text, node_period text, top integer,
                bottom integer, asked_as_of timestamptz, r tram.rollup_row)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -58,7 +58,7 @@ BEGIN
   END IF;
   v_as_of := coalesce(v_first.known_at, v_as_of);
   RETURN QUERY
-  SELECT m.node, m.how, CASE i.over_time WHEN 'average' THEN 'mean' ELSE i.over_time END, i.mean_weight, m.made,
+  SELECT m.node, m.how, i.over_time, '', i.mean_weight, coalesce(w.over_time, 'last'), m.made,
          tram.period_text(m.node_period), m.top, m.bottom, v_as_of,
          CASE WHEN m.node = 1 THEN v_first
               ELSE (SELECT f FROM tram.rollup_at(m.made, m.node_period, explained_figures.level, v_first.boundary,
@@ -66,6 +66,7 @@ BEGIN
                     WHERE f.area = explained_figures.area) END
   FROM tram.made_of(explained_figures.indicator, tram.period_pack(explained_figures.period)) m
   JOIN tram.indicator i ON i.indicator = m.made
+  LEFT JOIN tram.indicator w ON w.indicator = i.mean_weight
   ORDER BY m.node;
 END $$;
 
