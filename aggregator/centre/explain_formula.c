@@ -90,6 +90,27 @@ static void put_derived(FILE *out, const struct rollup_figure *r, bool growth, b
 	put_number(out, r->denominator);
 }
 
+/* What is averaged over time before it is added up has no terms that fit a line. */
+static bool is_averaged(const struct explained_figure *f)
+{
+	bool weighs_once = strcmp(f->how, "mean") == 0 && strcmp(f->weighed_by, "observation") != 0;
+
+	return *f->leaf && (strcmp(f->over_time, "mean") == 0 || (weighs_once && strcmp(f->over_time, "sum") == 0));
+}
+
+static void put_averaged(FILE *out, const struct explanation_figure *f, bool percent)
+{
+	const struct rollup_figure *r = &f->about.figure;
+
+	fputs(_("averages over the parts of the period"), out);
+	if (r->numerator && r->denominator) {
+		fputs(percent ? ": 100 × " : ": ", out);
+		put_number(out, r->numerator);
+		fputs(" / ", out);
+		put_number(out, r->denominator);
+	}
+}
+
 static void put_own(FILE *out, const struct rollup_figure *r, bool percent)
 {
 	if (r->numerator && r->denominator) {
@@ -132,6 +153,9 @@ char *explain_formula(const struct explanation *e, size_t figure)
 		fputs("–", out);
 	} else if (derived) {
 		put_derived(out, r, strcmp(how, "growth") == 0, percent);
+		put_result(out, f, false);
+	} else if (is_averaged(&f->about)) {
+		put_averaged(out, f, percent && strcmp(how, "mean") != 0);
 		put_result(out, f, false);
 	} else if (strcmp(how, "sum") == 0) {
 		put_terms(out, f, COLUMN(value), 0);

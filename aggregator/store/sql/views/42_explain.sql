@@ -58,7 +58,7 @@ BEGIN
   END IF;
   v_as_of := coalesce(v_first.known_at, v_as_of);
   RETURN QUERY
-  SELECT m.node, m.how, i.over_time, '', i.mean_weight, coalesce(w.over_time, 'last'), m.made,
+  SELECT m.node, m.how, i.over_time, coalesce(l.letter, ''), i.mean_weight, coalesce(w.over_time, 'last'), m.made,
          tram.period_text(m.node_period), m.top, m.bottom, v_as_of,
          CASE WHEN m.node = 1 THEN v_first
               ELSE (SELECT f FROM tram.rollup_at(m.made, m.node_period, explained_figures.level, v_first.boundary,
@@ -67,6 +67,8 @@ BEGIN
   FROM tram.made_of(explained_figures.indicator, tram.period_pack(explained_figures.period)) m
   JOIN tram.indicator i ON i.indicator = m.made
   LEFT JOIN tram.indicator w ON w.indicator = i.mean_weight
+  CROSS JOIN LATERAL tram.finer_kinds(i.frequencies, m.node_period) k
+  LEFT JOIN (VALUES (2, 'S'), (3, 'Q'), (4, 'M'), (6, 'D')) l(kind, letter) ON l.kind = k[cardinality(k)]
   ORDER BY m.node;
 END $$;
 
@@ -93,6 +95,15 @@ RETURNS TABLE (part text, contribution_indicator text, contribution_area text, n
                decision_reason text, justification_code text, justification text, rules text, findings jsonb, digest bytea,
                first_seq bigint, last_seq bigint, chain bytea, key_id bytea, signature bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  WITH c AS MATERIALIZED (
+    SELECT c.* FROM tram.contributions(explained_contributions.indicator, tram.period_pack(explained_contributions.period),
+                                       explained_contributions.level, explained_contributions.boundary,
+                                       explained_contributions.as_of) c
+    WHERE c.unit = explained_contributions.area
+  ), whole AS (
+    SELECT sum(d.coverage) AS coverage
+    FROM (SELECT DISTINCT c.area, c.coverage FROM c WHERE c.part = 'value' AND c.area = c.counts_for) d
+  )
   SELECT c.part, c.indicator, c.area, a.short_name_vi, a.name_en, c.counts_for, c.time_period, c.state, c.revision, c.value,
          c.numerator, c.denominator, c.weight, c.population, c.leaves,
          CASE WHEN c.state = 'counts' AND c.part = 'value' THEN
@@ -100,15 +111,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                  / nullif(sum(CASE i.over_area WHEN 'ratio_of_sums' THEN c.denominator WHEN 'weighted_mean' THEN c.weight
                                                ELSE c.value END)
                           FILTER (WHERE c.state = 'counts' AND c.part = 'value') OVER (), 0), 4) END,
-         CASE WHEN c.part = 'value' THEN
-           round(100 * c.population / nullif(sum(c.population) FILTER (WHERE c.part = 'value' AND c.state NOT IN ('held', 'hidden')) OVER (),
-                                             0), 4) END,
+         CASE WHEN c.part = 'value' THEN round(100 * c.coverage / nullif(whole.coverage, 0), 4) END,
          c.qualifier, c.obs_status::text, c.demonstration, h.agent, h.epoch, h.seq, h.line, h.agent_no,
          (h.report_no >> 40)::integer, h.provider, h.dataflow, h.known_at, h.outcome, h.decided_by, h.decision_reason,
          h.justification_code, h.justification, f.rules, f.findings, rep.digest, b.first_seq, b.last_seq, b.chain, b.key_id,
          b.signature
-  FROM tram.contributions(explained_contributions.indicator, tram.period_pack(explained_contributions.period),
-                          explained_contributions.level, explained_contributions.boundary, explained_contributions.as_of) c
+  FROM c CROSS JOIN whole
   JOIN tram.indicator i ON i.indicator = explained_contributions.indicator
   LEFT JOIN LATERAL (
     SELECT a.short_name_vi, a.name_en FROM tram.area a WHERE a.area = c.area
@@ -120,7 +128,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WHERE b.agent_no = h.agent_no AND b.stream_no = (h.report_no >> 40)::integer AND b.from_seq <= h.seq
     ORDER BY b.from_seq DESC LIMIT 1) b ON true
   LEFT JOIN LATERAL tram.findings_of(h.agent_no, h.report_no, h.line) f ON h.agent_no IS NOT NULL
-  WHERE c.unit = explained_contributions.area
 $$;
 
 COMMENT ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz) IS
