@@ -244,7 +244,8 @@ static void set_format(json_t *json, const struct sdmx_component *c)
 {
 	static const char *const types[] = {
 	    [SDMX_CODED] = NULL,        [SDMX_TEXT] = "String",   [SDMX_TIME] = "ObservationalTimePeriod",
-	    [SDMX_DECIMAL] = "Decimal", [SDMX_WHOLE] = "Integer", [SDMX_FLAG] = "Boolean"};
+	    [SDMX_DECIMAL] = "Decimal", [SDMX_WHOLE] = "Integer", [SDMX_FLAG] = "Boolean",
+	    [SDMX_MOMENT] = "DateTime"};
 
 	if (types[c->type]) {
 		json_object_set_new(json, "format", json_pack("{s:s}", "dataType", types[c->type]));

@@ -23,7 +23,8 @@
 	" tram.area_names(r.missing[:" FIRST_MISSING "], r.time_period, 'en'), r.interval_low, r.interval_high,"       \
 	" round(tram.shift(r.interval_low, -" mult "), " decimals "),"                                                 \
 	" round(tram.shift(r.interval_high, -" mult "), " decimals                                                     \
-	"), r.interval_basis, r.vintage, r.known_at, r.moved"
+	"), r.interval_basis, r.vintage, to_char(r.known_at AT TIME ZONE 'UTC', "                                      \
+	"'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), r.moved"
 
 enum { N_FIGURE_COLUMNS = 36 };
 

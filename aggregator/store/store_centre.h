@@ -104,7 +104,7 @@ struct rollup_figure {
 	const char *interval_low_shown, *interval_high_shown;
 	const char *interval_basis;
 	int vintage;          /* of the period's closing; 0: it is not closed */
-	const char *known_at; /* the moment whose knowledge it shows; NULL: as asked */
+	const char *known_at; /* the moment whose knowledge it shows, RFC 3339 in UTC; NULL: as asked */
 	bool moved;           /* what is known now is another figure */
 };
 
