@@ -2,13 +2,17 @@
 #include "answers.h"
 
 #include "clock.h"
+#include "explanation.h"
 #include "figures.h"
 #include "table.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MEMORY SIZE_MAX /* as many as the catalogue has */
+#define EXPLAIN_MEMORY ((size_t)16 << 20) /* some ten thousand contributions */
+#define NAMES_MEMORY   SIZE_MAX           /* as many as the catalogue has */
 
 static const char *given(const struct answering *a, enum ask_param id)
 {
@@ -80,6 +84,7 @@ static enum store_result give_rollups(struct answering *a, struct err *err)
 	    .level = given(a, PARAM_LEVEL) ? given(a, PARAM_LEVEL) : "nation",
 	    .boundary = given(a, PARAM_BOUNDARY),
 	    .as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
+	    .updated_after_us = ask_time(a->ask, PARAM_UPDATED_AFTER, 0),
 	    .most_rows = a->most_rows + 1,
 	};
 	const struct export_meta meta = {.level = q.level,
@@ -260,6 +265,145 @@ static enum store_result give_scoreboard(struct answering *a, struct err *err)
 	return result;
 }
 
+/* ---------------------------------------------------------------- changes */
+
+static json_t *change_json(const char *const *cells, const char *made_by)
+{
+	json_t *j = json_object(), *made = json_loads(made_by, 0, NULL);
+	for (int i = 0; i < CHANGE_COLUMNS; i++) {
+		bool is_number = change_table[i].is_number;
+		json_t *value = !cells[i]   ? json_null()
+				: is_number ? json_integer(strtoll(cells[i], NULL, 10))
+					    : json_string(cells[i]);
+		json_object_set_new(j, change_table[i].name, value);
+	}
+	json_object_set_new(j, "made_by", made ? made : json_array());
+	return j;
+}
+
+static int add_json(const char *text, size_t len, void *body)
+{
+	body_add(body, text, len);
+	return 0;
+}
+
+/* Takes over j. */
+static void put_json(struct answering *a, json_t *j, size_t flags)
+{
+	json_dump_callback(j, add_json, a->body, flags);
+	json_decref(j);
+}
+
+static void list_change_json(void *context, const char *const *cells, const char *made_by)
+{
+	struct answering *a = context;
+	body_text(a->body, a->rows++ ? ",\n" : "\n");
+	put_json(a, change_json(cells, made_by), JSON_COMPACT);
+}
+
+static void list_change(void *context, const char *const *cells, const char *made_by)
+{
+	struct answering *a = context;
+	(void)made_by;
+	a->rows++;
+	for (int i = 0; i < CHANGE_COLUMNS; i++)
+		table_cell(a->table, cells[i]);
+}
+
+static enum store_result ask_changes(struct answering *a, change_each *each, struct changes_page *page, struct err *err)
+{
+	const char *since = given(a, PARAM_SINCE);
+	bool is_cursor = since && *since == 'c';
+	const struct changes_question q = {.indicator = given(a, PARAM_INDICATOR),
+					   .period = given(a, PARAM_PERIOD),
+					   .level = given(a, PARAM_LEVEL) ? given(a, PARAM_LEVEL) : "nation",
+					   .boundary = given(a, PARAM_BOUNDARY),
+					   .cursor = is_cursor ? since : NULL,
+					   .since_us = is_cursor ? INT64_MAX : ask_time(a->ask, PARAM_SINCE, INT64_MAX),
+					   .most_rows = a->most_rows};
+	enum store_result result = store_changes(a->store, &q, page, each, a, err);
+	if (result == STORE_OK && page->is_cut)
+		a->rows = a->most_rows + 1;
+	else if (result == STORE_OK)
+		snprintf(a->cursor, CURSOR_SIZE, "%s", page->next);
+	return result;
+}
+
+static enum store_result table_changes(struct answering *a, struct err *err)
+{
+	struct changes_page page;
+	for (int i = 0; i < CHANGE_COLUMNS; i++)
+		table_column(a->table, change_table[i].name, change_table[i].name, TABLE_LEFT);
+	return ask_changes(a, list_change, &page, err);
+}
+
+/* The changes come first: what is known of all of them is known when they are told. */
+static enum store_result give_changes(struct answering *a, struct err *err)
+{
+	struct changes_page page;
+	body_text(a->body, "{\"changes\":[");
+	enum store_result result = ask_changes(a, list_change_json, &page, err);
+	body_text(a->body, "],\n\"page\":");
+	put_json(a,
+		 json_pack("{s:s, s:s, s:s, s:b}", "since", page.since, "until", page.until, "next", page.next, "more",
+			   page.more),
+		 JSON_COMPACT);
+	body_text(a->body, "}\n");
+	return result;
+}
+
+/* ---------------------------------------------------------------- what a figure is made of */
+
+static void write_explanation(struct answering *a, const struct explanation *e)
+{
+	json_t *j = explanation_json(e);
+	json_object_del(j, "explained_at"); /* the same figure is the same answer */
+	put_json(a, j, JSON_INDENT(1));
+	body_text(a->body, "\n");
+}
+
+static enum store_result explain(struct answering *a, const struct explain_question *q, struct err *err)
+{
+	struct explanation e;
+	struct arena *arena = arena_new(EXPLAIN_MEMORY);
+	int64_t at_us;
+	enum store_result result = store_explain_begin(a->store, &at_us, err);
+	bool fine = result == STORE_OK && explanation_ask(a->store, q, at_us, arena, &e, err);
+	if (result == STORE_OK)
+		store_explain_end(a->store);
+	if (fine && e.n == 0)
+		problem_set(a->problem, PROBLEM_NOTHING, NULL, q->area, NULL);
+	else if (fine)
+		write_explanation(a, &e);
+	else if (result == STORE_OK && err->kind == ERR_PROTOCOL)
+		a->rows = a->most_rows + 1; /* it has more contributions than fit */
+	else if (result == STORE_OK)
+		result = STORE_STALLED;
+	arena_free(&arena);
+	return result;
+}
+
+static enum store_result give_explanation(struct answering *a, struct err *err)
+{
+	struct explain_area area;
+	bool is_there = true;
+	const char *name = given(a, PARAM_AREA) ? given(a, PARAM_AREA) : "VN", *boundary = given(a, PARAM_BOUNDARY);
+	enum store_result result = check_indicator(a, err);
+	if (result == STORE_OK && !a->problem->id)
+		result = store_explain_area(a->store, name, &area, &is_there, err);
+	if (result == STORE_OK && !is_there)
+		problem_set(a->problem, PROBLEM_AREA, "area", name, NULL);
+	if (result != STORE_OK || a->problem->id)
+		return result;
+	const struct explain_question q = {.indicator = given(a, PARAM_INDICATOR),
+					   .period = given(a, PARAM_PERIOD),
+					   .level = area.level,
+					   .area = area.area,
+					   .boundary = boundary || !*area.vintage ? boundary : area.vintage,
+					   .as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX)};
+	return explain(a, &q, err);
+}
+
 /* ---------------------------------------------------------------- metrics */
 
 static enum store_result give_metrics(struct answering *a, struct err *err)
@@ -305,6 +449,9 @@ static enum store_result give_route(struct answering *a, struct err *err)
 	case ROUTE_AREAS: return give_table(a, give_areas, err);
 	case ROUTE_CLAIMS: return give_table(a, give_claims, err);
 	case ROUTE_SCOREBOARD: return give_table(a, give_scoreboard, err);
+	case ROUTE_CHANGES:
+		return a->ask->format == EXPORT_CSV ? give_table(a, table_changes, err) : give_changes(a, err);
+	case ROUTE_EXPLAIN: return give_explanation(a, err);
 	case ROUTE_HEALTH:
 	case ROUTE_KINDS: break; /* answered without a reader */
 	}

@@ -7,6 +7,7 @@
 
 #include "ask.h"
 #include "cache.h"
+#include "store_changes.h"
 #include "store_reads.h"
 #include "view.h"
 
@@ -16,7 +17,7 @@ struct answering {
 	struct told *told;
 	int64_t most_rows;
 	struct body *body; /* to write to */
-	char *cursor;      /* of struct answer */
+	char *cursor;      /* CURSOR_SIZE */
 	struct problem *problem;
 	int64_t rows; /* told so far */
 	struct table *table;

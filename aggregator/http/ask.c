@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define CODE_MAX 64
+#define CURSOR_LEN 19
 
 #define P(id) (1u << PARAM_##id)
 #define F(id) (1u << EXPORT_##id)
@@ -36,7 +36,7 @@ static bool is_code(const char *text)
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)text[i]) && !strchr("._-/", text[i]))
 			return false;
-	return len > 0 && len <= CODE_MAX;
+	return len > 0 && len <= ASK_CODE_MAX;
 }
 
 static bool is_period(const char *text)
@@ -78,6 +78,13 @@ static bool is_time(const char *text)
 {
 	int64_t us;
 	return read_time(text, &us);
+}
+
+/* Of changes: c and 18 digits, or where one begins. Whether the digits are right the store says. */
+static bool is_cursor(const char *text)
+{
+	return (*text == 'c' && strlen(text) == CURSOR_LEN && strspn(text + 1, "0123456789abcdef") == CURSOR_LEN - 1) ||
+	       is_time(text);
 }
 
 static bool is_format(const char *text)
@@ -195,7 +202,9 @@ static bool find_route(const char *path, struct ask *ret, struct problem *proble
 	size_t n = 0;
 	for (int i = 0; i < ROUTE_KINDS; i++) {
 		n += (size_t)snprintf(paths + n, sizeof(paths) - n, "%s%s", n ? ", " : "", routes[i].path);
-		if (strcmp(path, routes[i].path) == 0) {
+		size_t fixed = strcspn(routes[i].path, "{");
+		if (routes[i].path[fixed] ? strncmp(path, routes[i].path, fixed) == 0
+					  : strcmp(path, routes[i].path) == 0) {
 			ret->route = (enum ask_route)i;
 			return true;
 		}
@@ -213,6 +222,15 @@ static bool unknown(const struct route *route, const char *name, struct problem 
 	return problem_set(problem, PROBLEM_PARAMETER, name, NULL, there);
 }
 
+static bool read_value(int id, const char *value, size_t len, struct ask *ret, struct problem *problem)
+{
+	if (strlen(value) != len || !kinds[params[id].kind].check(value))
+		return problem_set(problem, PROBLEM_VALUE, params[id].name, value,
+				   ret->in_vietnamese ? kinds[params[id].kind].vi : kinds[params[id].kind].en);
+	ret->given[id] = value;
+	return true;
+}
+
 static bool read_pair(const struct route *route, const struct ask_pair *pair, struct ask *ret, struct problem *problem)
 {
 	int id = 0;
@@ -223,12 +241,21 @@ static bool read_pair(const struct route *route, const struct ask_pair *pair, st
 		return unknown(route, pair->name, problem);
 	if (ret->given[id])
 		return problem_set(problem, PROBLEM_REPEATED, params[id].name, NULL, NULL);
-	const char *value = pair->value ? pair->value : "";
-	if (strlen(value) != pair->value_len || !kinds[params[id].kind].check(value))
-		return problem_set(problem, PROBLEM_VALUE, params[id].name, value,
-				   ret->in_vietnamese ? kinds[params[id].kind].vi : kinds[params[id].kind].en);
-	ret->given[id] = value;
-	return true;
+	return read_value(id, pair->value ? pair->value : "", pair->value ? pair->value_len : 0, ret, problem);
+}
+
+/* What the path says: an indicator, and behind it all of the rest, as a period may have a "/" in it. */
+static bool read_path(const struct route *route, const char *path, struct ask *ret, struct problem *problem)
+{
+	size_t fixed = strcspn(route->path, "{");
+	if (!route->path[fixed])
+		return true;
+	const char *period = strchr(path + fixed, '/');
+	size_t len = period ? (size_t)(period - path) - fixed : strlen(path + fixed);
+	snprintf(ret->indicator, sizeof(ret->indicator), "%.*s", (int)len, path + fixed);
+	period = period ? period + 1 : "";
+	return read_value(PARAM_INDICATOR, ret->indicator, len, ret, problem) &&
+	       read_value(PARAM_PERIOD, period, strlen(period), ret, problem);
 }
 
 static bool read_together(const struct ask *a, enum ask_param one, enum ask_param other, struct problem *problem)
@@ -243,6 +270,8 @@ bool ask_read(const struct ask_request *request, struct ask *ret, struct problem
 	if (!find_route(request->path, ret, problem))
 		return false;
 	const struct route *route = &routes[ret->route];
+	if (!read_path(route, request->path, ret, problem))
+		return false;
 	for (size_t i = 0; i < request->n_pairs; i++)
 		if (!read_pair(route, &request->pairs[i], ret, problem))
 			return false;

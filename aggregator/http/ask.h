@@ -34,6 +34,8 @@ struct ask_pair {
 	const char *name, *value;
 	size_t name_len, value_len;
 };
+#define ASK_CODE_MAX 64
+
 struct ask_request {
 	const char *path;
 	const struct ask_pair *pairs;
@@ -46,7 +48,8 @@ struct ask {
 	enum ask_route route;
 	enum export_format format;
 	bool in_vietnamese;
-	const char *given[PARAM_KINDS]; /* NULL: not */
+	const char *given[PARAM_KINDS];   /* NULL: not */
+	char indicator[ASK_CODE_MAX + 2]; /* of the path; given points to it, so it is not copied */
 };
 
 /* False and *problem when there is no such question; *ret then has what language to say so in. */

@@ -12,6 +12,7 @@
 #include "body.h"
 #include "export.h"
 
+#define CURSOR_SIZE   64
 #define CACHE_ANSWERS 256
 #define TAG_SIZE      67 /* two quotes, 64 digits, the end */
 
@@ -19,7 +20,7 @@ struct answer {
 	struct body *body; /* one reference is the answer's */
 	enum export_format format;
 	char tag[TAG_SIZE];
-	char cursor[128]; /* where whoever asks for changes goes on; "": nowhere */
+	char cursor[CURSOR_SIZE]; /* where whoever asks for changes goes on; "": nowhere */
 };
 void answer_clear(struct answer *a);
 

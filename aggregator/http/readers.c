@@ -101,6 +101,10 @@ static void name_failure(struct reader *me, struct question *q, enum store_resul
 	if (store_was_stopped(me->store)) {
 		snprintf(seconds, sizeof(seconds), "%lld ms", (long long)(me->all->settings.question_us / 1000));
 		problem_set(&q->problem, PROBLEM_TOO_SLOW, NULL, NULL, seconds);
+	} else if (result == STORE_RETRY) { /* figures are being written, and hold what was asked for */
+		problem_set(&q->problem, PROBLEM_BUSY, NULL, NULL, NULL);
+	} else if (store_was_too_much(me->store, &why, &instead)) {
+		problem_set(&q->problem, PROBLEM_TOO_MUCH_WORK, NULL, instead, why);
 	} else if (store_was_refused(me->store, &why, &instead)) {
 		problem_set(&q->problem, PROBLEM_REFUSED, NULL, instead, why);
 	} else {

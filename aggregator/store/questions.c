@@ -99,8 +99,11 @@ static const char rollup_sql[] = ROLLUP_COLUMNS(
 					     "   LIMIT 1) a ON true"
 					     " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, "
 					     "$5) j ON $3 = 'province'"
-					     " WHERE $1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR "
-					     "r.held > 0"
+					     " WHERE ($1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR "
+					     "r.held > 0)"
+					     "   AND ($7 = 'infinity' OR (q.indicator, q.time_period, r.area) IN ("
+					     "     SELECT c.indicator, c.time_period, c.area"
+					     "     FROM tram.changes($7, nullif($5, 'infinity'), $1, $3, $4, $2) c))"
 					     " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area LIMIT "
 					     "$6";
 
@@ -136,6 +139,7 @@ static enum store_result ask_rollup(struct store *s, const struct rollup_questio
 	params_text(&p, q->boundary);
 	params_timestamp(&p, q->as_of_us);
 	params_most(&p, q->most_rows);
+	params_timestamp(&p, q->updated_after_us ? q->updated_after_us : INT64_MAX);
 	result = connection_ask(s, rollup_sql, &p, ret, err);
 	params_done(&p);
 	return result;

@@ -26,6 +26,13 @@ bool store_was_refused(const struct store *s, const char **ret_why, const char *
 	return strcmp(s->failure.state, "22023") == 0 || strcmp(s->failure.state, "0A000") == 0;
 }
 
+bool store_was_too_much(const struct store *s, const char **ret_why, const char **ret_instead)
+{
+	*ret_why = s->failure.message;
+	*ret_instead = s->failure.hint;
+	return strcmp(s->failure.state, "54000") == 0;
+}
+
 /*
  * What a question sees is decided by its snapshot: which transactions have ended. Two questions with the same one see the
  * same, on the same server since its start (a server restored from a backup gives numbers a second time). On a standby the

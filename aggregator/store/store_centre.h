@@ -109,12 +109,13 @@ struct rollup_figure {
 };
 
 struct rollup_question {
-	const char *indicator; /* NULL: all */
-	const char *period;    /* NULL: all for which anything was reported */
-	const char *level;     /* nation, region, province */
-	const char *boundary;  /* 63, 34, a day; NULL: in force at the period's end */
-	int64_t as_of_us;      /* INT64_MAX: now */
-	int64_t most_rows;     /* 0: all there are; who wants to know whether there are more asks for one more */
+	const char *indicator;    /* NULL: all */
+	const char *period;       /* NULL: all for which anything was reported */
+	const char *level;        /* nation, region, province */
+	const char *boundary;     /* 63, 34, a day; NULL: in force at the period's end */
+	int64_t as_of_us;         /* INT64_MAX: now */
+	int64_t updated_after_us; /* 0: all; else only those that moved since */
+	int64_t most_rows;        /* 0: all there are; who wants to know whether there are more asks for one more */
 };
 struct rollup_row {
 	const char *area, *area_name_vi, *area_name_en;

@@ -18,6 +18,9 @@ bool store_was_stopped(const struct store *s);
  */
 bool store_was_refused(const struct store *s, const char **ret_why, const char **ret_instead);
 
+/* The same for a question that asks for more than is worked out at once. */
+bool store_was_too_much(const struct store *s, const char **ret_why, const char **ret_instead);
+
 /*
  * In which state the store is: as long as this text is the same, so is everything that follows from what is stored. "" when
  * that cannot be said (a standby has no such text). It may be another without anything having changed.

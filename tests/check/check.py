@@ -35,7 +35,7 @@ ROOM_MAY_INCLUDE = {
     "aggregator/explain": ("ingest/base", "proto", "aggregator/catalogue", "aggregator/rules", "aggregator/store"),
     "aggregator/centre": ("ingest/base", "proto", "ingest/wire", "ingest/cli", "aggregator/settings",
                           "aggregator/catalogue", "aggregator/rules", "aggregator/store", "aggregator/explain", "aggregator/export"),
-    "aggregator/http": ("ingest/base", "proto", "ingest/gate", "aggregator/store", "aggregator/export"),
+    "aggregator/http": ("ingest/base", "proto", "ingest/gate", "aggregator/store", "aggregator/explain", "aggregator/export"),
     "aggregator": ("ingest/base", "proto", "ingest/wire", "ingest/gate", "aggregator/settings", "aggregator/catalogue",
                    "aggregator/rules", "aggregator/verdict", "aggregator/store", "aggregator/explain", "aggregator/export",
                    "aggregator/http"),

@@ -324,6 +324,104 @@ def test_metrics_are_one_whole_text(centre, reported, get):
     assert found["tram_reports_committed"].samples[0].value == 1
 
 
+# ---------------------------------------------------------------- what moved, and what a figure is made of
+
+def correct(agent, n):
+    agent.submit(csv_text(POPULATION | {"value": str(1178600 + n)}, purpose="correction", reason=f"Đếm lại lần {n}"), name=f"{n}.csv")
+
+
+def test_a_cursor_goes_on_where_it_was(centre, reported, get):
+    first = get("/api/v1/changes", indicator="population").json()
+    assert first["changes"] == [] and not first["page"]["more"]
+    correct(reported, 1)
+    reported.wait_for_verdicts(2)
+    asked = []
+
+    def told():  # a moment is settled once a second
+        asked.append(get("/api/v1/changes", indicator="population", since=first["page"]["next"]))
+        return asked[-1].json()["changes"]
+    moved, second = wait_until(told, "the change"), asked[-1]
+    assert [(c["value_before"], c["value_after"], c["difference"], c["cause"], c["of_area"], c["reason"]) for c in moved] == [
+        ("1178600", "1178601", "1", "correction", "63/46", "Đếm lại lần 1")]
+    assert second["tram-cursor"] == second.json()["page"]["next"] != first["page"]["next"]
+    third = get("/api/v1/changes", indicator="population", since=second["tram-cursor"])
+    assert third.json()["changes"] == []
+    as_csv = get("/api/v1/changes", since="2024-01-01", format="csv")
+    assert len(as_csv.body.splitlines()) == 1 + len(get("/api/v1/changes", since="2024-01-01").json()["changes"]) > 2
+    assert get("/api/v1/changes", since="c" + "0" * 18).status == 422
+    assert get("/api/v1/changes", since="c0").status == 400
+
+
+def test_only_what_moved_since(centre, reported, get):
+    ask = {"period": "2024", "level": "province"}
+    before = centre.value("SELECT clock_timestamp()").isoformat()
+    assert get("/api/v1/rollups", updatedAfter=before, **ask).json() == []
+    correct(reported, 1)
+    reported.wait_for_verdicts(2)
+    moved = get("/api/v1/rollups", updatedAfter=before, **ask).json()
+    assert [(row["indicator"], row["area"], row["value"]) for row in moved] == [("population", "63/46", "1178601")]
+    assert get("/api/v1/rollups", updatedAfter="2024-01-01", **ask).json() == get("/api/v1/rollups", **ask).json()
+    assert get("/api/v1/rollups", updatedAfter=centre.value("SELECT clock_timestamp()").isoformat(), **ask).json() == []
+
+
+def test_nothing_is_lost_or_told_twice_while_two_lanes_write(fleet):
+    """Corrections on both lanes while a consumer reads on; what it was told is what moved, in order, each once."""
+    centre = centre_with_http(fleet, lanes=2, http_rows=7)
+    agents = [fleet.agent(centre, f"agent-63-{number}").wait_for_codes() for number in ("46", "48")]
+    get, told = Client(centre), []
+    begin = cursor = get("/api/v1/changes").json()["page"]["next"]
+
+    def read_on():
+        nonlocal cursor
+        page = get("/api/v1/changes", level="province", since=cursor)
+        assert page.status == 200, page.body
+        told.extend(page.json()["changes"])
+        cursor = page.json()["page"]["next"]
+        return page.json()["page"]["more"]
+
+    def write(agent, number):
+        for n in range(30):
+            purpose = {"purpose": "correction", "reason": f"lần {n}"} if n else {}
+            agent.submit(csv_text(POPULATION | {"ref_area": f"63/{number}", "value": str(1000000 + n)}, provider=f"P63-{number}",
+                                  **purpose), name=f"{n}.csv")
+    writers = [threading.Thread(target=write, args=(agent, agent.name[-2:])) for agent in agents]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        read_on()
+    for agent in agents:
+        agent.wait_for_verdicts(30)
+    while read_on():
+        pass
+    moved = centre.sql("SELECT indicator, area, value_before::text, value_after::text FROM"
+                       " tram.changes(tram.cursor_moment(%s), tram.cursor_moment(%s), NULL, 'province')"
+                       " ORDER BY moment, indicator, time_period, area", begin, cursor)
+    assert [(c["indicator"], c["area"], c["value_before"], c["value_after"]) for c in told] == moved
+    population = [c for c in told if c["indicator"] == "population"]
+    for area in ("63/46", "63/48"):
+        mine = [c for c in population if c["area"] == area]
+        assert mine[0]["value_before"] is None and mine[-1]["value_after"] == "1000029"
+        assert [c["value_before"] for c in mine[1:]] == [c["value_after"] for c in mine[:-1]]
+    assert len(told) > 7
+
+
+def test_a_figure_explains_itself(centre, reported, get):
+    for path, words in (("population/2024", ()), ("population/2024?area=63%2F46", ("--area", "63/46"))):
+        shown = json.loads(centre.tram("explain", *path.split("?")[0].split("/"), *words, "--format", "json").stdout)
+        said = get("/api/v1/explain/" + path)
+        assert said.status == 200 and said["content-type"] == "application/json"
+        del shown["explained_at"]
+        assert said.json() == shown and shown["figures"][0]["value"] == "1178600"
+    tag = get("/api/v1/explain/population/2024")["etag"]
+    assert get("/api/v1/explain/population/2024", headers={"If-None-Match": tag}).status == 304
+    assert get("/api/v1/explain/population/2018-01-01/P7Y").status in (200, 404)  # the period has a slash
+    for path, status, kind in (("nothing/2024", 404, "unknown-indicator"), ("population", 400, "bad-value"),
+                               ("population/20245", 400, "bad-value"), ("population/2024?area=99", 404, "unknown-area"),
+                               ("population/2024?period=2024", 400, "unknown-parameter"), ("", 400, "bad-value")):
+        reply = get("/api/v1/explain/" + path)
+        assert (reply.status, reply.json()["type"]) == (status, "urn:tram:problem:" + kind), path
+
+
 # ---------------------------------------------------------------- the description for programs
 
 DESCRIPTION = json.loads((ROOT / "deploy" / "http" / "openapi.json").read_text(encoding="utf-8"))
@@ -341,6 +439,11 @@ def resolved(node):
 
 def validate(instance, schema):
     jsonschema.Draft202012Validator({"components": DESCRIPTION["components"], **schema}).validate(instance)
+
+
+def example_of(path, operation):
+    """The address with the examples of what stands in the path."""
+    return path.format(**{name: p["example"] for name, p in declared(operation, "path").items()})
 
 
 def declared(operation, where):
@@ -386,8 +489,8 @@ def check_declared(path, operation, reply):
 
 def test_what_is_declared_is_answered(centre, reported, get):
     """Every format and every parameter with its example."""
-    for path, operation in OPERATIONS:
-        parameters = declared(operation, "query")
+    for template, operation in OPERATIONS:
+        parameters, path = declared(operation, "query"), example_of(template, operation)
         for name, parameter in parameters.items():
             values = parameter["schema"].get("enum", [parameter["example"]])
             for value in values:
@@ -411,18 +514,21 @@ UNANSWERED = {
     "414": lambda get, path: get(path, nothing="x" * 3000),
     "421": lambda get, path: get(path, headers={"Host": "elsewhere.example"}),
 }
-UNKNOWN = {"/api/v1/rollups": "indicator", "/api/v1/scoreboard": "area"}
+UNKNOWN = {"/api/v1/rollups": "indicator", "/api/v1/scoreboard": "area", "/api/v1/explain/{indicator}/{period}": "area"}
+NOT_TO_BE_HAD = {"/api/v1/rollups": {"indicator": "population", "period": "2025"},
+                 "/api/v1/changes": {"indicator": "population", "period": "2025"}}
 
 
 def test_every_problem_that_is_declared_comes_about(fleet):
     get = Client(centre_with_http(fleet))
     wait_until(lambda: get("/health").status == 200, "good health")
-    for path, operation in OPERATIONS:
+    for template, operation in OPERATIONS:
+        path = example_of(template, operation)
         for status in set(operation["responses"]) - {"200", "503"}:
             if status == "404":
-                reply = get(path, **{UNKNOWN[path]: "nothing"})
+                reply = get(path, **{UNKNOWN[template]: "nothing"})
             elif status == "422":
-                reply = get(path, indicator="population", period="2025", boundary="63")
+                reply = get(path.replace("2024", "2025"), boundary="63", **NOT_TO_BE_HAD.get(path, {}))
             else:
                 reply = UNANSWERED[status](get, path)
                 get.connection.close()
@@ -431,7 +537,8 @@ def test_every_problem_that_is_declared_comes_about(fleet):
     centre = centre_with_http(fleet, name="slow", http_time="50ms")
     get = Client(centre)
     with lock(centre, "tram.indicator, tram.area"):
-        for path, operation in OPERATIONS:
+        for template, operation in OPERATIONS:
+            path = example_of(template, operation)
             if path == "/health":
                 continue
             reply = get(path)

@@ -65,6 +65,8 @@ static void questions_are_read_or_named(void **state)
 	    {"boundary=2025-02-30", PROBLEM_VALUE, "boundary"},
 	    {"period=2024&period=2024", PROBLEM_REPEATED, "period"},
 	    {"Period=2024", PROBLEM_PARAMETER, "Period"},
+	    {"updatedAfter=2024-01-01", PROBLEM_NONE, ""},
+	    {"since=2024-01-01", PROBLEM_PARAMETER, "since"},
 	    {"from=2024-01-01", PROBLEM_PARAMETER, "from"},
 	    {"=", PROBLEM_PARAMETER, ""},
 	    {"format=pdf", PROBLEM_VALUE, "format"},
@@ -105,6 +107,41 @@ static void formats_and_languages_are_chosen(void **state)
 			fail_msg("%zu: %s", i, key ? key : problem.parameter);
 		if (!fine)
 			assert_int_equal(problem.id, PROBLEM_FORMAT);
+		free(key);
+	}
+}
+
+static void paths_and_cursors_are_read(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *query, *key;
+	} cases[] = {
+	    {"/api/v1/explain/population/2024", "area=63/46",
+	     "/api/v1/explain/{indicator}/{period} json vi indicator=population period=2024 area=63/46"},
+	    {"/api/v1/explain/population/2018-01-01/P7Y", "",
+	     "/api/v1/explain/{indicator}/{period} json vi indicator=population period=2018-01-01/P7Y"},
+	    {"/api/v1/explain/population", "", NULL},
+	    {"/api/v1/explain/", "", NULL},
+	    {"/api/v1/explain", "", NULL},
+	    {"/api/v1/explain//2024", "", NULL},
+	    {"/api/v1/explain/population/2024", "indicator=population", NULL},
+	    {"/api/v1/explain/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/"
+	     "2024",
+	     "", NULL},
+	    {"/api/v1/changes", "since=c0123456789abcdef01", "/api/v1/changes json vi since=c0123456789abcdef01"},
+	    {"/api/v1/changes", "since=2024-01-01", "/api/v1/changes json vi since=2024-01-01"},
+	    {"/api/v1/changes", "since=c0123456789abcdef0", NULL},
+	    {"/api/v1/changes", "since=C0123456789abcdef01", NULL},
+	    {"/api/v1/changes", "since=c0123456789abcdef0G", NULL},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ask a;
+		struct problem problem;
+		bool fine = ask(cases[i].path, cases[i].query, NULL, NULL, &a, &problem);
+		char *key = fine ? ask_key(&a) : NULL;
+		if (fine != (cases[i].key != NULL) || (fine && strcmp(key, cases[i].key) != 0))
+			fail_msg("%s: %s", cases[i].path, key ? key : problem.parameter);
 		free(key);
 	}
 }
@@ -175,11 +212,9 @@ static void addresses_are_sound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(questions_are_read_or_named),
-	    cmocka_unit_test(formats_and_languages_are_chosen),
-	    cmocka_unit_test(times_are_read),
-	    cmocka_unit_test(tags_match_as_a_whole),
-	    cmocka_unit_test(hosts_are_known),
+	    cmocka_unit_test(questions_are_read_or_named), cmocka_unit_test(formats_and_languages_are_chosen),
+	    cmocka_unit_test(paths_and_cursors_are_read),  cmocka_unit_test(times_are_read),
+	    cmocka_unit_test(tags_match_as_a_whole),       cmocka_unit_test(hosts_are_known),
 	    cmocka_unit_test(addresses_are_sound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connection.h"
+#include "store_changes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct change_kind change_table[] = {
+#define IS_WORD            false
+#define IS_NUMBER          true
+#define CHANGE(name, kind) {#name, IS_##kind},
+#include "change.def"
+#undef CHANGE
+};
+
+/* Behind the columns of change.def. */
+enum { MADE_BY = CHANGE_COLUMNS, CURSOR, MOMENT };
+
+#define RFC3339(moment) "to_char(" moment ", 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+static const char page_sql[] = "SELECT " RFC3339("p.since") ", " RFC3339(
+    "p.until") ", p.next, p.more, p.since, p.until"
+	       " FROM tram.changes_page(coalesce($1, tram.cursor_text(nullif($6, 'infinity'))), $2, $3, $4, $5) p";
+
+static enum store_result ask_page(struct store *s, const struct changes_question *q, PGresult **ret, struct err *err)
+{
+	struct params p;
+	enum store_result result;
+
+	params_init(&p);
+	params_text(&p, q->cursor);
+	params_text(&p, q->indicator);
+	params_text(&p, q->level);
+	params_text(&p, q->boundary);
+	params_text(&p, q->period);
+	params_timestamp(&p, q->since_us);
+	result = connection_ask(s, page_sql, &p, ret, err);
+	params_done(&p);
+	return result;
+}
+
+static const char changes_sql[] =
+    "SELECT "
+#define CHANGE(name, kind) "c." #name ", "
+#include "change.def"
+#undef CHANGE
+    "c.made_by, tram.cursor_text(c.moment), " RFC3339(
+	"c.moment") " FROM tram.changes($1::timestamptz, $2::timestamptz, $3, $4, $5, $6) c"
+		    " ORDER BY c.moment, c.indicator, c.time_period, c.area LIMIT $7";
+
+static enum store_result ask_changes(struct store *s, const struct changes_question *q, const PGresult *page,
+				     PGresult **ret, struct err *err)
+{
+	struct params p;
+	enum store_result result;
+
+	params_init(&p);
+	params_text(&p, cell_text(page, 0, 4));
+	params_text(&p, cell_text(page, 0, 5));
+	params_text(&p, q->indicator);
+	params_text(&p, q->level);
+	params_text(&p, q->boundary);
+	params_text(&p, q->period);
+	params_int64(&p, q->most_rows + 1);
+	result = connection_ask(s, changes_sql, &p, ret, err);
+	params_done(&p);
+	return result;
+}
+
+/* How many rows may be told: what does not fit is left to the next page, by whole moments. */
+static int fitting(const PGresult *r, const struct changes_question *q)
+{
+	int n = PQntuples(r), last = n - 1;
+
+	if (n <= q->most_rows) {
+		return n;
+	}
+	while (n > 0 && strcmp(cell_text(r, n - 1, CURSOR), cell_text(r, last, CURSOR)) == 0) {
+		n--;
+	}
+	return n;
+}
+
+static void tell(const PGresult *r, int n, change_each *each, void *context)
+{
+	const char *cells[CHANGE_COLUMNS];
+
+	for (int i = 0; i < n; i++) {
+		for (int c = 0; c < CHANGE_COLUMNS; c++) {
+			cells[c] = cell_text_or_null(r, i, c);
+		}
+		cells[CHANGE_moment] = cell_text(r, i, MOMENT);
+		each(context, cells, cell_text(r, i, MADE_BY));
+	}
+}
+
+enum store_result store_changes(struct store *s, const struct changes_question *q, struct changes_page *ret,
+				change_each *each, void *context, struct err *err)
+{
+	PGresult *page = NULL, *r = NULL;
+	enum store_result result = ask_page(s, q, &page, err);
+
+	*ret = (struct changes_page){.more = false};
+	if (result == STORE_OK) {
+		result = ask_changes(s, q, page, &r, err);
+	}
+	if (result == STORE_OK) {
+		int n = fitting(r, q);
+		bool all = n == PQntuples(r);
+
+		snprintf(ret->since, sizeof ret->since, "%s", cell_text(page, 0, 0));
+		snprintf(ret->until, sizeof ret->until, "%s",
+			 all ? cell_text(page, 0, 1) : cell_text(r, n > 0 ? n - 1 : 0, MOMENT));
+		snprintf(ret->next, sizeof ret->next, "%s",
+			 all ? cell_text(page, 0, 2) : cell_text(r, n > 0 ? n - 1 : 0, CURSOR));
+		ret->more = !all || cell_bool(page, 0, 3);
+		ret->is_cut = n == 0 && !all;
+		tell(r, n, each, context);
+	}
+	PQclear(r);
+	PQclear(page);
+	return result;
+}
