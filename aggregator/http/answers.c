@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answers.h"
 
-#include "clock.h"
 #include "explanation.h"
 #include "figures.h"
 #include "table.h"
@@ -89,7 +88,7 @@ static enum store_result give_rollups(struct answering *a, struct err *err)
 	};
 	const struct export_meta meta = {.level = q.level,
 					 .in_vietnamese = a->ask->in_vietnamese,
-					 .prepared_us = clock_wall_us(),
+					 .prepared_us = a->prepared_us,
 					 .as_of_us = q.as_of_us};
 	a->export = export_new(a->ask->format, body_add, a->body, &meta);
 	enum store_result result = store_rollup(a->store, &q, export_one, a, err);
@@ -410,7 +409,7 @@ static enum store_result give_metrics(struct answering *a, struct err *err)
 {
 	const struct export_meta meta = {.level = "nation",
 					 .in_vietnamese = a->ask->in_vietnamese,
-					 .prepared_us = clock_wall_us(),
+					 .prepared_us = a->prepared_us,
 					 .as_of_us = INT64_MAX,
 					 .more_follows = true};
 	a->export = export_new(EXPORT_OPENMETRICS, body_add, a->body, &meta);

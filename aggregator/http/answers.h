@@ -15,6 +15,7 @@ struct answering {
 	struct store *store;
 	const struct ask *ask;
 	struct told *told;
+	int64_t prepared_us; /* what the answer says of when it is made */
 	int64_t most_rows;
 	struct body *body; /* to write to */
 	char *cursor;      /* CURSOR_SIZE */

@@ -86,11 +86,12 @@ static struct entry *oldest_held(struct cache *c)
 	return found;
 }
 
-bool cache_find(struct cache *c, const char *key, const char *state, struct answer *ret)
+/* state NULL: any. */
+static bool find(struct cache *c, const char *key, const char *state, struct answer *ret)
 {
 	pthread_mutex_lock(&c->lock);
 	struct entry *e = entry_of(c, key);
-	bool fresh = e && strcmp(e->state, state) == 0;
+	bool fresh = e && (!state || strcmp(e->state, state) == 0);
 	if (fresh) {
 		e->used = ++c->turn;
 		*ret = e->answer;
@@ -98,6 +99,16 @@ bool cache_find(struct cache *c, const char *key, const char *state, struct answ
 	}
 	pthread_mutex_unlock(&c->lock);
 	return fresh;
+}
+
+bool cache_find(struct cache *c, const char *key, const char *state, struct answer *ret)
+{
+	return find(c, key, state, ret);
+}
+
+bool cache_find_old(struct cache *c, const char *key, struct answer *ret)
+{
+	return find(c, key, NULL, ret);
 }
 
 void cache_keep(struct cache *c, const char *key, const char *state, const struct answer *a)

@@ -20,6 +20,7 @@ struct answer {
 	struct body *body; /* one reference is the answer's */
 	enum export_format format;
 	char tag[TAG_SIZE];
+	int64_t prepared_us;      /* what it says of when it was made, where it says it */
 	char cursor[CURSOR_SIZE]; /* where whoever asks for changes goes on; "": nowhere */
 };
 void answer_clear(struct answer *a);
@@ -30,6 +31,9 @@ void cache_free(struct cache **cp);
 
 /* *ret with a reference of its own; false when there is none of this state. */
 bool cache_find(struct cache *c, const char *key, const char *state, struct answer *ret);
+
+/* The same of any state: what the answer was before. */
+bool cache_find_old(struct cache *c, const char *key, struct answer *ret);
 
 /* Keeps a copy, in the place of what the question had before. */
 void cache_keep(struct cache *c, const char *key, const char *state, const struct answer *a);

@@ -140,13 +140,14 @@ static void make_tag(struct answer *a)
 	memcpy(a->tag + 1 + (size_t)2 * DIGEST_SIZE, "\"", 2);
 }
 
-static void ask_store(struct reader *me, struct question *q)
+static void ask_store(struct reader *me, struct question *q, int64_t prepared_us)
 {
 	struct err err = {0};
 	const struct readers_settings *s = &me->all->settings;
 	struct answering a = {.store = me->store,
 			      .ask = &q->ask,
 			      .told = s->told,
+			      .prepared_us = prepared_us,
 			      .most_rows = s->rows,
 			      .body = body_new(s->budget),
 			      .cursor = q->answer.cursor,
@@ -154,6 +155,7 @@ static void ask_store(struct reader *me, struct question *q)
 	enum store_result result = answers_give(&a, &err);
 	q->answer.body = a.body;
 	q->answer.format = q->ask.format;
+	q->answer.prepared_us = prepared_us;
 	if (result != STORE_OK)
 		name_failure(me, q, result, &err);
 	else if (!q->problem.id && body_state(a.body) != BODY_FINE)
@@ -164,6 +166,22 @@ static void ask_store(struct reader *me, struct question *q)
 		answer_clear(&q->answer);
 	else
 		make_tag(&q->answer);
+}
+
+/* An SDMX-JSON message says when it was prepared: one that else is the one of before is that very one, and keeps its tag. */
+static void ask_again(struct reader *me, struct question *q, const char *key)
+{
+	struct answer old;
+	if (q->ask.format != EXPORT_SDMX_JSON || !cache_find_old(me->all->cache, key, &old)) {
+		ask_store(me, q, clock_wall_us());
+		return;
+	}
+	ask_store(me, q, old.prepared_us);
+	if (!q->problem.id && strcmp(q->answer.tag, old.tag) != 0) {
+		answer_clear(&q->answer);
+		ask_store(me, q, clock_wall_us());
+	}
+	answer_clear(&old);
 }
 
 /*
@@ -181,7 +199,7 @@ static void answer_steady(struct reader *me, struct question *q)
 	} else if (*state && cache_find(me->all->cache, key, state, &q->answer)) {
 		count_one(me->all, COUNTER_HTTP_FROM_CACHE);
 	} else {
-		ask_store(me, q);
+		ask_again(me, q, key);
 		if (*state && !q->problem.id)
 			cache_keep(me->all->cache, key, state, &q->answer);
 	}
@@ -197,7 +215,7 @@ static void answer(struct reader *me, struct question *q)
 	else if (ask_needs(&q->ask) == STEADY)
 		answer_steady(me, q);
 	else
-		ask_store(me, q);
+		ask_store(me, q, clock_wall_us());
 }
 
 /* ---------------------------------------------------------------- the threads */

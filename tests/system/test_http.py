@@ -121,6 +121,19 @@ def test_what_did_not_change_is_not_sent_again(centre, reported, get):
     assert changed.status == 200 and changed.json()[0]["value"] == "1178601" and changed["etag"] != tag
 
 
+def test_a_message_that_says_when_it_was_made_keeps_its_tag(centre, reported, get):
+    ask = {"indicator": "population", "period": "2024", "format": "sdmx-json"}
+    first = get("/api/v1/rollups", **ask)
+    with centre.postgres.connect(centre.database) as db:
+        db.execute("CREATE TABLE something_else (x int)")  # the store is in another state, and no figure moved
+    again = get("/api/v1/rollups", **ask)
+    assert (again["etag"], again.body) == (first["etag"], first.body)
+    correct(reported, 1)
+    reported.wait_for_verdicts(2)
+    changed = get("/api/v1/rollups", **ask)
+    assert changed["etag"] != first["etag"] and changed.json()["meta"]["prepared"] > first.json()["meta"]["prepared"]
+
+
 def test_head_is_get_without_the_body(reported, get):
     whole = get("/api/v1/rollups", indicator="population")
     head = get("/api/v1/rollups", "HEAD", indicator="population")
