@@ -64,6 +64,7 @@ struct verification {
 	struct verify *verify;
 	int64_t since_us; /* 0: from the beginning */
 	uint64_t reports, reports_in_all;
+	bool is_all; /* of all agents, from the beginning: also what follows from all of it */
 	bool shows_progress;
 };
 
@@ -174,6 +175,13 @@ static bool walk_stream(struct verification *f, struct stream_result *result, st
 	return fine;
 }
 
+static void take_subtotal(void *context, const struct audit_subtotal *row)
+{
+	struct verification *f = context;
+
+	verify_subtotal(f->verify, row);
+}
+
 static bool walk(struct verification *f, struct err *err)
 {
 	const struct audit_snapshot *s = &f->stored;
@@ -192,6 +200,9 @@ static bool walk(struct verification *f, struct err *err)
 	f->now = &f->results[s->n_streams];
 	for (size_t i = 0; fine && i < s->n_agents; i++) {
 		verify_agent(f->verify, &s->agents[i]);
+	}
+	if (fine && f->is_all) {
+		fine = store_audit_subtotals(f->pages, take_subtotal, f, err) == STORE_OK;
 	}
 	return fine && verify_end(f->verify, &s->strays, err);
 }
@@ -342,6 +353,7 @@ static bool perform(struct verification *f, const struct verify_options *o, char
 	f->page = arena_new(ARENA_CAP);
 	f->figures = arena_new(ARENA_CAP);
 	f->verdicts = arena_new(ARENA_CAP);
+	f->is_all = n == 0 && f->since_us == 0;
 	f->shows_progress = terminal_is(stderr);
 	return connect(f, o, err) &&
 	       store_audit_begin(f->cursors, (const char *const *)names, n, f->snapshot, &f->stored, err) == STORE_OK &&

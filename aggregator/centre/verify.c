@@ -20,6 +20,9 @@
 #define REMEDY_STREAM                                                                                                  \
 	N_("Find out who changed tram.stream, and restore it from a backup. Until then new reports of this agent are " \
 	   "refused or judged against a wrong past.")
+#define REMEDY_SUBTOTAL                                                                                                \
+	N_("Find out who changed tram.subtotal, and have it counted anew from history, which is not touched: as the "  \
+	   "owner of the schema, SELECT tram.subtotals_anew(). Until then roll-ups of communes' figures are wrong.")
 #define REMEDY_BATCH                                                                                                   \
 	N_("Find out who changed tram.batch, and restore it from a backup. The province can show what it handed in: "  \
 	   "tram outbox export --proof.")
@@ -838,6 +841,15 @@ void verify_agent(struct verify *v, const struct audit_agent *agent)
 		tell_numbers(v, BREAK_VERDICT_NUMBERS, 0, agent->last, agent->verdict_seq);
 	}
 	v->stream = NULL;
+}
+
+void verify_subtotal(struct verify *v, const struct audit_subtotal *t)
+{
+	char found[BREAK_TEXT_MAX];
+
+	v->stream = NULL;
+	snprintf(found, sizeof found, "%s %s %s: %s", t->area, t->indicator, t->time_period, t->stored);
+	tell(v, BREAK_SUBTOTAL, 0, found, t->counted);
 }
 
 bool verify_end(struct verify *v, const struct audit_strays *strays, struct err *err)

@@ -70,6 +70,7 @@ bool verify_stream_end(struct verify *v, struct verify_sums *ret, struct err *er
 
 /* What concerns no single stream; last, the rows that are left. */
 void verify_agent(struct verify *v, const struct audit_agent *agent);
+void verify_subtotal(struct verify *v, const struct audit_subtotal *t);
 bool verify_end(struct verify *v, const struct audit_strays *strays, struct err *err) MUST_CHECK;
 
 #endif

@@ -598,3 +598,44 @@ enum store_result store_audit_verdicts(struct store *s, struct arena *a, struct 
 	}
 	return result;
 }
+
+/* ---------------------------------------------------------------- what communes add up to */
+
+static enum store_result compare_subtotals(struct store *s, int32_t province_no, audit_subtotal_each *each,
+					   void *context, struct err *err)
+{
+	static const struct statement faults = {
+	    "audit_subtotals", "SELECT n.area, f.indicator, f.time_period, f.stored, f.counted"
+			       " FROM tram.area_number n CROSS JOIN LATERAL tram.subtotal_faults(n.area_no) f"
+			       " WHERE n.area_no = $1 ORDER BY f.indicator, f.time_period"};
+	struct params p;
+	PGresult *r = NULL;
+	enum store_result result;
+
+	params_init(&p);
+	params_int32(&p, province_no);
+	result = connection_ask_prepared(s, &faults, &p, &r, err);
+	params_done(&p);
+	for (int i = 0; result == STORE_OK && i < PQntuples(r); i++) {
+		each(context, &(struct audit_subtotal){cell_text(r, i, 0), cell_text(r, i, 1), cell_text(r, i, 2),
+						       cell_text(r, i, 3), cell_text(r, i, 4)});
+	}
+	PQclear(r);
+	return result;
+}
+
+enum store_result store_audit_subtotals(struct store *s, audit_subtotal_each *each, void *context, struct err *err)
+{
+	PGresult *r = NULL;
+	enum store_result result = connection_ask(s,
+						  "SELECT province_no FROM tram.commune_count UNION"
+						  " SELECT area_no FROM tram.subtotal ORDER BY 1",
+						  NULL, &r, err);
+	int n = result == STORE_OK ? PQntuples(r) : 0;
+
+	for (int i = 0; result == STORE_OK && i < n; i++) {
+		result = compare_subtotals(s, (int32_t)cell_int(r, i, 0), each, context, err);
+	}
+	PQclear(r);
+	return result;
+}

@@ -126,4 +126,16 @@ struct audit_verdict {
 enum store_result store_audit_verdicts(struct store *s, struct arena *a, struct audit_verdict **ret, size_t *ret_n,
 				       struct err *err) MUST_CHECK;
 
+/*
+ * What the communes of a province add up to, where history comes to something else: only the parts that differ. A statement
+ * a province, so that what is stored and what is counted are of one moment.
+ */
+struct audit_subtotal {
+	const char *area, *indicator, *time_period; /* of the province */
+	const char *stored, *counted;               /* "reporting 12, value 340" */
+};
+typedef void audit_subtotal_each(void *context, const struct audit_subtotal *row);
+enum store_result store_audit_subtotals(struct store *s, audit_subtotal_each *each, void *context,
+					struct err *err) MUST_CHECK;
+
 #endif

@@ -9,6 +9,8 @@ spread over the 63 provinces, the same indicators. One figure in a hundred is a 
 import csv
 import pathlib
 
+import psycopg  # noqa: F401, for whoever asks
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMUNES = 10_598
 METHODS = ("sum", "sum", "ratio_of_sums", "weighted_mean")  # by turns
@@ -52,8 +54,8 @@ def load_areas(db, communes):
 def load_indicators(db, level, count):
     """count indicators that provinces state, or communes (level), and their series."""
     db.execute("INSERT INTO tram.catalogue (version, digest) SELECT 1, '\\x00' WHERE NOT EXISTS (SELECT FROM tram.catalogue)")
-    db.execute("INSERT INTO tram.dataflow (dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from)"
-               " VALUES (%s, '', '', 'province', 'M', '', '', '2000-01-01')", (level,))
+    db.execute("INSERT INTO tram.dataflow (dataflow, name_vi, name_en, provided_by, frequencies, calendar, due, valid_from,"
+               " area_level) VALUES (%s, '', '', 'province', 'M', '', '', '2000-01-01', %s)", (level, level))
     for n in range(count):
         method = METHODS[n % len(METHODS)]
         code = f"{level}_{n:03}"
@@ -90,3 +92,40 @@ def load_figures(db, level, months):
     periods = [db.execute("SELECT tram.period_pack(%s)", (month,)).fetchone()[0] for month in months]
     db.execute(FIGURES, {"periods": periods, "level": level})
     db.execute("VACUUM (ANALYZE) tram.observation")
+
+
+# As tram.subtotal_add() has it, in one pass over all that is there: the generator writes a first revision and sometimes one more.
+SUBTOTALS = """
+INSERT INTO tram.subtotal
+SELECT k.key >> 14 << 14, c.province_no, count(*) FILTER (WHERE k.outcome = 1), 0, count(*) FILTER (WHERE k.outcome = 3), 0,
+       coalesce(sum(k.value) FILTER (WHERE s.method = 'sum' AND k.outcome = 1), 0),
+       coalesce(sum(CASE s.method WHEN 'weighted_mean' THEN k.value * k.weight ELSE k.numerator END) FILTER (WHERE k.outcome = 1), 0),
+       coalesce(sum(CASE s.method WHEN 'weighted_mean' THEN k.weight ELSE k.denominator END) FILTER (WHERE k.outcome = 1), 0),
+       sum(c.population) FILTER (WHERE k.outcome = 1),
+       ARRAY[count(*) FILTER (WHERE k.outcome = 1), 0, 0, 0, 0, 0, 0], ARRAY[0, count(*) FILTER (WHERE k.outcome = 1), 0, 0, 0, 0, 0]
+FROM (SELECT DISTINCT ON (o.area_no, o.key >> 14) o.* FROM tram.observation o JOIN tram.commune_series s ON s.series_no = o.key >> 44
+      ORDER BY o.area_no, o.key >> 14, o.outcome, o.key DESC) k
+JOIN tram.commune_series s ON s.series_no = k.key >> 44
+JOIN tram.commune c ON c.area_no = k.area_no
+GROUP BY 1, 2 ORDER BY 2, 1
+"""
+# The months before, of which there are no figures of communes: the same again.
+EARLIER = """
+INSERT INTO tram.subtotal
+SELECT t.first_key - (%(last)s::bigint - m.period << 14), t.area_no, t.reporting, t.not_applicable, t.held, t.demonstration,
+       t.value, t.numerator, t.denominator, t.population, t.statuses, t.qualifiers
+FROM tram.subtotal t CROSS JOIN unnest(%(periods)s::integer[]) m(period)
+WHERE t.first_key >> 14 & 1073741823 = %(last)s
+ORDER BY t.area_no, 1
+"""
+
+
+def load_subtotals(db, months):
+    """What communes add up to in the months that have figures of them; and for all others as much."""
+    periods = [db.execute("SELECT tram.period_pack(%s)", (month,)).fetchone()[0] for month in MONTHS]
+    db.execute("INSERT INTO tram.commune TABLE tram.commune_now")
+    db.execute("INSERT INTO tram.commune_series TABLE tram.commune_series_now")
+    db.execute("INSERT INTO tram.commune_count TABLE tram.commune_count_now")
+    db.execute(SUBTOTALS)
+    db.execute(EARLIER, {"last": periods[-1], "periods": periods[:-len(months)]})
+    db.execute("VACUUM (ANALYZE) tram.subtotal, tram.commune, tram.commune_count, tram.commune_series")

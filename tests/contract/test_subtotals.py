@@ -15,7 +15,7 @@ import random
 import sys
 import threading
 import unittest
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import psycopg
@@ -39,6 +39,9 @@ INDICATORS = {
 }
 # area: (parent, valid_from, valid_to, population)
 COMMUNES = {f"63/{p}{n}": (f"63/{p}", "2008-01-01", None, 1000 * n + ord(p)) for p in "abc" for n in range(1, 6)}
+# area: (level, parent)
+UNITS = {"VN": ("nation", ""), "63/north": ("region", "VN"), "63/south": ("region", "VN"), "63/a": ("province", "63/north"),
+         "63/b": ("province", "63/south"), "63/c": ("province", "63/south")}
 COMMUNES["63/a5"] = ("63/a", "2008-01-01", "2024-01-31", None)  # ended, and nobody knows how many lived there
 COMMUNES["63/b5"] = ("63/b", "2024-02-15", None, 77)
 
@@ -49,8 +52,12 @@ def connect():
 
 def load_catalogue(db):
     db.execute("INSERT INTO tram.catalogue (version, digest) VALUES (1, '\\x00')")
-    for area in ("63/a", "63/b", "63/c", *COMMUNES):
+    for area in (*UNITS, *COMMUNES):
         db.execute("INSERT INTO tram.area_number (area) VALUES (%s)", (area,))
+    for area, (level, parent) in UNITS.items():
+        db.execute("INSERT INTO tram.area SELECT area, area_no, %s, CASE level WHEN 'nation' THEN '' ELSE '63' END, '', %s,"
+                   " '2008-01-01', NULL, '', '', '', '', '', NULL, NULL FROM tram.area_number, (VALUES (%s)) l(level)"
+                   " WHERE area = %s", (level, parent, level, area))
     for area, (parent, first, last, population) in COMMUNES.items():
         db.execute("INSERT INTO tram.area SELECT area, area_no, 'commune', '63', '', %s, %s, %s, '', '', '', '', '', NULL, %s"
                    " FROM tram.area_number WHERE area = %s", (parent, first, last, population, area))
@@ -60,8 +67,8 @@ def load_catalogue(db):
     for code, (dataflow, method, weight) in INDICATORS.items():
         db.execute("INSERT INTO tram.indicator (indicator, dataflow, name_vi, name_en, value_type, unit, unit_vi,"
                    " display_unit_mult, display_decimals, is_integer, kind, over_area, over_time, mean_weight, frequencies,"
-                   " mandatory, max_age_days, valid_from) VALUES (%s, %s, '', '', 'count', '', '', 0, 0, false, '', %s, 'last',"
-                   " %s, 'M', true, 400, '2000-01-01')", (code, dataflow, method, weight))
+                   " mandatory, max_age_days, valid_from, coverage_weight) VALUES (%s, %s, '', '', 'count', '', '', 0, 0, false, '', %s,"
+                   " 'last', %s, 'M', true, 400, '2000-01-01', 'population')", (code, dataflow, method, weight))
         db.execute("INSERT INTO tram.series (indicator) VALUES (%s)", (code,))
     db.execute("SELECT tram.communes_loaded()")
 
@@ -101,14 +108,17 @@ class Figures:
         return bool(rows) and self.outcome(figure, len(rows) - 1) == 3
 
     def subtotals(self):
+        sums = {key: total.row() for key, total in self.totals("province").items()}
+        return {key: row for key, row in sums.items() if row != Total().row()}
+
+    def totals(self, level):
         sums = {}
         for area, indicator, period in self.revisions:
-            parent, first, last, population = COMMUNES[area]
-            end = {"2024-01": "2024-01-31", "2024-02": "2024-02-29", "2025-12": "2025-12-31"}[period]
             dataflow, method, weight = INDICATORS[indicator]
-            if not first <= end <= (last or "9") or dataflow != "communes" or method == "growth_recomputed":
+            if not is_there(area, period) or dataflow != "communes" or method == "growth_recomputed":
                 continue
-            total = sums.setdefault((parent, indicator, period), Total())
+            parent, _, _, population = COMMUNES[area]
+            total = sums.setdefault((counts_for(parent, level), indicator, period), Total())
             row, held = self.standing((area, indicator, period))
             total.held += held
             if row:
@@ -117,7 +127,17 @@ class Figures:
                     weighing, _ = self.standing((area, "count", period))
                     by = weighing["value"] if weighing else None
                 total.add(row, method, by, population)
-        return {key: total.row() for key, total in sums.items() if total.row() != Total().row()}
+        return sums
+
+
+def is_there(area, period):
+    end = {"2024-01": "2024-01-31", "2024-02": "2024-02-29", "2025-12": "2025-12-31"}[period]
+    _, first, last, _ = COMMUNES[area]
+    return first <= end <= (last or "9")
+
+
+def counts_for(province, level):
+    return {"nation": "VN", "region": UNITS[province][1], "province": province}[level]
 
 
 class Total:
@@ -232,6 +252,16 @@ class Session(threading.Thread):
         return row
 
 
+def rounded(value):
+    """To twelve digits."""
+    value = Fraction(value)
+    return Context(prec=12).divide(Decimal(value.numerator), Decimal(value.denominator))
+
+
+def fraction(value):
+    return None if value is None else Fraction(value)
+
+
 def stored_subtotals(db):
     rows = db.execute("SELECT n.area, s.indicator, tram.period_text((t.first_key >> 14 & 1073741823)::integer), t.reporting,"
                       " t.not_applicable, t.held, t.demonstration, t.value, t.numerator, t.denominator, t.population, t.statuses,"
@@ -275,7 +305,46 @@ class Subtotals(unittest.TestCase):
                           if found.get(key) != expected.get(key)}, {})
         self.assertEqual(faults(self.db), [])
 
-    def test_2_what_was_tampered_with_is_named(self):
+    def test_2_roll_ups_are_made_of_them(self):
+        """At every level, and the same from history."""
+        for level in ("nation", "region", "province"):
+            totals = self.figures.totals(level)
+            for indicator in ("count", "share", "mean_own", "mean_by_count"):
+                for period in PERIODS:
+                    now = self.rollup(indicator, period, level, None)
+                    self.assertEqual(now, self.rollup(indicator, period, level, "2100-01-01"), (indicator, period, level))
+                    for unit, row in now.items():
+                        total = totals.get((unit, indicator, period), Total())
+                        self.assertEqual(row, self.expected_row(total, unit, indicator, period, level), (indicator, period, unit))
+
+    def rollup(self, indicator, period, level, as_of):
+        rows = self.db.execute("SELECT area, value, numerator, denominator, areas_reporting, areas_expected, coverage_weight, held,"
+                               " finality, obs_status, qualifier, demonstration FROM tram.rollup(%s, %s, %s, NULL, %s)",
+                               (indicator, period, level, as_of)).fetchall()
+        # a quotient has as many digits as PostgreSQL gives it
+        return {row[0]: (None if row[1] is None else rounded(row[1]), *(fraction(part) for part in row[2:4]), *row[4:6],
+                         rounded(row[6]), *row[7:]) for row in rows}
+
+    @staticmethod
+    def expected_row(total, unit, indicator, period, level):
+        method = INDICATORS[indicator][1]
+        communes = [area for area, (province, *_) in COMMUNES.items()
+                    if is_there(area, period) and counts_for(province, level) == unit]
+        people = [COMMUNES[area][3] for area in communes]
+        counted = any(is_there(area, period) and COMMUNES[area][3] is None for area in COMMUNES)
+        reporting = total.reporting + total.nothing
+        share = Fraction(reporting, len(communes)) if counted else total.population / sum(people)
+        value = total.value if method == "sum" else total.top / total.bottom if total.bottom else None
+        there = [place for place, n in enumerate(total.qualifiers) if n]
+        qualifier = 6 if {2, 3} & set(there) and 4 in there else max(there, default=0)
+        return (rounded(value) if total.reporting and value is not None else None,
+                *((total.top, total.bottom) if method != "sum" and total.reporting else (None, None)), reporting, len(communes),
+                rounded(share), total.held,
+                "final" if reporting == len(communes) else "provisional",
+                max((STATUSES[place] for place, n in enumerate(total.statuses) if n), key=STATUSES.index, default="M"),
+                ("", "exact", "at_least", "more_than", "at_most", "nearly", "approx")[qualifier], total.demonstration > 0)
+
+    def test_3_what_was_tampered_with_is_named(self):
         with self.db.transaction(force_rollback=True):
             self.db.execute("UPDATE tram.subtotal SET value = value + 0.001 WHERE (first_key, area_no) ="
                             " (%s, %s)", (self.figures.key("count", "2024-02"), self.figures.numbers["63/b"]))
@@ -285,7 +354,7 @@ class Subtotals(unittest.TestCase):
                             (self.figures.key("share", "2025-12"), self.figures.numbers["63/c"]))
             self.assertEqual(faults(self.db), [("share", "2025-12")])
 
-    def test_3_another_catalogue_counts_them_anew(self):
+    def test_4_another_catalogue_counts_them_anew(self):
         """A commune goes to another province, another gets a population, and a mean becomes a sum."""
         COMMUNES["63/c1"] = ("63/a", *COMMUNES["63/c1"][1:])
         COMMUNES["63/a5"] = (*COMMUNES["63/a5"][:3], 4)

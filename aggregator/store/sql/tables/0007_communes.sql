@@ -5,6 +5,9 @@
 ALTER TABLE tram.dataflow
   ADD area_level text NOT NULL DEFAULT 'province' CHECK (area_level IN ('province', 'commune'));
 
+-- The nation, regions and provinces are found without reading ten thousand communes.
+CREATE INDEX area_without_communes ON tram.area (level) WHERE level <> 'commune';
+
 -- By what subtotals are made, in numbers, as the catalogue had it when it was loaded last.
 CREATE TABLE tram.commune (
   area_no     integer NOT NULL,

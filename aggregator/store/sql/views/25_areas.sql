@@ -49,6 +49,29 @@ BEGIN
     ORDER BY t.valid_from <= expected_areas.last DESC, abs(t.valid_from - expected_areas.last) LIMIT 1) u ON true;
 END $$;
 
+-- Are an indicator's figures stated for communes?
+CREATE FUNCTION tram.is_of_communes(dataflow text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM tram.dataflow d WHERE d.dataflow = is_of_communes.dataflow AND d.area_level = 'commune');
+
+-- The areas for which an indicator's figures are expected: as above, or of each of these the communes, which count for
+-- themselves.
+CREATE FUNCTION tram.expected_for(dataflow text, first date, last date, level text, boundary text)
+RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+BEGIN
+  IF NOT tram.is_of_communes(expected_for.dataflow) THEN
+    RETURN QUERY SELECT * FROM tram.expected_areas(expected_for.first, expected_for.last, expected_for.level, expected_for.boundary);
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT e.unit, c.area_no, n.area, n.area, c.valid_from, c.valid_to, c.population
+  FROM tram.expected_areas(expected_for.first, expected_for.last, expected_for.level, expected_for.boundary) e
+  JOIN tram.commune c ON c.province_no = e.area_no AND c.valid_from <= expected_for.last AND c.valid_to >= expected_for.first
+  JOIN tram.area_number n ON n.area_no = c.area_no;
+END $$;
+
 -- Of figures that only the nation (or another single area) states, the units are those areas themselves.
 CREATE FUNCTION tram.stating_areas(level text, boundary text)
 RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)

@@ -112,6 +112,8 @@ END $$;
 -- The figures of one stated indicator for a period by a method: sum, ratio_of_sums, weighted_mean; own: each unit's own
 -- statement, which is never made from others (ranks, targets, distinct counts, benchmarks).
 --
+-- Ten thousand communes are joined by hash.
+--
 -- What an area states for the period itself stands. Where it does not, and the indicator has finer frequencies, its figures
 -- of those count: all of them, of a stock (over_time last) the latest, of a minimum or maximum that one. A figure hides those of
 -- finer periods within it, of its area and of the areas that were merged into it. What a mean weighs by is the other
@@ -119,7 +121,7 @@ END $$;
 CREATE FUNCTION tram.stated_figures(i tram.indicator, method text, period integer, level text, boundary text, as_of timestamptz)
 RETURNS SETOF tram.contribution
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET jit = off AS $$
+SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_first   date := tram.period_start(stated_figures.period);
@@ -155,8 +157,8 @@ BEGIN
     SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
            array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
     INTO e_unit, e_no, e_area, e_for, e_from, e_to, e_people
-    FROM tram.expected_areas(CASE WHEN v_finer = '{}' THEN v_last ELSE v_first END, v_last, stated_figures.level,
-                             stated_figures.boundary) a;
+    FROM tram.expected_for(stated_figures.i.dataflow, CASE WHEN v_finer = '{}' THEN v_last ELSE v_first END, v_last,
+                           stated_figures.level, stated_figures.boundary) a;
   END IF;
   IF e_area = e_for THEN
     e_coverage := tram.coverage_weights(stated_figures.i, stated_figures.method, e_no, e_people, v_last, stated_figures.as_of);

@@ -16,10 +16,10 @@ LANGUAGE sql STABLE AS $$
   WHERE (SELECT p.day FROM period p WHERE p.period = t.first_key >> 14 & 1073741823) BETWEEN c.valid_from AND c.valid_to
 $$;
 
--- What figures of communes add up to now, by province, as tram.subtotal has it. Figures of which nothing is stored, of areas
+-- What figures of communes add up to, by province, as tram.subtotal has it and as it was known at a moment. Figures of which nothing is stored, of areas
 -- that are no communes at the period's end, and of series that are not added up are not among them. first: only their first
 -- revisions are there, so that nothing else of them is looked for.
-CREATE FUNCTION tram.commune_sums(area_nos integer[], first_keys bigint[], first boolean)
+CREATE FUNCTION tram.commune_sums(area_nos integer[], first_keys bigint[], first boolean, as_of timestamptz)
 RETURNS SETOF tram.subtotal
 LANGUAGE sql STABLE AS $$
   WITH standing AS (
@@ -28,10 +28,10 @@ LANGUAGE sql STABLE AS $$
            CASE WHEN s.weight_series IS NULL THEN f.weight ELSE w.value END AS weight
     FROM tram.commune_of(commune_sums.area_nos, commune_sums.first_keys) c
     JOIN tram.commune_series s ON s.series_no = c.first_key >> 44
-    CROSS JOIN LATERAL tram.figure_at(c.area_no, c.first_key, 'infinity') f
+    CROSS JOIN LATERAL tram.figure_at(c.area_no, c.first_key, commune_sums.as_of) f
     LEFT JOIN LATERAL (
       SELECT w.value
-      FROM tram.figure_at(c.area_no, s.weight_series::bigint << 44 | (c.first_key & 17592186044415), 'infinity') w
+      FROM tram.figure_at(c.area_no, s.weight_series::bigint << 44 | (c.first_key & 17592186044415), commune_sums.as_of) w
       WHERE w.outcome IN (1, 2) AND w.flags & 1 = 0) w ON s.weight_series IS NOT NULL
     WHERE NOT commune_sums.first
     UNION ALL
@@ -102,7 +102,7 @@ BEGIN
                times * s.statuses[5], times * s.statuses[6], times * s.statuses[7]],
          ARRAY[times * s.qualifiers[1], times * s.qualifiers[2], times * s.qualifiers[3], times * s.qualifiers[4],
                times * s.qualifiers[5], times * s.qualifiers[6], times * s.qualifiers[7]]
-  FROM tram.commune_sums(subtotal_add.area_nos, subtotal_add.first_keys, subtotal_add.first) s
+  FROM tram.commune_sums(subtotal_add.area_nos, subtotal_add.first_keys, subtotal_add.first, 'infinity') s
   ORDER BY s.first_key, s.area_no
   ON CONFLICT (first_key, area_no) DO UPDATE SET
     reporting = t.reporting + excluded.reporting,
@@ -138,7 +138,7 @@ END $$;
 -- is taken out of the subtotals, which stay locked. Where no figure had anything stored there is nothing to take out and
 -- nothing to lock: what is then put in does not depend on anybody else.
 CREATE FUNCTION tram.subtotals_take_out(area_nos integer[], keys bigint[], decided boolean) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_areas integer[];
   v_keys  bigint[];
@@ -157,7 +157,7 @@ END $$;
 
 -- After they were written or decided on: what their figures come to now. Of figures that are new only what was just written.
 CREATE FUNCTION tram.subtotals_put_in(area_nos integer[], keys bigint[], decided boolean) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_areas integer[];
   v_keys  bigint[];
@@ -222,14 +222,15 @@ WITH cut AS (
          coalesce(lead(day) OVER (PARTITION BY province_no ORDER BY day) - 1, 'infinity') AS valid_to
   FROM cut
 )
-SELECT s.province_no, s.valid_from, s.valid_to, count(*)::integer AS communes, sum(c.population) AS population
+SELECT s.province_no, s.valid_from, s.valid_to, count(*)::integer AS communes,
+       CASE WHEN bool_and(c.population IS NOT NULL) THEN sum(c.population) END AS population -- one that is not known: nobody's
 FROM span s JOIN tram.commune c ON c.province_no = s.province_no AND c.valid_from <= s.valid_from AND s.valid_from <= c.valid_to
 GROUP BY s.province_no, s.valid_from, s.valid_to;
 
 -- After a catalogue was loaded: where it has other communes than before, or adds up otherwise, the subtotals are made anew.
 -- Whoever writes figures of communes meanwhile waits, and then adds by the new catalogue.
 CREATE FUNCTION tram.communes_loaded() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_provinces integer[] := ARRAY(
     SELECT province_no FROM (TABLE tram.commune EXCEPT TABLE tram.commune_now) gone
@@ -253,16 +254,29 @@ BEGIN
   FROM (SELECT unnest(v_provinces) AS province_no UNION SELECT province_no FROM tram.commune) p;
 END $$;
 
+-- All of them from history, for the owner of the schema, when somebody changed them.
+CREATE FUNCTION tram.subtotals_anew() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+  LOCK TABLE tram.subtotal IN EXCLUSIVE MODE;
+  DELETE FROM tram.subtotal;
+  PERFORM tram.subtotals_recount(p.province_no, ARRAY(SELECT s.series_no FROM tram.commune_series s))
+  FROM (SELECT DISTINCT c.province_no FROM tram.commune c) p;
+END $$;
+
+COMMENT ON FUNCTION tram.subtotals_anew() IS
+  'Counts anew from history what the communes of each province add up to; for the owner of the schema, when tram verify says so';
+
 -- Subtotals of a province that are not what history adds up to, for tram verify; in one statement, so that both are of one
 -- moment.
 CREATE FUNCTION tram.subtotal_faults(province_no integer)
-RETURNS TABLE (indicator text, time_period text, stored text, from_history text)
-LANGUAGE sql STABLE AS $$
+RETURNS TABLE (indicator text, time_period text, stored text, counted text)
+LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
   WITH there AS (
     SELECT t.* FROM tram.subtotal t WHERE t.area_no = subtotal_faults.province_no
-  ), counted AS (
+  ), from_history AS (
     SELECT f.* FROM tram.commune_stored(subtotal_faults.province_no, ARRAY(SELECT series_no FROM tram.commune_series)) s
-    CROSS JOIN LATERAL tram.commune_sums(s.area_nos, s.first_keys, false) f
+    CROSS JOIN LATERAL tram.commune_sums(s.area_nos, s.first_keys, false, 'infinity') f
   ), nothing AS (
     SELECT '{"reporting":0,"not_applicable":0,"held":0,"demonstration":0,"value":0,"numerator":0,"denominator":0,"population":0,
              "statuses":[0,0,0,0,0,0,0],"qualifiers":[0,0,0,0,0,0,0]}'::jsonb AS row
@@ -270,15 +284,19 @@ LANGUAGE sql STABLE AS $$
     SELECT coalesce(t.first_key, c.first_key) AS first_key, -- numbers in jsonb are equal whatever their scale
            coalesce(to_jsonb(t) - 'first_key' - 'area_no', n.row) AS there,
            coalesce(to_jsonb(c) - 'first_key' - 'area_no', n.row) AS counted
-    FROM there t FULL JOIN counted c ON c.first_key = t.first_key CROSS JOIN nothing n
+    FROM there t FULL JOIN from_history c ON c.first_key = t.first_key CROSS JOIN nothing n
   )
-  SELECT s.indicator, tram.period_text((b.first_key >> 14 & 1073741823)::integer), b.there::text, b.counted::text
+  SELECT s.indicator, tram.period_text((b.first_key >> 14 & 1073741823)::integer),
+         (SELECT string_agg(t.key || ' ' || t.value, ', ' ORDER BY t.key) FROM jsonb_each(b.there) t
+          WHERE t.value <> b.counted -> t.key),
+         (SELECT string_agg(c.key || ' ' || c.value, ', ' ORDER BY c.key) FROM jsonb_each(b.counted) c
+          WHERE c.value <> b.there -> c.key)
   FROM beside b LEFT JOIN tram.series s ON s.series_no = b.first_key >> 44
   WHERE b.there <> b.counted
 $$;
 
 REVOKE EXECUTE ON FUNCTION tram.subtotals_take_out(integer[], bigint[], boolean), tram.subtotals_put_in(integer[], bigint[], boolean),
-                           tram.communes_loaded() FROM PUBLIC;
+                           tram.communes_loaded(), tram.subtotals_anew() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tram.subtotals_take_out(integer[], bigint[], boolean), tram.subtotals_put_in(integer[], bigint[], boolean)
   TO tram_writer, tram_operator;
 GRANT EXECUTE ON FUNCTION tram.communes_loaded() TO tram_admin;

@@ -260,6 +260,10 @@ BEGIN
   SELECT i.* INTO STRICT v_i FROM tram.indicator i WHERE i.indicator = rollup_at.indicator;
   SELECT max(c.version) INTO v_version FROM tram.catalogue c;
   v_own := tram.states_own(v_i);
+  IF NOT v_own AND rollup_at.as_of = 'infinity' AND tram.has_subtotals(v_i, rollup_at.period) THEN
+    RETURN QUERY SELECT * FROM tram.rollup_communes(v_i, rollup_at.period, rollup_at.level, v_boundary, v_version);
+    RETURN;
+  END IF;
   IF v_own IS NOT NULL THEN
     RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END, rollup_at.period, rollup_at.level, v_boundary,
                                                   rollup_at.as_of, v_version);
