@@ -55,7 +55,8 @@ struct figure_node {
 	char leaf; /* the finest periods that this one is made of: S, Q, M, D; 0: it is not made of others */
 	char unit[FIGURE_CODE];
 	char weighed_by[FIGURE_CODE];  /* of a mean: another indicator, or "observation" */
-	enum figure_time weighed_over; /* … and how that one's parts make its period */
+	enum figure_time weighed_over; /* … how that one's parts make its period, and which */
+	char weighed_leaf;
 	char value[FIGURE_NUMBER], numerator[FIGURE_NUMBER], denominator[FIGURE_NUMBER];
 	/* The centre's word. */
 	int64_t reporting, expected, parts_reporting, parts_expected, held;

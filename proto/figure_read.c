@@ -210,7 +210,7 @@ static bool read_figure(struct figure_reader *r, const char *at, struct err *err
 	    !take_text(&at, n.boundary, sizeof n.boundary) || !TAKE_WORD(&at, figure_hows, FIGURE_HOWS, &n.how) ||
 	    !TAKE_WORD(&at, figure_times, FIGURE_TIMES, &n.over_time) || !take_leaf(&at, &n.leaf) ||
 	    !take_code(&at, n.unit, sizeof n.unit) || !take_text(&at, n.weighed_by, sizeof n.weighed_by) ||
-	    !TAKE_WORD(&at, figure_times, FIGURE_TIMES, &n.weighed_over) || *at)
+	    !TAKE_WORD(&at, figure_times, FIGURE_TIMES, &n.weighed_over) || !take_leaf(&at, &n.weighed_leaf) || *at)
 		return line_unlike(&r->in, "figure …", err);
 	if (s->n_nodes == FIGURE_NODES_MAX)
 		return line_wrong(&r->in, err, _("more than %d figures"), FIGURE_NODES_MAX);

@@ -129,18 +129,14 @@ static int64_t months_to(int32_t day)
 	return 12 * (int64_t)year + month - 1;
 }
 
-int64_t figure_span(const struct figure_node *n, int32_t packed)
+int64_t figure_span(char leaf, int32_t packed)
 {
-	static const char kinds[] = {
-	    [PERIOD_HALF] = 'S', [PERIOD_QUARTER] = 'Q', [PERIOD_DAY] = 'D', [PERIOD_RANGE] = 0};
-	struct period own, p;
-	char leaf;
+	struct period p;
 	int64_t months;
 
-	if (!period_parse(n->period, &own) || !period_unpack(packed, &p))
+	if (!period_unpack(packed, &p))
 		return 0;
-	leaf = n->leaf ? n->leaf : kinds[own.kind];
-	if (leaf == 'D')
+	if (leaf == 'D' || !leaf)
 		return p.end - p.start + 1;
 	months = leaf == 'S' ? 6 : leaf == 'Q' ? 3 : 1;
 	return months_to(p.end + 1) / months - months_to(p.start) / months;
@@ -242,7 +238,7 @@ static int64_t add_area(const struct figure_node *n, const struct figure_item *c
 	for (; *at < len && strcmp(list[*at]->area, first->area) == 0 &&
 	       strcmp(list[*at]->counts_for, first->counts_for) == 0;
 	     ++*at) {
-		int64_t span = figure_span(n, list[*at]->packed);
+		int64_t span = figure_span(n->leaf, list[*at]->packed);
 
 		share_of(n, list[*at], &one);
 		if (mean)

@@ -33,8 +33,8 @@ bool figure_counts(const struct figure_item *i, enum item_part part);
 /* Whether its weight is another indicator's figure: one for all of an area's parts of the period. */
 bool figure_weighs_once(const struct figure_node *n);
 
-/* How many of the finest periods a period has. */
-int64_t figure_span(const struct figure_node *n, int32_t packed);
+/* How many periods of a kind (S, Q, M, D) end within a period. */
+int64_t figure_span(char leaf, int32_t packed);
 
 /* ---------------------------------------------------------------- shares */
 

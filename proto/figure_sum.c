@@ -40,7 +40,7 @@ static void add_weights(const struct figure_node *n, const struct figure_item *i
 	*ret_n = 0;
 	for (size_t i = first_weight(items, n->n_items, area); i < n->n_items && strcmp(items[i].area, area) == 0;
 	     i++) {
-		int64_t span = mean ? figure_span(n, items[i].packed) : 1;
+		int64_t span = mean ? figure_span(n->weighed_leaf, items[i].packed) : 1;
 
 		if (!figure_counts(&items[i], ITEM_WEIGHT))
 			continue;

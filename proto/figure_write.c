@@ -58,9 +58,10 @@ static void put_item(struct figure_writer *w, const struct figure_item *i)
 
 static void put_node(struct figure_writer *w, const struct figure_statement *s, const struct figure_node *n)
 {
-	lines_put(&w->out, "figure %s %s %s %s %s %s %s %c %s %s %s", n->indicator, n->period, n->level, n->area,
+	lines_put(&w->out, "figure %s %s %s %s %s %s %s %c %s %s %s %c", n->indicator, n->period, n->level, n->area,
 		  or_none(n->boundary), figure_hows[n->how], figure_times[n->over_time], n->leaf ? n->leaf : '-',
-		  n->unit, or_none(n->weighed_by), figure_times[n->weighed_over]);
+		  n->unit, or_none(n->weighed_by), figure_times[n->weighed_over],
+		  n->weighed_leaf ? n->weighed_leaf : '-');
 	lines_put(&w->out, "is %s %s %s", or_none(n->value), or_none(n->numerator), or_none(n->denominator));
 	lines_put(&w->out, "covers %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s", n->reporting,
 		  n->expected, n->parts_reporting, n->parts_expected, n->held, or_none(n->coverage));

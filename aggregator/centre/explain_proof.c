@@ -103,6 +103,7 @@ static bool set_node(struct figure_node *n, const struct explanation *e, const s
 		return err_set(err, ERR_DATA, _("%s, %s cannot be proven: there is nothing that it is made of"),
 			       f->indicator, f->period);
 	n->leaf = *f->leaf;
+	n->weighed_leaf = *f->weighed_leaf;
 	n->top = (size_t)f->top;
 	n->bottom = (size_t)f->bottom;
 	n->reporting = r->areas_reporting;

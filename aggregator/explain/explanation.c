@@ -21,6 +21,7 @@ static const size_t figure_texts[] = {
     FIGURE_AT(leaf),
     FIGURE_AT(weighed_by),
     FIGURE_AT(weighed_over),
+    FIGURE_AT(weighed_leaf),
     FIGURE_AT(indicator),
     FIGURE_AT(name_vi),
     FIGURE_AT(name_en),

@@ -194,7 +194,8 @@ enum store_result store_newest(struct store *s, int64_t most_rows, rollup_each *
 /* ---------------------------------------------------------------- the figures behind a figure */
 
 static const char explained_sql[] =
-    "SELECT e.node, e.top, e.bottom, e.how, e.over_time, e.leaf, e.mean_weight, e.weighed_over, e.node_indicator, "
+    "SELECT e.node, e.top, e.bottom, e.how, e.over_time, e.leaf, e.mean_weight, e.weighed_over, e.weighed_leaf, "
+    "e.node_indicator, "
     "i.name_vi, i.name_en, "
     "e.node_period,"
     " (extract(epoch FROM e.asked_as_of) * 1000000)::bigint, (e.r).area IS NOT NULL, " FIGURE_COLUMNS(
@@ -213,13 +214,14 @@ static struct explained_figure read_explained(const PGresult *r, int row)
 	    .leaf = cell_text(r, row, 5),
 	    .weighed_by = cell_text(r, row, 6),
 	    .weighed_over = cell_text(r, row, 7),
-	    .indicator = cell_text(r, row, 8),
-	    .name_vi = cell_text(r, row, 9),
-	    .name_en = cell_text(r, row, 10),
-	    .period = cell_text(r, row, 11),
-	    .as_of_us = cell_is_null(r, row, 12) ? INT64_MAX : cell_int(r, row, 12),
-	    .is_there = cell_bool(r, row, 13),
-	    .figure = read_figure(r, row, 14),
+	    .weighed_leaf = cell_text(r, row, 8),
+	    .indicator = cell_text(r, row, 9),
+	    .name_vi = cell_text(r, row, 10),
+	    .name_en = cell_text(r, row, 11),
+	    .period = cell_text(r, row, 12),
+	    .as_of_us = cell_is_null(r, row, 13) ? INT64_MAX : cell_int(r, row, 13),
+	    .is_there = cell_bool(r, row, 14),
+	    .figure = read_figure(r, row, 15),
 	};
 }
 

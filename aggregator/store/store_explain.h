@@ -30,7 +30,7 @@ struct explained_figure {
 	const char *how; /* own, sum, ratio, mean, growth, quotient */
 	const char *over_time;
 	const char *leaf; /* S, Q, M, D: the finest periods that this one is made of; "": it is not made of others */
-	const char *weighed_by, *weighed_over; /* weighed_by: an indicator, "observation" or "" */
+	const char *weighed_by, *weighed_over, *weighed_leaf; /* weighed_by: an indicator, "observation" or "" */
 	const char *indicator, *name_vi, *name_en, *period;
 	int64_t as_of_us; /* the moment whose knowledge it shows: a closed period's, or as asked */
 	bool is_there;    /* else nothing rolls up to it, and figure is empty */

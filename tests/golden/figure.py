@@ -58,12 +58,12 @@ def statement():
     people, speed = "620.5", rounded(top / bottom, 16)
     yield from ("tram-figure-v1", "# Bằng chứng để kiểm thử", "#", f"known {COMMITTED}", f"stated {COMMITTED + 1}", "catalogue 3",
                 f"key {AGENT} {bytes(AGENT_KEY.verify_key).hex()}",
-                "figure people_by_speed 2025 nation VN 34 quotient last - times - last",
+                "figure people_by_speed 2025 nation VN 34 quotient last - times - last -",
                 f"is {rounded(Fraction(people) / Fraction(speed), 16)} {people} {speed}",
                 "covers 1 34 4 136 0 0.0117", "says provisional A exact - -", "from 2 3",
-                "figure people 2025 nation VN 34 sum sum Q person - last", f"is {people} - -", "covers 1 34 4 136 0 0.0117",
+                "figure people 2025 nation VN 34 sum sum Q person - last -", f"is {people} - -", "covers 1 34 4 136 0 0.0117",
                 "says provisional A exact - -", *items("value", "people"),
-                "figure speed 2025 nation VN 34 mean mean Q Mbps people sum",
+                "figure speed 2025 nation VN 34 mean mean Q Mbps people sum Q",
                 f"is {speed} {rounded(top, 16)} {rounded(bottom, 16)}", "covers 1 34 3 136 0 0.0117", "says provisional A exact - -",
                 *items("value", "speed", weights), *items("weight", "people"))
 

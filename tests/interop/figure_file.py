@@ -56,9 +56,8 @@ def period(text):
     return kind, first, last, length
 
 
-def span(leaf, figure_period, text):
-    kind = period(figure_period)[0]
-    leaf = leaf if leaf != "-" else {2: "S", 3: "Q", 6: "D"}.get(kind, "M")
+def span(leaf, text):
+    """How many periods of a kind end in a period."""
     _, first, last, _ = period(text)
     if leaf == "D":
         return (last - first).days + 1
@@ -122,8 +121,8 @@ class FigureChecker(Checker):
     def figure(self):
         f = SimpleNamespace(items=[], top=0)
         (f.indicator, f.period, f.level, f.area, f.boundary, f.how, f.over_time, f.leaf, f.unit, f.weighed_by,
-         f.weighed_over) = self.take(f"figure {CODE} {CODE} {CODE} {CODE} {CODE} (own|sum|ratio|mean|growth|quotient) {TIMES}"
-                                     f" ([-SQMD]) {CODE} {CODE} {TIMES}")
+         f.weighed_over, f.weighed_leaf) = self.take(
+            f"figure {' '.join([CODE] * 5)} (own|sum|ratio|mean|growth|quotient) {TIMES} ([-SQMD]) {CODE} {CODE} {TIMES} ([-SQMD])")
         f.value, f.numerator, f.denominator = self.take(f"is {DECIMAL} {DECIMAL} {DECIMAL}")
         self.take(rf"covers (\d) (\d) (\d) (\d) (\d) {DECIMAL}")
         self.take(f"says {CODE} {CODE} {CODE} {DECIMAL} {DECIMAL}")
@@ -181,7 +180,7 @@ class FigureChecker(Checker):
 
     def weighed(self, f, item, weights):
         self.must(weights, "nothing weighs it")
-        spans = [span(f.leaf, f.period, w.period) if f.weighed_over == "mean" else 1 for w in weights]
+        spans = [span(f.weighed_leaf, w.period) if f.weighed_over == "mean" else 1 for w in weights]
         total = sum(number(w.value) * n for w, n in zip(weights, spans))
         if f.weighed_over == "mean":
             total /= sum(spans)
@@ -200,7 +199,7 @@ class FigureChecker(Checker):
             return [added(column) for column in zip(*map(parts, values))] or (None, None, None)
         units = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
         for i in values:
-            units[i.counts_for][i.area == i.counts_for][i.area].append((parts(i), span(f.leaf, f.period, i.period), number(i.weight)))
+            units[i.counts_for][i.area == i.counts_for][i.area].append((parts(i), span(f.leaf, i.period), number(i.weight)))
         joined = [self.joined(f, [self.side(f, areas) for _, areas in sorted(sides.items())]) for sides in units.values()]
         return [added(column) for column in zip(*joined)] or (None, None, None)
 

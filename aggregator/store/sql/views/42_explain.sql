@@ -40,9 +40,15 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The finest periods that one is made of; null: it is stated as a whole.
+CREATE FUNCTION tram.finest_kind(frequencies text, period integer) RETURNS integer
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
+  SELECT max(k) FROM unnest(tram.finer_kinds(finest_kind.frequencies, finest_kind.period)) k
+$$;
+
 -- The figures behind one figure, by number: the figure itself is the first. A closed period's is what it was closed with.
 CREATE FUNCTION tram.explained_figures(indicator text, period text, level text, area text, boundary text, as_of timestamptz)
-RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, node_indicator text, node_period text, top integer,
+RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, weighed_leaf text, node_indicator text, node_period text, top integer,
                bottom integer, asked_as_of timestamptz, r tram.rollup_row)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -58,7 +64,9 @@ BEGIN
   END IF;
   v_as_of := coalesce(v_first.known_at, v_as_of);
   RETURN QUERY
-  SELECT m.node, m.how, i.over_time, coalesce(l.letter, ''), i.mean_weight, coalesce(w.over_time, 'last'), m.made,
+  WITH leaf (kind, letter) AS (VALUES (2, 'S'), (3, 'Q'), (4, 'M'), (6, 'D'))
+  SELECT m.node, m.how, i.over_time, coalesce(l.letter, ''), i.mean_weight, coalesce(w.over_time, 'last'),
+         CASE WHEN w.indicator IS NULL THEN '' ELSE coalesce(wl.letter, 'D') END, m.made,
          tram.period_text(m.node_period), m.top, m.bottom, v_as_of,
          CASE WHEN m.node = 1 THEN v_first
               ELSE (SELECT f FROM tram.rollup_at(m.made, m.node_period, explained_figures.level, v_first.boundary,
@@ -67,8 +75,8 @@ BEGIN
   FROM tram.made_of(explained_figures.indicator, tram.period_pack(explained_figures.period)) m
   JOIN tram.indicator i ON i.indicator = m.made
   LEFT JOIN tram.indicator w ON w.indicator = i.mean_weight
-  CROSS JOIN LATERAL tram.finer_kinds(i.frequencies, m.node_period) k
-  LEFT JOIN (VALUES (2, 'S'), (3, 'Q'), (4, 'M'), (6, 'D')) l(kind, letter) ON l.kind = k[cardinality(k)]
+  LEFT JOIN leaf l ON l.kind = tram.finest_kind(i.frequencies, m.node_period)
+  LEFT JOIN leaf wl ON wl.kind = tram.finest_kind(w.frequencies, m.node_period)
   ORDER BY m.node;
 END $$;
 
