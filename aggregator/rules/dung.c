@@ -47,10 +47,14 @@ static const struct area *meaning_in_mind(const struct walk *w, const char *code
 	return meant;
 }
 
-/* A code that names another province that day than the one meant. */
+/* A code that names another province that day than the one meant. The province itself, where its communes are asked for, is
+ * none. */
 static bool names_another(const struct walk *w, const struct look *x)
 {
-	return x->f->area && !is_own_area(w, x->f->area) && meaning_in_mind(w, x->o->ref_area);
+	const struct area *area = x->f->area;
+
+	return area && !is_own_area(w, area) && !(w->j->provider && strcmp(w->j->provider->area, area->area) == 0) &&
+	       meaning_in_mind(w, x->o->ref_area);
 }
 
 static void unknown_that_day(struct walk *w, const struct look *x)

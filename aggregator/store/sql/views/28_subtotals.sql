@@ -83,11 +83,12 @@ LANGUAGE sql STABLE AS $$
   JOIN tram.commune_series s ON s.weight_series = t.key >> 44
 $$;
 
--- May anything of these figures have been stored before, or weigh another?
+-- May anything of these figures have been stored before, or does one weigh another?
 CREATE FUNCTION tram.may_be_stored(keys bigint[]) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT FROM unnest(may_be_stored.keys) k WHERE k & 16383 > 0) OR
-         EXISTS (SELECT FROM tram.commune_series s WHERE s.weight_series IS NOT NULL)
+         EXISTS (SELECT FROM (SELECT DISTINCT k >> 44 AS series_no FROM unnest(may_be_stored.keys) k) t
+                 JOIN tram.commune_series s ON s.weight_series IS NOT NULL AND t.series_no IN (s.series_no, s.weight_series))
 $$;
 
 -- Adds to the subtotals what figures come to (times: 1), or takes it out (-1). Rows are locked in the order of their keys by
