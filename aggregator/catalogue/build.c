@@ -463,6 +463,8 @@ static void build_indicator(struct loading *l, const struct indicator_row *row, 
 				.dimensions = row->dimensions,
 				.units_min_percent =
 				    row->units_min_percent == RECORDS_ABSENT ? 0 : row->units_min_percent,
+				.gate_percent = row->gate_percent == RECORDS_ABSENT ? 0 : row->gate_percent,
+				.target_of = row->target_of,
 				.frequencies = row->frequencies,
 				.mandatory = row->mandatory,
 				.max_age_days = row->max_age_days,

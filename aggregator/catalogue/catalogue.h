@@ -178,10 +178,12 @@ struct indicator {
 	enum over_area over_area;
 	enum over_time over_time;
 	const char *mean_weight;     /* an indicator's code, "observation", or "" */
-	const char *coverage_weight; /* the same */
+	const char *coverage_weight; /* an indicator's code, "own", or "" */
 	const char *derives_from;    /* "x", or "x / y", or "" */
 	const char *denominator_vi;
 	const char *dimensions; /* those a figure may be broken down by: "SEX|AGE", or "" */
+	const char *target_of;  /* of a target: the indicator it is set for, or "" */
+	int gate_percent; /* of areas and of what they weigh, for a roll-up to be final; 0: as the parameter has it */
 	int units_min_percent; /* of its sub-units, that must have reported; 0: as the parameter has it, if stated at all */
 	const char *frequencies;
 	bool mandatory;

@@ -191,11 +191,27 @@ static void check_dataflows(struct loading *l)
 
 /* ---------------------------------------------------------------- indicators */
 
-static void check_weight(struct loading *l, int line, const char *column, const char *weight)
+static void check_weight(struct loading *l, int line, const char *column, const char *weight, const char *word)
 {
-	if (*weight && strcmp(weight, "observation") != 0 && !catalogue_indicator(l->c, weight)) {
-		MISTAKE(l, FILE_INDICATORS, line, _("%s '%s' is neither 'observation' nor in indicators.csv"), column,
-			weight);
+	if (*weight && strcmp(weight, word) != 0 && !catalogue_indicator(l->c, weight)) {
+		MISTAKE(l, FILE_INDICATORS, line, _("%s '%s' is neither '%s' nor in indicators.csv"), column, weight,
+			word);
+	}
+}
+
+static void check_target(struct loading *l, const struct indicator *i, int line)
+{
+	const struct indicator *of = *i->target_of ? catalogue_indicator(l->c, i->target_of) : NULL;
+
+	if (*i->target_of && i->over_area != OVER_AREA_TARGET) {
+		MISTAKE(l, FILE_INDICATORS, line, _("target_of: only an indicator whose over_area is target is one"));
+	} else if (*i->target_of && !of) {
+		MISTAKE(l, FILE_INDICATORS, line,
+			_("target_of: indicator '%s' is not in indicators.csv; add it or mend it"), i->target_of);
+	} else if (of && (of == i || strcmp(of->unit, i->unit) != 0)) {
+		MISTAKE(l, FILE_INDICATORS, line,
+			_("target_of: '%s' (%s) is nothing that a target in %s could be held against"), of->code,
+			of->unit, i->unit);
 	}
 }
 
@@ -283,9 +299,10 @@ static void check_indicator(struct loading *l, const struct indicator *i, int li
 		MISTAKE(l, FILE_INDICATORS, line,
 			_("source_system '%s' is not in source_systems.csv; add it or mend it"), i->source_system);
 	}
-	check_weight(l, line, "mean_weight", i->mean_weight);
+	check_weight(l, line, "mean_weight", i->mean_weight, "observation");
 	check_commune_mean(l, i, line);
-	check_weight(l, line, "coverage_weight", i->coverage_weight);
+	check_weight(l, line, "coverage_weight", i->coverage_weight, "own");
+	check_target(l, i, line);
 	check_derivation(l, i, line);
 	check_dimensions(l, i, line);
 	check_indicator_frequencies(l, i, line);

@@ -208,6 +208,8 @@ static const struct column indicator_columns[] = {
 	TEXT(indicator, denominator_vi, MAY_BE_EMPTY),
 	TEXT(indicator, dimensions, MAY_BE_ABSENT),
 	MAYBE_INTEGER(indicator, units_min_percent, 1, 100),
+	MAYBE_INTEGER(indicator, gate_percent, 1, 100),
+	CODE(indicator, target_of, MAY_BE_ABSENT),
 	FREQUENCIES(indicator, frequencies),
 	YES(indicator, mandatory),
 	INTEGER(indicator, max_age_days, 1, 36500),

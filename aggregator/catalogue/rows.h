@@ -117,9 +117,9 @@ struct dataflow_row {
 struct indicator_row {
 	int line;
 	const char *code, *dataflow, *name_vi, *name_en, *unit, *unit_vi, *mean_weight, *coverage_weight, *derives_from,
-	    *denominator_vi, *dimensions, *frequencies, *source_system, *notes;
+	    *denominator_vi, *dimensions, *frequencies, *source_system, *notes, *target_of;
 	int value_type, kind, over_area, over_time; /* enums */
-	int display_unit_mult, display_decimals, max_age_days, units_min_percent;
+	int display_unit_mult, display_decimals, max_age_days, units_min_percent, gate_percent;
 	bool integer, mandatory;
 	struct optional_decimal min, max;
 	int32_t valid_from, valid_to;

@@ -6,6 +6,7 @@
 #include "display.h"
 #include "export.h"
 #include "lang.h"
+#include "mem.h"
 #include "named.h"
 #include "period.h"
 
@@ -115,11 +116,24 @@ static void list_columns(struct listing *l)
 	table_column(l->table, "remarks", _("Remarks"), TABLE_LEFT);
 }
 
+/* Two texts that may be empty, with something between them where neither is. */
+static char *joined(char *first, const char *between, char *second)
+{
+	char *out = xasprintf("%s%s%s", first, *first && *second ? between : "", second);
+
+	free(first);
+	free(second);
+	return out;
+}
+
 static void list_row(void *context, const struct rollup_row *row)
 {
 	struct listing *l = context;
 	const struct rollup_figure *f = &row->figure;
-	char *figure = display_rollup(f), *coverage = display_coverage(f), *remarks = display_remarks(f);
+	char *figure = display_rollup(f);
+	char *coverage = joined(display_coverage(f), ", ", display_parts_of_period(f, row->time_period));
+	char *remarks = joined(display_remarks(f), "; ", display_gaps(f));
+	bool whole = f->areas_reporting == f->areas_expected && f->parts_reporting == f->parts_expected;
 
 	l->rows++;
 	table_cell(l->table, lang_is_vi() ? row->name_vi : row->name_en);
@@ -128,7 +142,7 @@ static void list_row(void *context, const struct rollup_row *row)
 		table_cell(l->table, lang_is_vi() ? row->area_name_vi : row->area_name_en);
 	}
 	table_cell_coloured(l->table, "bold", figure);
-	table_cell_coloured(l->table, f->areas_reporting == f->areas_expected ? "green" : "yellow", coverage);
+	table_cell_coloured(l->table, whole ? "green" : "yellow", coverage);
 	table_cell_coloured(l->table, "dim", remarks);
 	free(figure);
 	free(coverage);

@@ -192,3 +192,81 @@ char *display_remarks(const struct rollup_figure *f)
 	}
 	return out;
 }
+
+/* ---------------------------------------------------------------- what is missing */
+
+/* What a period that falls into so many parts is made of, by its letter ("2024-Q2"; a year has none): of so many of so many. */
+static char *parts_text(const char *time_period, int there, int parts)
+{
+	char kind = strlen(time_period) > strlen("2024-") ? time_period[strlen("2024-")] : 'A';
+	int months = kind == 'A' ? 12 : kind == 'S' ? 6 : kind == 'Q' ? 3 : 0;
+
+	if (months > 0 && parts == months) {
+		return xasprintf(_("%d of %d months"), there, parts);
+	}
+	if (months > 0 && parts * 3 == months) {
+		return xasprintf(_("%d of %d quarters"), there, parts);
+	}
+	if (months > 0 && parts * 6 == months) {
+		return xasprintf(_("%d of %d half-years"), there, parts);
+	}
+	return xasprintf(_("%d of %d parts"), there, parts);
+}
+
+/* Where all areas say as much of the period, it is told as one of them would; else all their parts are counted. */
+char *display_parts_of_period(const struct rollup_figure *f, const char *time_period)
+{
+	int areas = f->areas_expected;
+
+	if (f->parts_expected == areas || areas == 0) {
+		return xstrdup("");
+	}
+	if (f->parts_expected % areas == 0 && f->parts_reporting % areas == 0) {
+		return parts_text(time_period, f->parts_reporting / areas, f->parts_expected / areas);
+	}
+	return xasprintf(_("%d of %d parts"), f->parts_reporting, f->parts_expected);
+}
+
+static int count_names(const char *names)
+{
+	int n = *names != '\0';
+
+	while ((names = strstr(names, ", "))) {
+		names += strlen(", ");
+		n++;
+	}
+	return n;
+}
+
+static char *missing_text(const struct rollup_figure *f)
+{
+	const char *names = lang_is_vi() ? f->missing_first_vi : f->missing_first_en;
+	int more = f->n_missing - count_names(names);
+
+	return more > 0 ? xasprintf(_("missing: %s and %d more"), names, more) : xasprintf(_("missing: %s"), names);
+}
+
+static char *interval_text(const struct rollup_figure *f)
+{
+	char *low = display_number(f->interval_low_shown), *high = display_number(f->interval_high_shown), *out;
+	int filled = 0, gaps = 0;
+
+	sscanf(f->interval_basis, "last_accepted:%d of %d", &filled, &gaps);
+	out = xasprintf(_("%s to %s with what was stated before for %d of %d gaps"), low, high, filled, gaps);
+	free(low);
+	free(high);
+	return out;
+}
+
+char *display_gaps(const struct rollup_figure *f)
+{
+	char *out = xstrdup("");
+
+	if (f->n_missing > 0) {
+		out = add_remark(out, missing_text(f));
+	}
+	if (f->interval_low_shown && f->interval_high_shown) {
+		out = add_remark(out, interval_text(f));
+	}
+	return out;
+}

@@ -26,6 +26,12 @@ char *display_rollup(const struct rollup_figure *figure);
 /* How many areas, and the share of people that is: "61/63 (98,2 %)". */
 char *display_coverage(const struct rollup_figure *figure);
 
+/* How much of a period that is made of shorter ones is there: "9 of 12 months". "" when the figure is of one piece. */
+char *display_parts_of_period(const struct rollup_figure *figure, const char *time_period);
+
+/* Who is missing, and what the figure would be had they stated what they stated before. "" when there is nothing. */
+char *display_gaps(const struct rollup_figure *figure);
+
 /* What else must be said: provisional, estimated, so many held, demonstration. "" when there is nothing. */
 char *display_remarks(const struct rollup_figure *figure);
 

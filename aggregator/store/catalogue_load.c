@@ -308,6 +308,12 @@ static void put_indicator(struct copy *c, const struct indicator *i)
 	copy_date(c, i->valid_from);
 	copy_date_or_null(c, i->valid_to);
 	copy_text(c, i->notes);
+	if (i->gate_percent > 0) {
+		copy_int32(c, i->gate_percent);
+	} else {
+		copy_null(c);
+	}
+	copy_text(c, i->target_of);
 }
 
 static void put_indicators(struct store *s, const struct catalogue *c)
@@ -400,8 +406,9 @@ static const struct table {
      "indicator, dataflow, name_vi, name_en, value_type, unit, unit_vi, display_unit_mult, display_decimals, "
      "is_integer, min_value, max_value, kind, over_area, over_time, mean_weight, coverage_weight, derives_from, "
      "dimensions, "
-     "denominator_vi, frequencies, mandatory, max_age_days, source_system, valid_from, valid_to, notes",
-     27, put_indicators},
+     "denominator_vi, frequencies, mandatory, max_age_days, source_system, valid_from, valid_to, notes, gate_percent, "
+     "target_of",
+     29, put_indicators},
     {"tram.provider", "provider, kind, area, name_vi, name_en, agent", 6, put_providers},
     {"tram.published_figure",
      "figure_no, indicator, time_period, reference_date, value, numerator, denominator, rank_out_of, unit, unit_mult, "

@@ -85,7 +85,8 @@ static const char rollup_sql[] = ROLLUP_COLUMNS(
     "coalesce(a.short_name_vi, ''), coalesce(a.name_en, '')",
     "j.justification_code, j.justification") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, "
 					     "p.period FROM tram.indicator_period p"
-					     "       WHERE ($1::text IS NULL OR p.indicator = $1) AND ($2::text IS "
+					     "       WHERE ($1::text IS NULL AND tram.has_level(p.indicator, $3) OR "
+					     "p.indicator = $1) AND ($2::text IS "
 					     "NULL OR p.period = tram.period_pack($2))"
 					     "       UNION SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT NULL "
 					     "AND $2 IS NOT NULL) q"

@@ -100,7 +100,7 @@ class ChangesTest(unittest.TestCase):
                     self.assert_changes(indicator, period, "nation", None, *self.window(12))
 
     def test_levels_and_boundaries(self):
-        for indicator in ("count_sum", "share", "mean_by_other", "sum_growth", "national"):
+        for indicator in ("count_sum", "share", "mean_by_other", "sum_growth", "told_by_centre"):
             for level, boundary in (("region", None), ("province", None), ("region", "34"), ("province", "34")):
                 with self.subTest(indicator=indicator, level=level, boundary=boundary):
                     self.assert_changes(indicator, "2024", level, boundary, *self.window(5))

@@ -44,6 +44,9 @@ INDICATORS = {
     "quotient": ("centre", "times", "growth_recomputed", "", "count_sum / share"),
     "growth_of_growth": ("centre", "times", "growth_recomputed", "", "sum_growth / national_growth"),
 }
+# What cannot be asked for below the nation, and what is said then.
+ONLY_OF_THE_NATION = {"national": "for the nation only", "place": "a rank is never", "national_growth": "derives from national",
+                      "growth_of_growth": "derives from sum_growth"}
 PERIODS = ("2022", "2023", "2024", "2023-S1", "2024-S1", "2025", "2026")
 
 
@@ -381,7 +384,12 @@ class RollupTest(unittest.TestCase):
             for level in ("region", "province"):
                 for period in self.rng.sample(PERIODS, 2):
                     with self.subTest(indicator=indicator, level=level, period=period):
-                        self.assert_rollup(indicator, period, level, None, FOREVER)
+                        if indicator not in ONLY_OF_THE_NATION:
+                            self.assert_rollup(indicator, period, level, None, FOREVER)
+                            continue
+                        with self.assertRaises(psycopg.errors.InvalidParameterValue) as refusal:
+                            self.ask(indicator, period, level, None, FOREVER)
+                        self.assertIn(ONLY_OF_THE_NATION[indicator], str(refusal.exception))
 
     def test_as_known_then(self):
         for indicator in INDICATORS:
@@ -413,11 +421,12 @@ class RollupTest(unittest.TestCase):
                                (("count_sum", "2024-13", "nation", None, None), "2024-13"),
                                (("count_sum", "2024", "county", None, None), "county"),
                                (("count_sum", "2026", "nation", "63", None), "63"),
+                               (("count_sum", "2025", "province", "63", None), "cannot be taken apart"),
                                (("count_sum", "2024", "nation", "99", None), "99"),
                                (("count_sum", "2024", "nation", "1990-01-01", None), "1990-01-01")):
             with self.subTest(question=question), self.assertRaises(psycopg.errors.InvalidParameterValue) as refusal:
                 self.ask(*question)
-            self.assertIn(word, str(refusal.exception))
+            self.assertIn(word, f"{refusal.exception} {refusal.exception.diag.message_hint}")
 
     def test_a_method_that_no_rollup_knows(self):
         for by in ("province", "centre"):
@@ -474,11 +483,28 @@ class RollupTest(unittest.TestCase):
         self.assertEqual(self.db.execute("SELECT figure_no, agreement FROM tram.claim ORDER BY 1").fetchall(),
                          [(claim[0], claim[-1]) for claim in claims])
 
+    def test_targets(self):
+        self.db.execute("UPDATE tram.indicator SET target_of = 'share' WHERE indicator = 'aim'")
+        rows = self.db.execute("SELECT time_period, indicator, value, target_indicator, target, qualifier, difference, reached"
+                               " FROM tram.target").fetchall()
+        of_nation = lambda indicator, period: self.history.rollup(indicator, period, "nation", "34", FOREVER)["VN"]
+        self.assertEqual({row[0] for row in rows}, {p for p in PERIODS if of_nation("aim", p)["value"] is not None})
+        for row in rows:
+            aim, share = of_nation("aim", row[0]), of_nation("share", row[0])
+            self.assertEqual((row[1], row[3], fraction(row[4]), row[5]), ("share", "aim", aim["value"], aim["qualifier"]), row)
+            self.assert_close(row[2], share["value"], row)
+            if share["value"] is None:
+                self.assertEqual(row[6:], (None, None), row)
+                continue
+            self.assert_close(row[6] + row[4], share["value"], row)
+            self.assertIs(row[7], {"at_most": share["value"] <= aim["value"], "more_than": share["value"] > aim["value"]}
+                          .get(aim["qualifier"], share["value"] >= aim["value"]), row)
+
     def test_readers_need_views_only(self):
         with connect() as reader:
             reader.execute("SET ROLE tram_reader")
             for view in ("national_rollup", "observation_current", "observation_history", "finding", "scoreboard",
-                         "quarantine", "claim", "stream"):
+                         "quarantine", "claim", "stream", "target"):
                 reader.execute(f"SELECT * FROM tram.{view} LIMIT 1")
             reader.execute("SELECT * FROM tram.rollup('count_sum', '2024')")
             for hidden in ("observation", "batch", "decision", "agent_key"):

@@ -107,13 +107,70 @@ static void test_what_must_be_said_beside_it(void **state)
 	assert_text(display_coverage(&f), "61/63 (– %)");
 }
 
+static void test_how_much_of_a_period_is_there(void **state)
+{
+	static const struct {
+		const char *period;
+		int areas, there, expected;
+		const char *text;
+	} rows[] = {
+	    {"2024", 63, 63, 63, ""},
+	    {"2024", 63, 0, 63, ""},
+	    {"2024", 0, 0, 0, ""},
+	    {"2024", 63, 9 * 63, 12 * 63, "9 of 12 months"},
+	    {"2024", 63, 4 * 63, 4 * 63, "4 of 4 quarters"},
+	    {"2024", 63, 63, 2 * 63, "1 of 2 half-years"},
+	    {"2024", 63, 753, 12 * 63, "753 of 756 parts"},
+	    {"2024-S1", 63, 5 * 63, 6 * 63, "5 of 6 months"},
+	    {"2024-S1", 63, 63, 2 * 63, "1 of 2 quarters"},
+	    {"2024-Q2", 1, 2, 3, "2 of 3 months"},
+	    {"2024-W05", 1, 5, 7, "5 of 7 parts"},
+	    {"2025", 34, 540, 6 * 63 + 6 * 34, "540 of 582 parts"},
+	};
+
+	(void)state;
+	speak("en");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rollup_figure f = {.areas_expected = rows[i].areas,
+					  .parts_reporting = rows[i].there,
+					  .parts_expected = rows[i].expected};
+
+		assert_text(display_parts_of_period(&f, rows[i].period), rows[i].text);
+	}
+}
+
+static void test_who_is_missing(void **state)
+{
+	struct rollup_figure f = {.missing_first_en = "", .missing_first_vi = "", .interval_basis = ""};
+
+	(void)state;
+	speak("en");
+	assert_text(display_gaps(&f), "");
+	f.n_missing = 1;
+	f.missing_first_en = "Ha Noi";
+	f.missing_first_vi = "Hà Nội";
+	assert_text(display_gaps(&f), "missing: Ha Noi");
+	f.n_missing = 7;
+	f.missing_first_en = "Ha Noi, Hue";
+	f.missing_first_vi = "Hà Nội, Huế";
+	assert_text(display_gaps(&f), "missing: Ha Noi, Hue and 5 more");
+	f.interval_low_shown = "1234.5";
+	f.interval_high_shown = "2000";
+	f.interval_basis = "last_accepted:6 of 7";
+	assert_text(display_gaps(&f),
+		    "missing: Ha Noi, Hue and 5 more, 1,234.5 to 2,000 with what was stated before for 6 of 7 gaps");
+	speak("vi");
+	assert_text(display_gaps(&f),
+		    "còn thiếu: Hà Nội, Huế và 5 nơi nữa, từ 1.234,5 đến 2.000 nếu lấy số đã báo cáo trước đó cho 6/7 "
+		    "chỗ thiếu");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_numbers_are_grouped),
-	    cmocka_unit_test(test_a_figure_has_its_unit),
-	    cmocka_unit_test(test_a_rollup_of_parts_shows_them),
-	    cmocka_unit_test(test_what_must_be_said_beside_it),
+	    cmocka_unit_test(test_numbers_are_grouped),           cmocka_unit_test(test_a_figure_has_its_unit),
+	    cmocka_unit_test(test_a_rollup_of_parts_shows_them),  cmocka_unit_test(test_what_must_be_said_beside_it),
+	    cmocka_unit_test(test_how_much_of_a_period_is_there), cmocka_unit_test(test_who_is_missing),
 	};
 
 	return cmocka_run_group_tests_name("display", tests, NULL, NULL);

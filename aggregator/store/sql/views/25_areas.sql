@@ -118,11 +118,13 @@ $$;
 
 -- How many periods of a kind end from one day to another.
 CREATE FUNCTION tram.ends_between(kind integer, first date, last date) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN ends_between.last < ends_between.first THEN 0
-  WHEN ends_between.kind = 6 THEN ends_between.last - ends_between.first + 1
-  ELSE (extract(year FROM ends_between.last + 1)::integer * 12 + extract(month FROM ends_between.last + 1)::integer - 1)
-         / CASE ends_between.kind WHEN 2 THEN 6 WHEN 3 THEN 3 ELSE 1 END
-     - (extract(year FROM ends_between.first)::integer * 12 + extract(month FROM ends_between.first)::integer - 1)
-         / CASE ends_between.kind WHEN 2 THEN 6 WHEN 3 THEN 3 ELSE 1 END
-END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN CASE WHEN ends_between.last < ends_between.first THEN 0
+    WHEN ends_between.kind = 6 THEN ends_between.last - ends_between.first + 1
+    ELSE (extract(year FROM ends_between.last + 1)::integer * 12 + extract(month FROM ends_between.last + 1)::integer - 1)
+           / CASE ends_between.kind WHEN 2 THEN 6 WHEN 3 THEN 3 ELSE 1 END
+       - (extract(year FROM ends_between.first)::integer * 12 + extract(month FROM ends_between.first)::integer - 1)
+           / CASE ends_between.kind WHEN 2 THEN 6 WHEN 3 THEN 3 ELSE 1 END
+  END;
+END $$;

@@ -124,6 +124,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cach
 SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+  v_text    text := tram.period_text(stated_figures.period);
   v_first   date := tram.period_start(stated_figures.period);
   v_last    date := tram.period_end(stated_figures.period);
   v_finer   integer[] := tram.finer_kinds(stated_figures.i.frequencies, stated_figures.period);
@@ -198,10 +199,36 @@ BEGIN
     FROM unnest(v_weight_rows) w;
   END IF;
 
+  IF v_finer = '{}' THEN
+    RETURN QUERY
+    WITH figure AS MATERIALIZED (
+      SELECT f.*, CASE WHEN v_weighs.indicator IS NULL THEN f.weight ELSE u.weight END AS weighs
+      FROM tram.standing(e_no, v_firsts[1], v_firsts[1], stated_figures.as_of) f
+      LEFT JOIN unnest(v_weight_areas, v_weights) u(area_no, weight) ON u.area_no = f.area_no
+    ), rowed AS (
+      SELECT f.*, e.*, CASE WHEN f.key IS NULL THEN 'missing'
+                            WHEN f.missing_reason = 1 THEN 'not_applicable'
+                            WHEN f.missing_reason > 1 THEN 'explained'
+                            WHEN tram.has_parts(stated_figures.method, f.value, f.numerator, f.denominator, f.weighs) THEN 'counts'
+                            ELSE 'missing' END AS state, 1 AS leaves
+      FROM unnest(e_unit, e_no, e_area, e_for, e_people, e_coverage) e(unit, e_no, area, counts_for, population, coverage)
+      LEFT JOIN figure f ON f.area_no = e.e_no AND NOT f.held
+      UNION ALL
+      SELECT f.*, e.*, 'held', 0
+      FROM unnest(e_unit, e_no, e_area, e_for, e_people, e_coverage) e(unit, e_no, area, counts_for, population, coverage)
+      JOIN figure f ON f.area_no = e.e_no AND f.held
+    )
+    SELECT r.unit, 'value', stated_figures.i.indicator, r.area, r.e_no, stated_figures.period, v_text, r.key,
+           (r.key & 16383)::integer, r.value, r.numerator, r.denominator, r.weighs, r.population, r.state, coalesce(q.code, ''),
+           coalesce(r.obs_status, 'M'), coalesce(r.flags & 2 <> 0, false), r.counts_for, r.leaves, r.coverage
+    FROM rowed r
+    LEFT JOIN tram.qualifier q ON q.qualifier = r.qualifier;
+    RETURN;
+  END IF;
+
   RETURN QUERY
   WITH expected AS MATERIALIZED (
-    SELECT e.*, CASE WHEN v_finer = '{}' THEN 1
-                     ELSE tram.ends_between(v_leaf, greatest(e.valid_from, v_first), least(e.valid_to, v_last)) END AS leaves
+    SELECT e.*, tram.ends_between(v_leaf, greatest(e.valid_from, v_first), least(e.valid_to, v_last)) AS leaves
     FROM unnest(e_unit, e_no, e_area, e_for, e_from, e_to, e_people, e_coverage)
          e(unit, area_no, area, counts_for, valid_from, valid_to, population, coverage)
   ), cell AS MATERIALIZED (
@@ -229,8 +256,7 @@ BEGIN
   ), chosen AS MATERIALIZED (
     -- of a stock the latest figure: the area's own, else those of the areas that were merged into it
     SELECT s.*,
-           CASE WHEN v_finer = '{}' THEN true
-                WHEN s.told AND NOT s.inside THEN CASE stated_figures.i.over_time
+           CASE WHEN s.told AND NOT s.inside THEN CASE stated_figures.i.over_time
                   WHEN 'last' THEN s.last = max(s.last) FILTER (WHERE s.told AND NOT s.inside) OVER (PARTITION BY s.area_no)
                                    AND (s.itself OR NOT bool_or(s.itself AND s.told) OVER (PARTITION BY s.counts_for))
                   WHEN 'min' THEN s.missing_reason = 1 OR 1 = row_number() OVER (
@@ -241,7 +267,6 @@ BEGIN
                     ORDER BY coalesce(s.value, s.numerator / nullif(s.denominator, 0)) DESC NULLS LAST, s.last DESC)
                   ELSE true END END AS is_chosen,
            CASE WHEN NOT s.told OR s.inside THEN 0
-                WHEN v_finer = '{}' THEN 1
                 ELSE tram.ends_between(v_leaf, greatest(s.first, s.valid_from), s.last) + CASE WHEN s.itself AND s.first < s.valid_from
                   THEN (SELECT coalesce(sum(tram.ends_between(v_leaf, greatest(s.first, x.valid_from), least(s.last, x.valid_to))), 0)::integer
                         FROM expected x WHERE x.counts_for = s.area AND x.area <> s.area) ELSE 0 END END AS leaves
@@ -257,7 +282,7 @@ BEGIN
     SELECT e.area_no, e.area, e.counts_for, n.period, 1
     FROM expected e
     CROSS JOIN LATERAL tram.sub_periods(stated_figures.period, v_leaf) n
-    WHERE v_finer <> '{}' AND n.last BETWEEN e.valid_from AND e.valid_to
+    WHERE n.last BETWEEN e.valid_from AND e.valid_to
       AND EXISTS (
         SELECT FROM seen t WHERE t.told AND t.counts_for = e.counts_for AND (t.area = e.area OR t.itself AND t.first <= e.valid_to
                                                                                AND t.last >= e.valid_from))

@@ -241,6 +241,20 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
   FROM (SELECT coalesce(bottom.coverage_weight, 0) < top.coverage_weight AS less) c
 $$;
 
+-- Whether an indicator has figures at a level: ranks and figures that only the nation has, and what derives from them, are
+-- the nation's alone. Null: there is no such indicator.
+CREATE FUNCTION tram.has_level(indicator text, level text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE made AS (
+    SELECT i.over_area, i.derives_from FROM tram.indicator i WHERE i.indicator = has_level.indicator
+    UNION
+    SELECT i.over_area, i.derives_from
+    FROM made m CROSS JOIN LATERAL string_to_table(m.derives_from, ' / ') part JOIN tram.indicator i ON i.indicator = part
+    WHERE m.over_area = 'growth_recomputed'
+  )
+  SELECT has_level.level = 'nation' OR NOT bool_or(m.over_area IN ('national_only', 'rank_external')) FROM made m
+$$;
+
 -- The roll-up itself, for codes and packed periods; tram.rollup() is what people call. Growth over the day on which units
 -- changed is in the younger ones: the year before is counted for the successors. It reads the tables with its
 -- owner's rights, so that readers need rights to views only.
@@ -308,6 +322,14 @@ BEGIN
     RAISE EXCEPTION '% is not a level', rollup.level USING ERRCODE = 'invalid_parameter_value',
       HINT = 'nation, region or province';
   END IF;
+  IF NOT tram.has_level(rollup.indicator, rollup.level) THEN
+    RAISE EXCEPTION 'indicator % has no figures at level %: %', rollup.indicator, rollup.level,
+      (SELECT CASE i.over_area WHEN 'rank_external' THEN 'a rank is never made of, or divided into, others'
+                               WHEN 'national_only' THEN 'it is stated for the nation only'
+                               ELSE 'it derives from ' || i.derives_from || ', and not all of that is stated below the nation' END
+       FROM tram.indicator i WHERE i.indicator = rollup.indicator)
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'ask for level nation';
+  END IF;
   v_in_force := coalesce(tram.vintage_on(tram.period_end(v_period)), '');
   IF v_boundary ~ '^\d{4}-\d\d-\d\d$' THEN
     v_boundary := coalesce(tram.vintage_on(v_boundary::date), '?');
@@ -356,6 +378,27 @@ FROM tram.indicator_period p
 CROSS JOIN LATERAL tram.rollup_at(p.indicator, p.period, 'nation', NULL, 'infinity', 0) r
 WHERE r.areas_reporting > 0 OR r.held > 0;
 
+-- A target beside the figure that it was set for, of the same period: how far the figure is above it, and whether it is reached
+-- (at most: when it is not above; else when it is not below). Null: one of the two is not there.
+CREATE VIEW tram.target AS
+SELECT i.target_of AS indicator, tram.period_text(p.period) AS time_period, f.value, i.indicator AS target_indicator,
+       t.value AS target, t.qualifier, f.value - t.value AS difference,
+       CASE t.qualifier WHEN 'at_most' THEN f.value <= t.value WHEN 'more_than' THEN f.value > t.value ELSE f.value >= t.value END AS reached
+FROM tram.indicator i
+JOIN tram.indicator_period p ON p.indicator = i.indicator
+CROSS JOIN LATERAL tram.rollup_at(i.indicator, p.period, 'nation', NULL, 'infinity', 0) t
+LEFT JOIN LATERAL tram.rollup_at(i.target_of, p.period, 'nation', NULL, 'infinity', 0) f ON true
+WHERE i.target_of <> '' AND t.value IS NOT NULL;
+
+COMMENT ON FUNCTION tram.rollup(text, text, text, text, timestamptz) IS
+  'An indicator''s figures for a period at level nation, region or province, in the units of a vintage, as known at a moment';
+COMMENT ON FUNCTION tram.rollup_at(text, integer, text, text, timestamptz, integer) IS
+  'The same as tram.rollup() for a packed period (tram.period_pack), without looking the question over';
+COMMENT ON VIEW tram.national_rollup IS 'The nation''s figure of every indicator and period for which anything was reported';
+COMMENT ON VIEW tram.target IS 'Every target beside the figure that it was set for: how far apart they are, and whether it is reached';
+COMMENT ON VIEW tram.indicator_period IS 'The periods for which an indicator may have a figure (packed: tram.period_text)';
+COMMENT ON VIEW tram.dataflow_period IS 'The periods for which anything was reported in a dataflow (packed: tram.period_text)';
+
 REVOKE EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz),
                            tram.rollup_at(text, integer, text, text, timestamptz, integer) FROM PUBLIC;
 COMMENT ON FUNCTION tram.rollup(text, text, text, text, timestamptz) IS
@@ -371,4 +414,4 @@ COMMENT ON VIEW tram.national_rollup IS
 
 GRANT EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz),
                           tram.rollup_at(text, integer, text, text, timestamptz, integer) TO tram_reader, tram_admin;
-GRANT SELECT ON tram.dataflow_period, tram.indicator_period, tram.national_rollup TO tram_reader, tram_admin;
+GRANT SELECT ON tram.dataflow_period, tram.indicator_period, tram.national_rollup, tram.target TO tram_reader, tram_admin;
