@@ -91,7 +91,7 @@ def test_a_fifth_word_is_data(agent, centre, catalogue):
     assert centre.value("SELECT word FROM tram.finding WHERE rule = 'THONG-01'") == "thong_nhat"
     assert ("thong_nhat",) in centre.sql("SELECT DISTINCT word FROM tram.scoreboard")
     (rule,) = [row for row in centre.json("rules", "list") if row["rule"] == "THONG-01"]
-    assert (rule["word"], rule["severity"], rule["built_in"], rule["remedy"]) == ("thong_nhat", "J", "", "Compare both sources")
+    assert (rule["word"], rule["severity"], rule["built_in"], rule["remedy"]) == ("thong_nhat", "J", None, "Compare both sources")
     assert "unified" in centre.tram("rules", "list").stdout
 
 
