@@ -96,6 +96,23 @@ static void announce_decision(struct aggregator *a, const struct decision_news *
 		  sizeof(fields) / sizeof(fields[0]));
 }
 
+static void announce_claim(struct aggregator *a, const struct outdated_claim *c)
+{
+	const struct log_field fields[] = {{"figure_no", c->figure_no},
+					   {"indicator", c->indicator},
+					   {"time_period", c->time_period},
+					   {"published", c->published},
+					   {"value", c->value},
+					   {"difference", c->difference},
+					   {"since", c->since},
+					   {"cause", c->cause},
+					   {"of_area", c->of_area},
+					   {"seq", c->seq},
+					   {"reason", c->reason}};
+	feed_tell(a->feed, EVENT_CLAIM_OUTDATED, c->agent, c->area, clock_wall_us(), fields,
+		  sizeof(fields) / sizeof(fields[0]));
+}
+
 void take_announcements(struct aggregator *a, const struct loaded *l)
 {
 	bool failed = l->result != STORE_OK;
@@ -114,4 +131,6 @@ void take_announcements(struct aggregator *a, const struct loaded *l)
 		announce_overdue(a, &l->overdue[i]);
 	for (size_t i = 0; i < l->n_decisions; i++)
 		announce_decision(a, &l->decisions[i]);
+	for (size_t i = 0; i < l->n_claims; i++)
+		announce_claim(a, &l->claims[i]);
 }

@@ -179,6 +179,8 @@ static enum store_result announce(struct loader *l, struct loaded *ret)
 	if (result == STORE_OK)
 		result = store_announce_decisions(l->store, ret->arena, &ret->decisions, &ret->n_decisions, &ret->err);
 	if (result == STORE_OK)
+		result = store_announce_claims(l->store, ret->arena, &ret->claims, &ret->n_claims, &ret->err);
+	if (result == STORE_OK)
 		result = look_for_overdue(l, ret);
 	return result == STORE_OK ? keep_scores(l, &ret->err) : result;
 }

@@ -41,6 +41,8 @@ struct loaded {
 	size_t n_overdue;
 	struct decision_news *decisions;
 	size_t n_decisions;
+	struct outdated_claim *claims;
+	size_t n_claims;
 	struct arena *arena;
 };
 void loaded_free(struct loaded **lp);

@@ -6,10 +6,12 @@
 #include "nearest.h"
 #include "settings.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name, *help;
@@ -218,4 +220,12 @@ int centre_run(int argc, char **argv)
 		return argc < 2 ? EX_USAGE : EX_OK;
 	}
 	return is_group(argv[1]) ? run_group(argc, argv) : tell_unknown(argv[1]);
+}
+
+const char *centre_login_name(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+	const char *login = getlogin();
+
+	return login && *login ? login : user ? user->pw_name : NULL;
 }

@@ -45,6 +45,9 @@ struct store *centre_connect(const struct centre_options *options, enum centre_r
 /* The centre's settings file. Ends with settings_clear(). */
 bool centre_settings(const struct centre_options *options, struct settings *ret, struct err *err) MUST_CHECK;
 
+/* Who is logged in, for what is put on record; NULL when nobody knows. The system's, until the next call. */
+const char *centre_login_name(void);
+
 /* Prints the error on stderr and returns its exit status. */
 int centre_fail(const struct err *err);
 

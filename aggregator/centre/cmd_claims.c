@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tram claims check: what was announced, beside what adds up. */
+/* tram claims list, check, add: what was announced, and whether it still is what adds up. */
 #include "centre.h"
 
+#include "claims.h"
+#include "clock.h"
+#include "decimal.h"
 #include "display.h"
-#include "figures.h"
 #include "lang.h"
+#include "mem.h"
+#include "named.h"
+#include "store_claims.h"
 #include "text.h"
 
 #include <stdlib.h>
@@ -13,146 +18,178 @@
 
 /* As diff(1) ends: 1 says that there are differences, and nothing went wrong. */
 #define EXIT_DIFFERENT 1
-#define NAME_COLUMNS   44
+#define NAME_COLUMNS   26
+#define FIGURE_COLUMNS 21
 
 struct claims_options {
 	struct centre_options centre;
+	bool details;
+	const char *area, *boundary, *unit_mult, *qualifier, *on, *said_by, *source, *quote, *by;
 };
 
-static const struct option_row check_rows[] = {CENTRE_ROWS(claims_options)};
+#define AT(member)  offsetof(struct claims_options, member)
+#define ROWS(rows_) rows_, sizeof rows_ / sizeof *rows_
+
+/* A figure announced as "so many of so many" is shown so. */
+static char *announced_text(const char *value, const char *numerator, const char *denominator, const char *qualifier,
+			    int mult, const char *unit, const char *unit_vi)
+{
+	char *parts, *out;
+
+	if (value) {
+		return display_figure(value, qualifier, mult, unit, unit_vi);
+	}
+	parts = display_parts(numerator, denominator);
+	out = display_dressed(parts, qualifier, mult, unit, unit_vi);
+	free(parts);
+	return out;
+}
+
+static void cell_fitted(struct table *t, const char *text, size_t columns)
+{
+	char *fitted = text_fit(text, columns);
+
+	table_cell(t, fitted);
+	free(fitted);
+}
+
+/* ---------------------------------------------------------------- check */
+
+static const struct option_row check_rows[] = {
+    {"details", NULL, OPTION_FLAG, AT(details), N_("texts in full, with coverage, remarks and who said it")},
+    CENTRE_ROWS(claims_options),
+};
 
 static const struct options check_spec = {
     "claims check",
     "[OPTION]...",
-    N_("Every figure that was published beside the national roll-up of the same indicator and period: equal to the "
-       "last\n"
-       "published digit, different, missing (nothing is reported), or held (what is reported waits in the "
-       "quarantine).\n"
-       "Ends with 0 when no figure is different or missing, and with 1 otherwise."),
+    N_("Every figure that was announced beside the roll-up that it claims to be: it holds (to the last digit "
+       "announced), is\n"
+       "outdated (it was equal once, and a correction has made it wrong: since when, by how much, through which), "
+       "different (it\n"
+       "never was equal), held (what is reported waits in the quarantine) or missing (nothing is reported).\n"
+       "Ends with 0 when all hold or are held, and with 1 otherwise."),
     false,
     true,
-    check_rows,
-    sizeof check_rows / sizeof *check_rows,
+    ROWS(check_rows),
     0,
     0};
 
-static const struct agreement {
+static const struct status {
 	const char *code, *word, *colour;
 	bool fine;
-} agreements[] = {
-    {"equal", N_("equal"), "green", true},
-    {"held", N_("held"), "yellow", true},
-    {"different", N_("different"), "red", false},
+} statuses[] = {
+    {"holds", N_("holds"), "green", true},      {"held", N_("held"), "yellow", true},
+    {"outdated", N_("outdated"), "red", false}, {"different", N_("different"), "red", false},
     {"missing", N_("missing"), "red", false},
 };
-enum { N_AGREEMENTS = sizeof agreements / sizeof *agreements };
+enum { N_STATUSES = sizeof statuses / sizeof *statuses };
 
 struct listing {
 	struct table *table;
-	bool for_people;
-	size_t counts[N_AGREEMENTS];
+	bool for_people, details;
+	size_t counts[N_STATUSES];
+	char *notes; /* a line for each that is outdated or different */
 };
 
-static size_t agreement_of(const char *code)
+static size_t status_of(const char *code)
 {
 	size_t i = 0;
 
-	while (i < N_AGREEMENTS - 1 && strcmp(agreements[i].code, code) != 0) {
+	while (i < N_STATUSES - 1 && strcmp(statuses[i].code, code) != 0) {
 		i++;
 	}
 	return i;
 }
 
-static void list_columns(struct listing *l)
+static void check_columns(struct listing *l)
 {
-	static const char *const keys[] = {"figure_no",
-					   "indicator",
-					   "time_period",
-					   "published",
-					   "published_numerator",
-					   "published_denominator",
-					   "published_unit_mult",
-					   "published_qualifier",
-					   "announced_on",
-					   "source",
-					   "state"};
-
 	if (!l->for_people) {
-		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-			table_column(l->table, keys[i], keys[i], TABLE_LEFT);
-		}
-		figures_columns(l->table);
+		claims_columns(l->table);
 		return;
 	}
 	table_column(l->table, "figure_no", _("No."), TABLE_RIGHT);
 	table_column(l->table, "indicator", _("Indicator"), TABLE_LEFT);
 	table_column(l->table, "time_period", _("Period"), TABLE_LEFT);
-	table_column(l->table, "published", _("Published"), TABLE_RIGHT);
+	table_column(l->table, "published", _("Announced"), TABLE_RIGHT);
 	table_column(l->table, "rolled_up", _("Rolled up"), TABLE_RIGHT);
-	table_column(l->table, "coverage", _("Coverage"), TABLE_RIGHT);
 	table_column(l->table, "state", _("State"), TABLE_LEFT);
-	table_column(l->table, "remarks", _("Remarks"), TABLE_LEFT);
-}
-
-static void show_for_programs(struct listing *l, const struct claim_row *row)
-{
-	char mult[16];
-
-	snprintf(mult, sizeof mult, "%d", row->published_unit_mult);
-	table_cell_number(l->table, row->figure_no);
-	table_cell(l->table, row->indicator);
-	table_cell(l->table, row->time_period);
-	table_cell(l->table, row->published);
-	table_cell(l->table, row->published_numerator);
-	table_cell(l->table, row->published_denominator);
-	table_cell_number(l->table, mult);
-	table_cell(l->table, row->published_qualifier);
-	table_cell(l->table, row->announced_on);
-	table_cell(l->table, row->source);
-	table_cell(l->table, row->agreement);
-	figures_cells(l->table, &row->figure);
-}
-
-/* A figure announced as "so many of so many" is shown so, and the roll-up beside it in the same manner. */
-static char *published_text(const struct claim_row *row)
-{
-	const struct rollup_figure *f = &row->figure;
-	char *parts, *out;
-
-	if (row->published) {
-		return display_figure(row->published, row->published_qualifier, row->published_unit_mult, f->unit,
-				      f->unit_vi);
+	if (l->details) {
+		table_column(l->table, "coverage", _("Coverage"), TABLE_RIGHT);
+		table_column(l->table, "remarks", _("Remarks"), TABLE_LEFT);
+		table_column(l->table, "said_by", _("Said by"), TABLE_LEFT);
+		table_column(l->table, "source", _("Source"), TABLE_LEFT);
 	}
-	parts = display_parts(row->published_numerator, row->published_denominator);
-	out = display_dressed(parts, row->published_qualifier, row->published_unit_mult, f->unit, f->unit_vi);
-	free(parts);
-	return out;
 }
 
-static char *rolled_up_text(const struct claim_row *row)
+/* The roll-up in the manner of the announcement; its unit stands there. */
+static char *rolled_up_text(const struct claim_row *row, bool details)
 {
 	struct rollup_figure f = row->figure;
 
 	f.counts_parts = !row->published;
-	return display_rollup(&f);
+	if (details) {
+		return display_rollup(&f);
+	}
+	return f.counts_parts ? display_parts(f.shown_numerator, f.shown_denominator) : display_number(f.shown);
 }
 
-static void show_for_people(struct listing *l, const struct claim_row *row, const struct agreement *a)
+/* "through correction 63/46 (agent-63-46, report 12): reason", or how many there were. */
+static char *through_text(const struct claim_row *row)
 {
-	char *published = published_text(row), *rolled_up = rolled_up_text(row);
-	char *coverage = display_coverage(&row->figure), *remarks = display_remarks(&row->figure);
-	char *name = text_fit(lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
+	if (row->agent && row->seq && row->of_area) {
+		return xasprintf(_("through %s of %s (%s, report %s): %s"), row->cause, row->of_area, row->agent,
+				 row->seq, row->reason ? row->reason : "");
+	}
+	return xasprintf(_("through %s reports and decisions at once"), row->statements ? row->statements : "0");
+}
+
+static void note(struct listing *l, const struct claim_row *row, const struct status *status)
+{
+	char when[CLOCK_TEXT], *difference, *through, *line, *all;
+
+	if (status->fine || !row->difference) {
+		return;
+	}
+	difference =
+	    display_figure(row->difference, "", row->published_unit_mult, row->figure.unit, row->figure.unit_vi);
+	if (row->outdated_since_us) {
+		through = through_text(row);
+		line = xasprintf(_("%s: outdated since %s, by %s, %s"), row->figure_no,
+				 clock_text_vn(row->outdated_since_us, when), difference, through);
+		free(through);
+	} else {
+		line = xasprintf(_("%s: by %s"), row->figure_no, difference);
+	}
+	all = xasprintf("%s%s\n", l->notes ? l->notes : "", line);
+	free(difference);
+	free(line);
+	free(l->notes);
+	l->notes = all;
+}
+
+static void show_for_people(struct listing *l, const struct claim_row *row, const struct status *status)
+{
+	const struct rollup_figure *f = &row->figure;
+	char *announced = announced_text(row->published, row->published_numerator, row->published_denominator,
+					 row->published_qualifier, row->published_unit_mult, f->unit, f->unit_vi);
+	char *rolled_up = rolled_up_text(row, l->details), *coverage = display_coverage(f),
+	     *remarks = display_remarks(f);
 
 	table_cell(l->table, row->figure_no);
-	table_cell(l->table, name);
+	cell_fitted(l->table, lang_is_vi() ? row->name_vi : row->name_en, l->details ? SIZE_MAX : NAME_COLUMNS);
 	table_cell(l->table, row->time_period);
-	table_cell(l->table, published);
+	cell_fitted(l->table, announced, l->details ? SIZE_MAX : FIGURE_COLUMNS);
 	table_cell_coloured(l->table, "bold", rolled_up);
-	table_cell(l->table, coverage);
-	table_cell_coloured(l->table, a->colour, _(a->word));
-	table_cell_coloured(l->table, "dim", remarks);
-	free(name);
-	free(published);
+	table_cell_coloured(l->table, status->colour, _(status->word));
+	if (l->details) {
+		table_cell(l->table, coverage);
+		table_cell_coloured(l->table, "dim", remarks);
+		table_cell(l->table, row->said_by);
+		table_cell(l->table, row->source);
+	}
+	note(l, row, status);
+	free(announced);
 	free(rolled_up);
 	free(coverage);
 	free(remarks);
@@ -161,28 +198,28 @@ static void show_for_people(struct listing *l, const struct claim_row *row, cons
 static void show_claim(void *context, const struct claim_row *row)
 {
 	struct listing *l = context;
-	size_t i = agreement_of(row->agreement);
+	size_t i = status_of(row->status);
 
 	l->counts[i]++;
 	if (l->for_people) {
-		show_for_people(l, row, &agreements[i]);
+		show_for_people(l, row, &statuses[i]);
 	} else {
-		show_for_programs(l, row);
+		claims_cells(l->table, row);
 	}
 }
 
-/* "79 equal, 1 held, 0 different, 0 missing", and the exit status. */
+/* What is wrong with those that are wrong; "holds 79, held 1, …"; and the exit status. */
 static int sum_up(const struct listing *l)
 {
 	bool fine = true;
 
 	if (l->for_people) {
-		putchar('\n');
+		printf("\n%s", l->notes ? l->notes : "");
 	}
-	for (size_t i = 0; i < N_AGREEMENTS; i++) {
-		fine = fine && (agreements[i].fine || l->counts[i] == 0);
+	for (size_t i = 0; i < N_STATUSES; i++) {
+		fine = fine && (statuses[i].fine || l->counts[i] == 0);
 		if (l->for_people) {
-			printf("%s%zu %s", i > 0 ? ", " : "", l->counts[i], _(agreements[i].word));
+			printf("%s%s %zu", i > 0 ? ", " : "", _(statuses[i].word), l->counts[i]);
 		}
 	}
 	if (l->for_people) {
@@ -208,14 +245,246 @@ int cmd_claims_check(int argc, char **argv)
 	}
 	l.table = table_new(o.centre.common.format, stdout);
 	l.for_people = o.centre.common.format == TABLE_TEXT;
-	list_columns(&l);
+	l.details = o.details;
+	check_columns(&l);
 	if (store_claims(s, show_claim, &l, &err) == STORE_OK) {
 		table_end(l.table);
 		status = sum_up(&l);
 	} else {
 		status = centre_fail(&err);
 	}
+	free(l.notes);
 	table_free(&l.table);
 	store_close(&s);
 	return status;
+}
+
+/* ---------------------------------------------------------------- list */
+
+static const struct option_row list_rows[] = {CENTRE_ROWS(claims_options)};
+
+static const struct options list_spec = {
+    "claims list",
+    "[OPTION]...",
+    N_("What was announced: the catalogue's published figures, and those that tram claims add has added."),
+    false,
+    true,
+    ROWS(list_rows),
+    0,
+    0};
+
+static void list_columns(struct listing *l)
+{
+	static const struct {
+		const char *key, *title;
+		enum table_align align;
+		bool for_people;
+	} columns[] = {
+	    {"figure_no", N_("No."), TABLE_RIGHT, true},
+	    {"indicator", N_("Indicator"), TABLE_LEFT, true},
+	    {"time_period", N_("Period"), TABLE_LEFT, true},
+	    {"level", NULL, TABLE_LEFT, false},
+	    {"area", N_("Area"), TABLE_LEFT, true},
+	    {"boundary", NULL, TABLE_LEFT, false},
+	    {"published", N_("Announced"), TABLE_RIGHT, true},
+	    {"published_numerator", NULL, TABLE_RIGHT, false},
+	    {"published_denominator", NULL, TABLE_RIGHT, false},
+	    {"published_unit_mult", NULL, TABLE_RIGHT, false},
+	    {"published_qualifier", NULL, TABLE_LEFT, false},
+	    {"announced_on", N_("On"), TABLE_LEFT, true},
+	    {"said_by", N_("Said by"), TABLE_LEFT, true},
+	    {"source", N_("Source"), TABLE_LEFT, false},
+	    {"quote", N_("Quote"), TABLE_LEFT, false},
+	};
+
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+		if (columns[i].for_people || !l->for_people) {
+			table_column(l->table, columns[i].key, columns[i].title ? _(columns[i].title) : columns[i].key,
+				     columns[i].align);
+		}
+	}
+}
+
+static void list_for_people(struct table *t, const struct announcement_row *row)
+{
+	char *announced = announced_text(row->value, row->numerator, row->denominator, row->qualifier, row->unit_mult,
+					 row->unit, row->unit_vi);
+
+	table_cell(t, row->figure_no);
+	cell_fitted(t, lang_is_vi() ? row->name_vi : row->name_en, NAME_COLUMNS);
+	table_cell(t, row->time_period);
+	table_cell(t, row->area);
+	cell_fitted(t, announced, FIGURE_COLUMNS);
+	table_cell(t, row->announced_on);
+	table_cell(t, row->said_by);
+	free(announced);
+}
+
+static void list_row(void *context, const struct announcement_row *row)
+{
+	struct listing *l = context;
+	char mult[16];
+
+	if (l->for_people) {
+		list_for_people(l->table, row);
+		return;
+	}
+	snprintf(mult, sizeof mult, "%d", row->unit_mult);
+	table_cell_number(l->table, row->figure_no);
+	table_cell(l->table, row->indicator);
+	table_cell(l->table, row->time_period);
+	table_cell(l->table, row->level);
+	table_cell(l->table, row->area);
+	table_cell(l->table, row->boundary);
+	table_cell(l->table, row->value);
+	table_cell(l->table, row->numerator);
+	table_cell(l->table, row->denominator);
+	table_cell_number(l->table, mult);
+	table_cell(l->table, row->qualifier);
+	table_cell(l->table, row->announced_on);
+	table_cell(l->table, row->said_by);
+	table_cell(l->table, row->source);
+	table_cell(l->table, row->quote);
+}
+
+int cmd_claims_list(int argc, char **argv)
+{
+	struct claims_options o = {0};
+	struct listing l;
+	struct store *s;
+	struct err err;
+	int first, status;
+	bool ok;
+
+	if (!centre_parse(&list_spec, argc, argv, &o.centre.common, &first, &status)) {
+		return status;
+	}
+	s = centre_connect(&o.centre, CENTRE_READER, &err);
+	if (!s) {
+		return centre_fail(&err);
+	}
+	l = (struct listing){.table = table_new(o.centre.common.format, stdout),
+			     .for_people = o.centre.common.format == TABLE_TEXT};
+	list_columns(&l);
+	ok = store_announcements(s, list_row, &l, &err) == STORE_OK;
+	if (ok) {
+		table_end(l.table);
+	}
+	table_free(&l.table);
+	store_close(&s);
+	return ok ? EX_OK : centre_fail(&err);
+}
+
+/* ---------------------------------------------------------------- add */
+
+static const struct option_row add_rows[] = {
+    {"said-by", "NAME", OPTION_TEXT, AT(said_by), N_("who announced it")},
+    {"source", "TEXT", OPTION_TEXT, AT(source), N_("where it is to be found")},
+    {"quote", "TEXT", OPTION_TEXT, AT(quote), N_("the words in which it was said")},
+    {"on", "DAY", OPTION_TEXT, AT(on), N_("the day it was announced on (today)")},
+    {"area", "AREA", OPTION_TEXT, AT(area), N_("a region, or a province: 63/46 (the nation)")},
+    {"boundary", "VINTAGE", OPTION_TEXT, AT(boundary), N_("63 or 34 provinces (those in force at the period's end)")},
+    {"unit-mult", "N", OPTION_TEXT, AT(unit_mult),
+     N_("the figure is in units of 10^N (as the catalogue shows the indicator)")},
+    {"qualifier", "CODE", OPTION_TEXT, AT(qualifier),
+     N_("exact, at_least, more_than, at_most, nearly or approx (exact)")},
+    {"by", "NAME", OPTION_TEXT, AT(by), N_("who adds it; else who is logged in")},
+    CENTRE_ROWS(claims_options),
+};
+
+static const struct options add_spec = {
+    "claims add",
+    "INDICATOR PERIOD FIGURE --said-by NAME --source TEXT [OPTION]...",
+    N_("Keeps a figure that was announced, so that tram claims check says whether it still holds. FIGURE is 16.4, or\n"
+       "4543/6325 where so many of so many were announced. What was added stays: it is a record of what was said."),
+    false,
+    true,
+    ROWS(add_rows),
+    3,
+    3};
+
+static bool is_decimal(const char *text)
+{
+	struct decimal d;
+
+	return decimal_parse(text, strlen(text), DECIMAL_LOCALE_NONE, &d) == DECIMAL_FINE;
+}
+
+/* Cuts "4543/6325" in two, where it stands. */
+static bool read_figure(char *text, struct new_announcement *f, struct err *err)
+{
+	char *slash = strchr(text, '/');
+
+	if (slash) {
+		*slash = '\0';
+		f->numerator = text;
+		f->denominator = slash + 1;
+	} else {
+		f->value = text;
+	}
+	return (is_decimal(text) && (!slash || is_decimal(slash + 1))) ||
+	       err_set(err, ERR_USAGE, _("%s is no figure: write 16.4, or 4543/6325"), text);
+}
+
+static bool read_day(const char *text, struct err *err)
+{
+	int64_t us;
+
+	return !text || (strlen(text) == strlen("2024-07-19") && clock_parse(text, &us)) ||
+	       err_set(err, ERR_USAGE, _("--on %s is no day: write 2024-07-19"), text);
+}
+
+static bool read_announcement(const struct claims_options *o, char **words, struct new_announcement *ret,
+			      struct err *err)
+{
+	char *end = NULL;
+
+	*ret = (struct new_announcement){.indicator = words[0],
+					 .time_period = words[1],
+					 .area = o->area,
+					 .boundary = o->boundary,
+					 .unit_mult = o->unit_mult,
+					 .qualifier = o->qualifier ? o->qualifier : "exact",
+					 .announced_on = o->on,
+					 .said_by = o->said_by,
+					 .source = o->source,
+					 .quote = o->quote ? o->quote : "",
+					 .added_by = o->by ? o->by : centre_login_name()};
+	if (!o->said_by || !o->source) {
+		return err_set(err, ERR_USAGE, _("say who announced it with --said-by, and where with --source"));
+	}
+	if (!ret->added_by) {
+		return err_set(err, ERR_USAGE, _("say who adds it with --by"));
+	}
+	if (o->unit_mult && (strtol(o->unit_mult, &end, 10) < -18 || strtol(o->unit_mult, &end, 10) > 18 || *end)) {
+		return err_set(err, ERR_USAGE, _("--unit-mult %s is no whole number from -18 to 18"), o->unit_mult);
+	}
+	return read_day(o->on, err) && read_figure(words[2], ret, err);
+}
+
+int cmd_claims_add(int argc, char **argv)
+{
+	struct claims_options o = {0};
+	struct new_announcement f;
+	struct arena *a;
+	struct store *s;
+	struct err err;
+	int64_t no = 0;
+	int first, status;
+	bool ok;
+
+	if (!centre_parse(&add_spec, argc, argv, &o.centre.common, &first, &status)) {
+		return status;
+	}
+	if (!read_announcement(&o, argv + first, &f, &err) || !(s = centre_connect(&o.centre, CENTRE_OPERATOR, &err))) {
+		return centre_fail(&err);
+	}
+	a = arena_new(SIZE_MAX);
+	ok = named(s, STORE_INDICATOR, a, &f.indicator, &err) && store_announcement_add(s, &f, &no, &err) == STORE_OK;
+	if (ok) {
+		printf(_("kept as no. %lld; tram claims check says whether it holds\n"), (long long)no);
+	}
+	arena_free(&a);
+	store_close(&s);
+	return ok ? EX_OK : centre_fail(&err);
 }

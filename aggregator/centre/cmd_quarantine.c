@@ -7,12 +7,10 @@
 #include "lang.h"
 #include "named.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 struct quarantine_options {
 	struct centre_options centre;
@@ -226,14 +224,6 @@ static const struct options refuse_spec = {
     0,
     IDS_MAX};
 
-static const char *login_name(void)
-{
-	const struct passwd *user = getpwuid(getuid());
-	const char *login = getlogin();
-
-	return login && *login ? login : user ? user->pw_name : NULL;
-}
-
 static bool is_blank(const char *text)
 {
 	return !text || text[strspn(text, " \t\r\n")] == '\0';
@@ -244,7 +234,7 @@ static bool set_order(const struct quarantine_options *o, struct decision_order 
 	bool filtered = o->rule || o->provider;
 
 	order->filter = (struct quarantine_filter){.rule = o->rule, .provider = o->provider};
-	order->by = o->by ? o->by : login_name();
+	order->by = o->by ? o->by : centre_login_name();
 	order->reason = o->reason;
 	order->dry_run = o->dry_run;
 	if (is_blank(o->reason) && !o->dry_run) {

@@ -3,6 +3,7 @@
 #include "centre.h"
 
 #include "clock.h"
+#include "cmd_rollup_changes.h"
 #include "display.h"
 #include "export.h"
 #include "lang.h"
@@ -16,8 +17,8 @@
 
 struct rollup_options {
 	struct centre_options centre;
-	const char *period, *level, *boundary, *as_of;
-	bool all_periods;
+	const char *period, *level, *boundary, *as_of, *since;
+	bool all_periods, changes;
 };
 
 #define FORMATS       "table|json|csv|sdmx-csv|sdmx-json|openmetrics"
@@ -30,6 +31,10 @@ static const struct option_row rollup_rows[] = {
     {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary), BOUNDARY_HELP},
     {"as-of", "TIME", OPTION_TEXT, offsetof(struct rollup_options, as_of),
      N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
+    {"changes", NULL, OPTION_FLAG, offsetof(struct rollup_options, changes),
+     N_("what moved since --since, by how much, through whom; table, json or csv")},
+    {"since", "TIME", OPTION_TEXT, offsetof(struct rollup_options, since),
+     N_("2024-07-19, 2024-07-19T08:00:00+07:00, or the cursor that the last time ended with; now: a first one")},
     {"all-periods", NULL, OPTION_FLAG, offsetof(struct rollup_options, all_periods),
      N_("openmetrics: every period, not only the newest of each indicator")},
     CENTRE_ROWS(rollup_options),
@@ -195,11 +200,40 @@ static bool write_out(struct store *s, const struct rollup_question *q, enum exp
 	return ok;
 }
 
+/* ---------------------------------------------------------------- what is shown */
+
+static bool check_changes(const struct rollup_options *o, struct err *err)
+{
+	if (o->changes != (o->since != NULL)) {
+		return err_set(err, ERR_USAGE,
+			       _("--changes and --since belong together: --changes --since 2024-07-19"));
+	}
+	return !o->changes || !o->as_of ||
+	       err_set(err, ERR_USAGE, _("--changes shows what moved until now: leave --as-of out"));
+}
+
+static bool answer(struct store *s, const struct rollup_options *o, const struct rollup_question *q, struct err *err)
+{
+	static const char *const tables[] = {[TABLE_TEXT] = "table", [TABLE_JSON] = "json", [TABLE_CSV] = "csv"};
+	const char *name = o->centre.common.format_name ? o->centre.common.format_name : tables[TABLE_TEXT];
+	enum export_format format;
+
+	for (size_t i = 0; o->changes && i < sizeof tables / sizeof *tables; i++) {
+		if (strcmp(tables[i], name) == 0) {
+			return rollup_changes(s, q, o->since, (enum table_format)i, err);
+		}
+	}
+	if (o->changes) {
+		return err_set(err, ERR_USAGE, _("--format %s shows figures: with --changes use table, json or csv"),
+			       name);
+	}
+	return export_format_named(name, &format) ? write_out(s, q, format, o->all_periods, err) : show(s, q, err);
+}
+
 int cmd_rollup(int argc, char **argv)
 {
 	struct rollup_options o = {.centre.common.formats = FORMATS};
 	struct rollup_question question;
-	enum export_format format;
 	struct arena *a;
 	struct store *s;
 	struct err err;
@@ -209,15 +243,12 @@ int cmd_rollup(int argc, char **argv)
 	if (!centre_parse(&rollup_spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	if (!read_question(&o, first < argc ? argv[first] : NULL, &question, &err) ||
+	if (!check_changes(&o, &err) || !read_question(&o, first < argc ? argv[first] : NULL, &question, &err) ||
 	    !(s = centre_connect(&o.centre, CENTRE_READER, &err))) {
 		return centre_fail(&err);
 	}
 	a = arena_new(SIZE_MAX);
-	ok = named(s, STORE_INDICATOR, a, &question.indicator, &err) &&
-	     (export_format_named(o.centre.common.format_name ? o.centre.common.format_name : "table", &format)
-		  ? write_out(s, &question, format, o.all_periods, &err)
-		  : show(s, &question, &err));
+	ok = named(s, STORE_INDICATOR, a, &question.indicator, &err) && answer(s, &o, &question, &err);
 	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);

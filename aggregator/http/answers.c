@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answers.h"
 
+#include "claims.h"
 #include "explanation.h"
 #include "figures.h"
 #include "table.h"
@@ -160,30 +161,13 @@ static enum store_result give_areas(struct answering *a, struct err *err)
 static void list_claim(void *context, const struct claim_row *row)
 {
 	struct answering *a = context;
-	char mult[16];
-	if (!has_room(a))
-		return;
-	snprintf(mult, sizeof(mult), "%d", row->published_unit_mult);
-	table_cell_number(a->table, row->figure_no);
-	table_cell(a->table, row->indicator);
-	table_cell(a->table, row->time_period);
-	table_cell(a->table, row->published);
-	table_cell(a->table, row->published_numerator);
-	table_cell(a->table, row->published_denominator);
-	table_cell_number(a->table, mult);
-	table_cell(a->table, row->published_qualifier);
-	table_cell(a->table, row->announced_on);
-	table_cell(a->table, row->source);
-	table_cell(a->table, row->agreement);
-	figures_cells(a->table, &row->figure);
+	if (has_room(a))
+		claims_cells(a->table, row);
 }
 
 static enum store_result give_claims(struct answering *a, struct err *err)
 {
-	COLUMNS(a->table, "figure_no", "indicator", "time_period", "published", "published_numerator",
-		"published_denominator", "published_unit_mult", "published_qualifier", "announced_on", "source",
-		"state");
-	figures_columns(a->table);
+	claims_columns(a->table);
 	return store_claims(a->store, list_claim, a, err);
 }
 
@@ -293,15 +277,18 @@ static void put_json(struct answering *a, json_t *j, size_t flags)
 	json_decref(j);
 }
 
-static void list_change_json(void *context, const char *const *cells, const char *made_by)
+static void list_change_json(void *context, const char *const *cells, const char *made_by,
+			     const struct change_shown *shown)
 {
+	(void)shown;
 	struct answering *a = context;
 	body_text(a->body, a->rows++ ? ",\n" : "\n");
 	put_json(a, change_json(cells, made_by), JSON_COMPACT);
 }
 
-static void list_change(void *context, const char *const *cells, const char *made_by)
+static void list_change(void *context, const char *const *cells, const char *made_by, const struct change_shown *shown)
 {
+	(void)shown;
 	struct answering *a = context;
 	(void)made_by;
 	a->rows++;

@@ -14,9 +14,25 @@ const struct change_kind change_table[] = {
 };
 
 /* Behind the columns of change.def. */
-enum { MADE_BY = CHANGE_COLUMNS, CURSOR, MOMENT };
+enum {
+	MADE_BY = CHANGE_COLUMNS,
+	CURSOR,
+	MOMENT,
+	MOMENT_US,
+	NAME_VI,
+	NAME_EN,
+	AREA_VI,
+	AREA_EN,
+	UNIT_VI,
+	MULT,
+	SHOWN_BEFORE,
+	SHOWN_AFTER,
+	SHOWN_DIFFERENCE,
+};
 
 #define RFC3339(moment) "to_char(" moment ", 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+#define SHOWN(column) "round(tram.shift(c." column ", -i.display_unit_mult), i.display_decimals)"
 
 static const char page_sql[] = "SELECT " RFC3339("p.since") ", " RFC3339(
     "p.until") ", p.next, p.more, p.since, p.until"
@@ -45,8 +61,13 @@ static const char changes_sql[] =
 #include "change.def"
 #undef CHANGE
     "c.made_by, tram.cursor_text(c.moment), " RFC3339(
-	"c.moment") " FROM tram.changes($1::timestamptz, $2::timestamptz, $3, $4, $5, $6) c"
-		    " ORDER BY c.moment, c.indicator, c.time_period, c.area LIMIT $7";
+	"c.moment") ", (extract(epoch FROM c.moment) * 1000000)::bigint, i.name_vi, i.name_en,"
+		    " tram.area_names(ARRAY[c.area], c.time_period, 'vi'), tram.area_names(ARRAY[c.area], "
+		    "c.time_period, 'en'),"
+		    " i.unit_vi, i.display_unit_mult, " SHOWN("value_before") ", " SHOWN("value_after") ", " SHOWN(
+			"difference") " FROM tram.changes($1::timestamptz, $2::timestamptz, $3, $4, $5, $6) c"
+				      " JOIN tram.indicator i ON i.indicator = c.indicator"
+				      " ORDER BY c.moment, c.indicator, c.time_period, c.area LIMIT $7";
 
 static enum store_result ask_changes(struct store *s, const struct changes_question *q, const PGresult *page,
 				     PGresult **ret, struct err *err)
@@ -81,6 +102,20 @@ static int fitting(const PGresult *r, const struct changes_question *q)
 	return n;
 }
 
+static struct change_shown read_shown(const PGresult *r, int i)
+{
+	return (struct change_shown){.moment_us = cell_int(r, i, MOMENT_US),
+				     .name_vi = cell_text(r, i, NAME_VI),
+				     .name_en = cell_text(r, i, NAME_EN),
+				     .area_name_vi = cell_text(r, i, AREA_VI),
+				     .area_name_en = cell_text(r, i, AREA_EN),
+				     .unit_vi = cell_text(r, i, UNIT_VI),
+				     .display_unit_mult = (int)cell_int(r, i, MULT),
+				     .before = cell_text_or_null(r, i, SHOWN_BEFORE),
+				     .after = cell_text_or_null(r, i, SHOWN_AFTER),
+				     .difference = cell_text_or_null(r, i, SHOWN_DIFFERENCE)};
+}
+
 static void tell(const PGresult *r, int n, change_each *each, void *context)
 {
 	const char *cells[CHANGE_COLUMNS];
@@ -90,7 +125,8 @@ static void tell(const PGresult *r, int n, change_each *each, void *context)
 			cells[c] = cell_text_or_null(r, i, c);
 		}
 		cells[CHANGE_moment] = cell_text(r, i, MOMENT);
-		each(context, cells, cell_text(r, i, MADE_BY));
+		struct change_shown shown = read_shown(r, i);
+		each(context, cells, cell_text(r, i, MADE_BY), &shown);
 	}
 }
 

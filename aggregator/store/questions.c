@@ -256,11 +256,13 @@ enum store_result store_explained_figures(struct store *s, const struct explain_
 static const char claims_sql[] =
     "SELECT r.figure_no, r.indicator, i.name_vi, i.name_en, r.time_period, r.published_value, r.published_numerator,"
     "       r.published_denominator, r.published_unit_mult, r.published_qualifier, r.announced_on, r.source,"
-    "       r.agreement, " FIGURE_COLUMNS(
+    "       r.level, r.area, r.said_by, r.status, trim_scale(round(r.difference, 18)),"
+    "       (extract(epoch FROM r.outdated_since) * 1000000)::bigint, r.cause, r.statements, r.of_area, r.agent, r.seq,"
+    "       r.reason, " FIGURE_COLUMNS(
 	"r.published_unit_mult",
 	"r.shown_decimals") " FROM (SELECT c.*, coalesce(scale(c.published_value), scale(c.published_numerator), 0) AS "
 			    "shown_decimals"
-			    "       FROM tram.claim c) r"
+			    "       FROM tram.claim_status c) r"
 			    " JOIN tram.indicator i ON i.indicator = r.indicator ORDER BY r.figure_no";
 
 enum store_result store_claims(struct store *s, claim_each *each, void *context, struct err *err)
@@ -281,8 +283,19 @@ enum store_result store_claims(struct store *s, claim_each *each, void *context,
 						  .published_qualifier = cell_text(r, i, 9),
 						  .announced_on = cell_text(r, i, 10),
 						  .source = cell_text(r, i, 11),
-						  .agreement = cell_text(r, i, 12),
-						  .figure = read_figure(r, i, 13)});
+						  .level = cell_text(r, i, 12),
+						  .area = cell_text(r, i, 13),
+						  .said_by = cell_text(r, i, 14),
+						  .status = cell_text(r, i, 15),
+						  .difference = cell_text_or_null(r, i, 16),
+						  .outdated_since_us = cell_int(r, i, 17),
+						  .cause = cell_text_or_null(r, i, 18),
+						  .statements = cell_text_or_null(r, i, 19),
+						  .of_area = cell_text_or_null(r, i, 20),
+						  .agent = cell_text_or_null(r, i, 21),
+						  .seq = cell_text_or_null(r, i, 22),
+						  .reason = cell_text_or_null(r, i, 23),
+						  .figure = read_figure(r, i, 24)});
 	}
 	PQclear(r);
 	return result;

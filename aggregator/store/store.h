@@ -132,6 +132,15 @@ struct decision_news {
 enum store_result store_announce_decisions(struct store *s, struct arena *a, struct decision_news **ret, size_t *ret_n,
 					   struct err *err) MUST_CHECK;
 
+/* An announced figure that a report or a decision has made outdated: told once each time, whoever asks. */
+struct outdated_claim {
+	const char *figure_no, *indicator, *time_period, *area, *published, *value, *difference, *since;
+	const char *cause, *of_area, *agent, *seq, *reason; /* through what; "": through several */
+};
+/* Array and texts live in the arena; what does not fit there any more is not told. */
+enum store_result store_announce_claims(struct store *s, struct arena *a, struct outdated_claim **ret, size_t *ret_n,
+					struct err *err) MUST_CHECK;
+
 /* Keeps the scores of the day, once; how many rows that were. */
 enum store_result store_keep_scores(struct store *s, int *ret_rows, struct err *err) MUST_CHECK;
 

@@ -138,7 +138,13 @@ struct claim_row {
 	const char *published, *published_numerator, *published_denominator; /* as announced, in unit_mult */
 	int published_unit_mult;
 	const char *published_qualifier, *announced_on, *source;
-	const char *agreement;       /* equal, held, different, missing */
+	const char *level, *area, *said_by; /* said_by: "" for those of the catalogue */
+	const char *status;                 /* holds, outdated, different, held, missing */
+	/* of one that does not hold: by how much, in unit_mult (NULL: there is nothing now) */
+	const char *difference;
+	/* of one that is outdated: since when, and through what; NULL: several statements differ in it */
+	int64_t outdated_since_us;
+	const char *cause, *statements, *of_area, *agent, *seq, *reason;
 	struct rollup_figure figure; /* shown in the announcement's unit and decimals */
 };
 typedef void claim_each(void *context, const struct claim_row *row);

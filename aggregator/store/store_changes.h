@@ -35,8 +35,17 @@ struct changes_page {
 	bool is_cut;               /* one moment alone has more rows than may be: none was told */
 };
 
+/* A change in the terms people read: in the display unit, rounded to its decimals; NULL: there is none. */
+struct change_shown {
+	int64_t moment_us;
+	const char *name_vi, *name_en, *area_name_vi, *area_name_en, *unit_vi;
+	int display_unit_mult;
+	const char *before, *after, *difference;
+};
+
 /* cells: CHANGE_COLUMNS texts, NULL where there is none; made_by: a JSON array of objects. */
-typedef void change_each(void *context, const char *const *cells, const char *made_by);
+typedef void change_each(void *context, const char *const *cells, const char *made_by,
+			 const struct change_shown *shown);
 
 /* STORE_POISON and store_was_refused() for a cursor that is none. */
 enum store_result store_changes(struct store *s, const struct changes_question *q, struct changes_page *ret,

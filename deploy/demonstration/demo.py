@@ -510,7 +510,7 @@ def judge_claims(demo):
         elif claim["areas_expected"] > 1 and reporting < 63:
             fine = claim["finality"] == "provisional" and claim["areas_reporting"] == reporting
         else:
-            fine = claim["state"] == "equal"
+            fine = claim["state"] == "holds"
         if not fine:
             yield "{figure_no}. {indicator} {time_period}: {state}, {areas_reporting}/{areas_expected}".format(**claim)
 

@@ -108,12 +108,12 @@ class ChangesTest(unittest.TestCase):
     def test_who_moved_it(self):
         """Every statement of the moment that changed what the figure is made of, and no other."""
         since, until = self.window(40)
-        told = self.assert_changes("count_sum", "2023", "nation", None, since, until)
+        told = self.assert_changes("count_sum", "2024", "nation", None, since, until)
         self.assertTrue(told)
         for (moment, _), row in told.items():
             made = set()
             for (area, indicator, period), cell in self.history.cells.items():
-                if (indicator, period) != ("count_sum", "2023"):
+                if (indicator, period) != ("count_sum", "2024"):
                     continue
                 for r in cell:
                     if r.known_at == moment:
@@ -131,10 +131,10 @@ class ChangesTest(unittest.TestCase):
             if len(named) == 1:
                 (area, number, _, decided_by), = named
                 self.assertEqual((row["of_area"], row["revision"], row["of_indicator"], row["of_time_period"], row["agent"],
-                                  row["decided_by"]), (area, number, "count_sum", "2023", "a", decided_by))
+                                  row["decided_by"]), (area, number, "count_sum", "2024", "a", decided_by))
 
     def standing(self, area, at):
-        figure, held = self.history.figure(area, "count_sum", "2023", at)
+        figure, held = self.history.figure(area, "count_sum", "2024", at)
         return figure and figure.number, held
 
     def test_all_of_them_are_the_sum_of_each(self):

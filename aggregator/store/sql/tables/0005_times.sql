@@ -12,3 +12,34 @@ CREATE TABLE tram.settling ();
 -- History is appended, so what lies together became known together.
 CREATE INDEX observation_by_known ON tram.observation USING brin (known_at) WITH (autosummarize = on);
 CREATE INDEX decision_by_time ON tram.decision (decided_at);
+
+-- What was announced besides the catalogue's published figures, who said so and where. Its numbers begin behind theirs.
+CREATE TABLE tram.announced_figure (
+  figure_no    integer GENERATED ALWAYS AS IDENTITY (START WITH 100001) PRIMARY KEY,
+  indicator    text NOT NULL,
+  time_period  text NOT NULL,
+  level        text NOT NULL CHECK (level IN ('nation', 'region', 'province')),
+  area         text NOT NULL,
+  boundary     text NOT NULL,                       -- vintage of the units; '': in force at the period's end
+  value        numeric CHECK (value > '-Infinity' AND value < 'Infinity'),
+  numerator    numeric CHECK (numerator > '-Infinity' AND numerator < 'Infinity'),
+  denominator  numeric CHECK (denominator > '-Infinity' AND denominator < 'Infinity'),
+  unit         text NOT NULL,
+  unit_mult    integer NOT NULL CHECK (unit_mult BETWEEN -18 AND 18),
+  qualifier    text NOT NULL,
+  announced_on date NOT NULL,
+  said_by      text NOT NULL,
+  source       text NOT NULL,
+  quote        text NOT NULL,
+  added_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+  added_by     text NOT NULL,
+  added_as     text NOT NULL DEFAULT session_user,
+  CHECK (value IS NOT NULL OR numerator IS NOT NULL AND denominator IS NOT NULL)
+);
+ALTER TABLE tram.published_figure ADD CHECK (figure_no <= 100000);
+
+-- Up to which verdict of an agent announcements were looked at.
+CREATE TABLE tram.claim_seen (
+  agent_no    integer PRIMARY KEY REFERENCES tram.agent,
+  verdict_seq bigint NOT NULL
+) WITH (fillfactor = 50);

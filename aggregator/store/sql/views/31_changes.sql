@@ -61,6 +61,28 @@ LANGUAGE sql STABLE AS $$
   SELECT i.derives_from, i.indicator, 1 FROM tram.indicator i WHERE i.derives_from <> '' AND i.derives_from NOT LIKE '% / %'
 $$;
 
+-- The roll-ups that figures (keys without revision) are part of: their own, those of longer periods, and what is made of these.
+CREATE FUNCTION tram.part_of(cells bigint[]) RETURNS TABLE (cell bigint, indicator text, period integer)
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE above AS MATERIALIZED (
+    SELECT * FROM tram.leads_to()
+  ), figure AS (
+    SELECT c.cell, s.indicator, (c.cell & 1073741823)::integer AS period
+    FROM unnest(part_of.cells) c(cell)
+    JOIN tram.series s ON s.series_no = (c.cell >> 30)::integer AND s.dimensions = ''
+    UNION
+    SELECT f.cell, n.indicator, n.period
+    FROM figure f CROSS JOIN LATERAL (
+      SELECT f.indicator, tram.period_around(k, f.period) FROM generate_series(1, 4) k
+      WHERE k < f.period >> 27 AND f.period >> 27 IN (2, 3, 4, 5, 6)
+      UNION ALL
+      SELECT a.made, CASE a.years WHEN 0 THEN f.period ELSE tram.period_shift_years(f.period, a.years) END
+      FROM above a WHERE a.indicator = f.indicator) n(indicator, period)
+    WHERE n.period IS NOT NULL
+  )
+  SELECT * FROM figure
+$$;
+
 -- The figures that may have moved after a moment, up to another one, and when. Of one indicator, or (null) of all; of one
 -- period, or of all that anything was reported for.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
@@ -87,18 +109,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET ji
     SELECT d.key >> 14, d.decided_at FROM tram.decision d
     WHERE d.decided_at > touched.since AND d.decided_at <= touched.until
   ), figure AS (
-    SELECT m.cell, s.indicator, (m.cell & 1073741823)::integer AS period
-    FROM (SELECT DISTINCT m.cell FROM moved m) m
-    JOIN tram.series s ON s.series_no = (m.cell >> 30)::integer AND s.dimensions = ''
-    UNION
-    SELECT f.cell, n.indicator, n.period
-    FROM figure f CROSS JOIN LATERAL (
-      SELECT f.indicator, tram.period_around(k, f.period) FROM generate_series(1, 4) k
-      WHERE k < f.period >> 27 AND f.period >> 27 IN (2, 3, 4, 5, 6)
-      UNION ALL
-      SELECT a.made, CASE a.years WHEN 0 THEN f.period ELSE tram.period_shift_years(f.period, a.years) END
-      FROM above a WHERE a.indicator = f.indicator) n(indicator, period)
-    WHERE n.period IS NOT NULL
+    SELECT * FROM tram.part_of(ARRAY(SELECT DISTINCT m.cell FROM moved m))
   ), there_is AS MATERIALIZED (
     SELECT p.indicator, p.period FROM tram.indicator_period p
     WHERE touched.period IS NULL AND (touched.indicator IS NULL OR p.indicator = touched.indicator)
