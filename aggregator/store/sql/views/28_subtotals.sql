@@ -9,11 +9,14 @@ LANGUAGE sql STABLE AS $$
   WITH period AS MATERIALIZED (
     SELECT p.period, tram.period_end(p.period::integer) AS day
     FROM (SELECT DISTINCT k >> 14 & 1073741823 AS period FROM unnest(commune_of.first_keys) k) p
+  ), commune AS MATERIALIZED ( -- each looked up once, however many figures it has
+    SELECT c.* FROM (SELECT DISTINCT a FROM unnest(commune_of.area_nos) a) a
+    CROSS JOIN LATERAL (SELECT c.* FROM tram.commune c WHERE c.area_no = a.a OFFSET 0) c
   )
   SELECT t.area_no, t.first_key, c.province_no, c.population
   FROM unnest(commune_of.area_nos, commune_of.first_keys) t(area_no, first_key)
-  JOIN tram.commune c ON c.area_no = t.area_no
-  WHERE (SELECT p.day FROM period p WHERE p.period = t.first_key >> 14 & 1073741823) BETWEEN c.valid_from AND c.valid_to
+  JOIN period p ON p.period = t.first_key >> 14 & 1073741823
+  JOIN commune c ON c.area_no = t.area_no AND p.day BETWEEN c.valid_from AND c.valid_to
 $$;
 
 -- What figures of communes add up to, by province, as tram.subtotal has it and as it was known at a moment. Figures of which nothing is stored, of areas
@@ -39,7 +42,8 @@ LANGUAGE sql STABLE AS $$
            o.obs_status, o.qualifier, o.outcome = 3, o.outcome IN (1, 2) AND o.flags & 1 = 0, o.weight
     FROM tram.commune_of(commune_sums.area_nos, commune_sums.first_keys) c
     JOIN tram.commune_series s ON s.series_no = c.first_key >> 44
-    JOIN tram.observation o ON o.area_no = c.area_no AND o.key = c.first_key
+    CROSS JOIN LATERAL (
+      SELECT o.* FROM tram.observation o WHERE o.area_no = c.area_no AND o.key = c.first_key LIMIT 1) o
     WHERE commune_sums.first
   ), alike AS ( -- few kinds of figures, so that each figure is counted once
     SELECT first_key, province_no, counts, nothing, held, flags & 2 <> 0 AS demonstration, obs_status, qualifier,
@@ -139,7 +143,8 @@ END $$;
 -- is taken out of the subtotals, which stay locked. Where no figure had anything stored there is nothing to take out and
 -- nothing to lock: what is then put in does not depend on anybody else.
 CREATE FUNCTION tram.subtotals_take_out(area_nos integer[], keys bigint[], decided boolean) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_nestloop = off SET enable_sort = off SET jit = off AS $$
 DECLARE
   v_areas integer[];
   v_keys  bigint[];
@@ -156,9 +161,12 @@ BEGIN
   END IF;
 END $$;
 
--- After they were written or decided on: what their figures come to now. Of figures that are new only what was just written.
+-- After they were written or decided on: what their figures come to now. (Thousands of figures of few communes are joined and
+-- grouped by hash; who plans for arrays of unknown size takes them to be few.)
+-- Of figures that are new only what was just written is read.
 CREATE FUNCTION tram.subtotals_put_in(area_nos integer[], keys bigint[], decided boolean) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_nestloop = off SET enable_sort = off SET jit = off AS $$
 DECLARE
   v_areas integer[];
   v_keys  bigint[];
