@@ -123,6 +123,54 @@ def test_growth_is_two_figures(country, tmp_path):
     assert check(path.read_bytes(), [Keys.read(country.pub)]).figures[0].value == figures[0]["value"]
 
 
+def services(area, period, value, **fields):
+    last = {"S1": "06-30", "S2": "12-31"}[period[5:]]
+    return csv_text(figure(area, "psp_new_accounts", unit="account", **({"value": value} if value is not None else {}), **fields),
+                    provider="P" + area.replace("/", "-"), dataflow="public_services_province", time_period=period,
+                    reference_date=f"{period[:4]}-{last}")
+
+
+def proven(centre, path):
+    """By both readers."""
+    found = json.loads(far_away("--proof", path, "--key", centre.pub, "--format", "json"))["figures"]
+    assert [f.value for f in check(path.read_bytes(), [Keys.read(centre.pub)]).figures] == [f["value"] or "-" for f in found]
+    return found
+
+
+def test_a_year_of_halves(fleet, centre, tmp_path):
+    """What one province states of each half adds up; another's is held and in nothing."""
+    centre.pub = centre.key.with_suffix(".pub")
+    one, other = (fleet.agent(centre, name).wait_for_codes() for name in ("agent-63-46", "agent-63-48"))
+    one.submit(services("63/46", "2024-S1", 12300), name="first.csv")
+    one.submit(services("63/46", "2024-S2", 15000))
+    other.submit(services("63/48", "2024-S2", 99999999))
+    one.wait_for_verdicts(2)
+    other.wait_for_verdicts(1)
+    (explained,) = centre.json("explain", "psp_new_accounts", "2024")["figures"]
+    states = {(c["area"], c["time_period"]): c["state"] for c in explained["contributions"]}
+    assert states["63/46", "2024-S1"] == states["63/46", "2024-S2"] == "counts" and states["63/48", "2024-S2"] == "held"
+    assert explained["value"] == "27300" and explained["finest_parts"] == "S" and explained["held"] == 1
+    (found,) = proven(centre, prove(centre, tmp_path, "psp_new_accounts", "2024"))
+    assert (found["value"], found["contributions"], found["held"]) == ("27300", 2, 1)
+    said = centre.tram("explain", "psp_new_accounts", "2024").stdout
+    assert "15,000 + 12,300 = 27,300" in said and "held, and in nothing" in said and "SACH-06" in said
+
+
+def test_as_it_was_known_and_corrected(country, tmp_path):
+    """A correction is another revision in another report; the figure as known before it is proven too."""
+    known = country.value("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+    (one, *_) = country.agents
+    one.submit(csv_text(figure("63/46", "population", value=1180000, unit="person"), revises="yes", purpose="correction"),
+               name="correction.csv")
+    one.wait_for_verdicts(2)
+    now, then = sum(PROVINCES.values()) + 1400, sum(PROVINCES.values())
+    for words, value, revision in (((), now, 1), (("--as-of", known), then, 0)):
+        (explained,) = country.json("explain", "population", "2024", *words)["figures"]
+        assert [c["revision"] for c in explained["contributions"] if c["area"] == "63/46"] == [revision]
+        (found,) = proven(country, prove(country, tmp_path, "population", "2024", *words))
+        assert explained["value"] == found["value"] == str(value)
+
+
 def test_who_signed(country, tmp_path):
     path = prove(country, tmp_path, "population", "2024")
     country.tram("keys", "make", "centre", "--out", tmp_path / "centre.key")
