@@ -80,16 +80,20 @@ static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 	    "i.display_unit_mult", "i.display_decimals") ", " justification                                            \
 							 ", i.display_decimals, d.dataflow, d.name_vi, d.name_en"
 
-/* A question for one indicator and period is answered even when nothing was reported; one for all shows what there is. */
+/*
+ * A question for one indicator and period is answered even when nothing was reported, and without looking at what was; one for
+ * all shows what there is.
+ */
 static const char rollup_sql[] = ROLLUP_COLUMNS(
     "coalesce(a.short_name_vi, ''), coalesce(a.name_en, '')",
     "j.justification_code, j.justification") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, "
 					     "p.period FROM tram.indicator_period p"
-					     "       WHERE ($1::text IS NULL AND tram.has_level(p.indicator, $3) OR "
-					     "p.indicator = $1) AND ($2::text IS "
-					     "NULL OR p.period = tram.period_pack($2))"
-					     "       UNION SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT NULL "
-					     "AND $2 IS NOT NULL) q"
+					     "       WHERE ($1::text IS NULL OR $2::text IS NULL)"
+					     "         AND ($1 IS NULL AND tram.has_level(p.indicator, $3) OR "
+					     "p.indicator = $1)"
+					     "         AND ($2 IS NULL OR p.period = tram.period_pack($2))"
+					     "       UNION ALL SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT "
+					     "NULL AND $2 IS NOT NULL) q"
 					     " JOIN tram.indicator i ON i.indicator = q.indicator"
 					     " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
 					     " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5) r"
@@ -109,16 +113,18 @@ static const char rollup_sql[] = ROLLUP_COLUMNS(
 					     "$6";
 
 /* Of each indicator the newest period that has a figure: periods are looked at from the newest on, until one has. */
-static const char newest_sql[] = ROLLUP_COLUMNS(
-    "'', ''",
-    "NULL, NULL") " FROM tram.indicator i"
-		  " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
-		  " CROSS JOIN LATERAL ("
-		  "   SELECT r.* FROM (SELECT p.period, tram.period_end(p.period) AS ended FROM tram.indicator_period p"
-		  "     WHERE p.indicator = i.indicator ORDER BY ended DESC, p.period OFFSET 0) p"
-		  "   CROSS JOIN LATERAL tram.rollup(i.indicator, tram.period_text(p.period)) r"
-		  "   WHERE r.areas_reporting > 0 OR r.held > 0 ORDER BY p.ended DESC, p.period LIMIT 1) r"
-		  " ORDER BY i.indicator LIMIT $1";
+static const char newest_sql[] =
+    "WITH reported AS MATERIALIZED ("
+    "  SELECT p.indicator, p.period, tram.period_end(p.period) AS ended FROM tram.indicator_period p) " ROLLUP_COLUMNS(
+	"'', ''",
+	"NULL, NULL") " FROM tram.indicator i"
+		      " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
+		      " CROSS JOIN LATERAL ("
+		      "   SELECT r.* FROM (SELECT p.period, p.ended FROM reported p"
+		      "     WHERE p.indicator = i.indicator ORDER BY p.ended DESC, p.period OFFSET 0) p"
+		      "   CROSS JOIN LATERAL tram.rollup(i.indicator, tram.period_text(p.period)) r"
+		      "   WHERE r.areas_reporting > 0 OR r.held > 0 ORDER BY p.ended DESC, p.period LIMIT 1) r"
+		      " ORDER BY i.indicator LIMIT $1";
 
 /* For LIMIT. */
 static void params_most(struct params *p, int64_t most)
