@@ -106,6 +106,11 @@ struct store *centre_connect(const struct centre_options *options, enum centre_r
 	return s;
 }
 
+bool centre_is_blank(const char *text)
+{
+	return !text || text[strspn(text, " \t\r\n")] == '\0';
+}
+
 /* ---------------------------------------------------------------- from a command line to its command */
 
 static void print_commands(FILE *out, const char *group)

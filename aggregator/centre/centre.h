@@ -48,6 +48,9 @@ bool centre_settings(const struct centre_options *options, struct settings *ret,
 /* Who is logged in, for what is put on record; NULL when nobody knows. The system's, until the next call. */
 const char *centre_login_name(void);
 
+/* Whether it says nothing: NULL, or white space. */
+bool centre_is_blank(const char *text);
+
 /* Prints the error on stderr and returns its exit status. */
 int centre_fail(const struct err *err);
 

@@ -224,11 +224,6 @@ static const struct options refuse_spec = {
     0,
     IDS_MAX};
 
-static bool is_blank(const char *text)
-{
-	return !text || text[strspn(text, " \t\r\n")] == '\0';
-}
-
 static bool set_order(const struct quarantine_options *o, struct decision_order *order, struct err *err)
 {
 	bool filtered = o->rule || o->provider;
@@ -237,11 +232,11 @@ static bool set_order(const struct quarantine_options *o, struct decision_order 
 	order->by = o->by ? o->by : centre_login_name();
 	order->reason = o->reason;
 	order->dry_run = o->dry_run;
-	if (is_blank(o->reason) && !o->dry_run) {
+	if (centre_is_blank(o->reason) && !o->dry_run) {
 		return err_set(err, ERR_USAGE,
 			       _("say why with --reason: the province reads it, and it stays for ever"));
 	}
-	if (is_blank(order->by)) {
+	if (centre_is_blank(order->by)) {
 		return err_set(err, ERR_USAGE, _("say who decides with --by"));
 	}
 	if (!filtered && order->n_ids == 0) {

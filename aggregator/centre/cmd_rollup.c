@@ -18,7 +18,7 @@
 struct rollup_options {
 	struct centre_options centre;
 	const char *period, *level, *boundary, *as_of, *since;
-	bool all_periods, changes;
+	bool all_periods, open, changes;
 };
 
 #define FORMATS       "table|json|csv|sdmx-csv|sdmx-json|openmetrics"
@@ -35,6 +35,8 @@ static const struct option_row rollup_rows[] = {
      N_("what moved since --since, by how much, through whom; table, json or csv")},
     {"since", "TIME", OPTION_TEXT, offsetof(struct rollup_options, since),
      N_("2024-07-19, 2024-07-19T08:00:00+07:00, or the cursor that the last time ended with; now: a first one")},
+    {"open", NULL, OPTION_FLAG, offsetof(struct rollup_options, open),
+     N_("what is known, and not what a period was closed with")},
     {"all-periods", NULL, OPTION_FLAG, offsetof(struct rollup_options, all_periods),
      N_("openmetrics: every period, not only the newest of each indicator")},
     CENTRE_ROWS(rollup_options),
@@ -91,7 +93,8 @@ static bool read_question(const struct rollup_options *o, const char *indicator,
 					.period = o->period,
 					.level = o->level ? o->level : "nation",
 					.boundary = o->boundary,
-					.as_of_us = INT64_MAX};
+					.as_of_us = INT64_MAX,
+					.open = o->open};
 	if (!check_level(ret->level, err) || (o->period && !check_period(o->period, err)) ||
 	    (o->boundary && !check_boundary(o->boundary, err))) {
 		return false;
@@ -137,7 +140,8 @@ static void list_row(void *context, const struct rollup_row *row)
 	const struct rollup_figure *f = &row->figure;
 	char *figure = display_rollup(f);
 	char *coverage = joined(display_coverage(f), ", ", display_parts_of_period(f, row->time_period));
-	char *remarks = joined(display_remarks(f), "; ", display_gaps(f));
+	char *said = joined(display_remarks(f), ", ", display_closing(row));
+	char *remarks = joined(said, "; ", display_gaps(f));
 	bool whole = f->areas_reporting == f->areas_expected && f->parts_reporting == f->parts_expected;
 
 	l->rows++;
@@ -148,7 +152,7 @@ static void list_row(void *context, const struct rollup_row *row)
 	}
 	table_cell_coloured(l->table, "bold", figure);
 	table_cell_coloured(l->table, whole ? "green" : "yellow", coverage);
-	table_cell_coloured(l->table, "dim", remarks);
+	table_cell_coloured(l->table, f->moved ? "yellow" : "dim", remarks);
 	free(figure);
 	free(coverage);
 	free(remarks);

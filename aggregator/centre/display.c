@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "display.h"
 
+#include "clock.h"
 #include "lang.h"
 #include "mem.h"
 #include "text.h"
@@ -173,6 +174,34 @@ static char *add_remark(char *so_far, char *remark)
 
 	free(so_far);
 	free(remark);
+	return out;
+}
+
+static char *known_now(const struct rollup_row *row)
+{
+	if (row->figure.counts_parts && row->now_numerator && row->now_denominator) {
+		return display_parts(row->now_numerator, row->now_denominator);
+	}
+	return display_number(row->now_shown);
+}
+
+char *display_closing(const struct rollup_row *row)
+{
+	char when[CLOCK_TEXT] = "", *out, *now;
+	int64_t us;
+
+	if (row->figure.vintage == 0) {
+		return xstrdup("");
+	}
+	if (row->figure.known_at && clock_parse(row->figure.known_at, &us)) {
+		clock_text_vn(us, when);
+	}
+	if (!row->figure.moved) {
+		return xasprintf(_("closing %d of %s"), row->figure.vintage, when);
+	}
+	now = known_now(row);
+	out = xasprintf(_("closing %d of %s; it has moved: now %s"), row->figure.vintage, when, now);
+	free(now);
 	return out;
 }
 

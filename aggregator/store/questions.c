@@ -74,57 +74,80 @@ static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 
 /* ---------------------------------------------------------------- roll-ups */
 
-/* What tell_rollups() reads: one row r of a roll-up, its indicator i, its dataflow d, its area's names, a justification. */
-#define ROLLUP_COLUMNS(names, justification)                                                                           \
+#define SHOWN(column) "round(tram.shift(" column ", -i.display_unit_mult), i.display_decimals)"
+
+/* What tell_rollups() reads: one row r of a roll-up, its indicator i, its dataflow d, its area's names, a justification,
+ * and what is known now where that is another figure. */
+#define ROLLUP_COLUMNS(names, justification, now)                                                                      \
 	"SELECT r.area, " names ", i.indicator, i.name_vi, i.name_en, r.time_period, " FIGURE_COLUMNS(                 \
-	    "i.display_unit_mult", "i.display_decimals") ", " justification                                            \
-							 ", i.display_decimals, d.dataflow, d.name_vi, d.name_en"
+	    "i.display_unit_mult",                                                                                     \
+	    "i.display_decimals") ", " justification ", i.display_decimals, d.dataflow, d.name_vi, d.name_en, " now
 
 /*
  * A question for one indicator and period is answered even when nothing was reported, and without looking at what was; one for
  * all shows what there is.
  */
 static const char rollup_sql[] = ROLLUP_COLUMNS(
-    "coalesce(a.short_name_vi, ''), coalesce(a.name_en, '')",
-    "j.justification_code, j.justification") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, "
-					     "p.period FROM tram.indicator_period p"
-					     "       WHERE ($1::text IS NULL OR $2::text IS NULL)"
-					     "         AND ($1 IS NULL AND tram.has_level(p.indicator, $3) OR "
-					     "p.indicator = $1)"
-					     "         AND ($2 IS NULL OR p.period = tram.period_pack($2))"
-					     "       UNION ALL SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT "
-					     "NULL AND $2 IS NOT NULL) q"
-					     " JOIN tram.indicator i ON i.indicator = q.indicator"
-					     " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
-					     " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5) r"
-					     " LEFT JOIN LATERAL (SELECT a.short_name_vi, a.name_en FROM tram.area a "
-					     "WHERE a.area = r.area"
-					     "   ORDER BY a.valid_from <= tram.period_end(q.period) DESC, "
-					     "abs(a.valid_from - tram.period_end(q.period))"
-					     "   LIMIT 1) a ON true"
-					     " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, "
-					     "$5) j ON $3 = 'province'"
-					     " WHERE ($1 IS NOT NULL AND $2 IS NOT NULL OR r.areas_reporting > 0 OR "
-					     "r.held > 0)"
-					     "   AND ($7 = 'infinity' OR (q.indicator, q.time_period, r.area) IN ("
-					     "     SELECT c.indicator, c.time_period, c.area"
-					     "     FROM tram.changes($7, nullif($5, 'infinity'), $1, $3, $4, $2) c))"
-					     " ORDER BY q.indicator, tram.period_end(q.period), q.period, r.area LIMIT "
-					     "$6";
+    "coalesce(a.short_name_vi, ''), coalesce(a.name_en, '')", "j.justification_code, j.justification",
+    "now.shown, now.top, now.bottom") " FROM (SELECT p.indicator, tram.period_text(p.period) AS time_period, "
+				      "p.period FROM tram.indicator_period p"
+				      "       WHERE ($1::text IS NULL OR $2::text IS NULL)"
+				      "         AND ($1 IS NULL AND tram.has_level(p.indicator, $3) OR "
+				      "p.indicator = $1)"
+				      "         AND ($2 IS NULL OR p.period = tram.period_pack($2))"
+				      "       UNION ALL SELECT $1, $2, tram.period_pack($2) WHERE $1 IS NOT "
+				      "NULL AND $2 IS NOT NULL) q"
+				      " JOIN tram.indicator i ON i.indicator = q.indicator"
+				      " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
+				      " CROSS JOIN LATERAL tram.rollup(q.indicator, q.time_period, $3, $4, $5, $8 = 1) "
+				      "r"
+				      " LEFT JOIN LATERAL (SELECT a.short_name_vi, a.name_en FROM tram.area a "
+				      "WHERE a.area = r.area"
+				      "   ORDER BY a.valid_from <= tram.period_end(q.period) DESC, "
+				      "abs(a.valid_from - tram.period_end(q.period))"
+				      "   LIMIT 1) a ON true"
+				      " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, "
+				      "coalesce(r.known_at, $5)) j ON $3 = 'province'"
+				      " LEFT JOIN LATERAL (SELECT " SHOWN("n.value") " AS shown, " SHOWN(
+					  "n.numerator") " AS top, " SHOWN("n.denominator") " AS bottom"
+											    "   FROM "
+											    "tram.rollup(q.indicator, "
+											    "q.time_period, $3, $4, "
+											    "$5, true) n WHERE n.area "
+											    "= r.area) now ON r.moved"
+											    " WHERE ($1 IS NOT NULL "
+											    "AND $2 IS NOT NULL OR "
+											    "r.areas_reporting > 0 OR "
+											    "r.held > 0)"
+											    "   AND ($7 = 'infinity' "
+											    "OR r.known_at > $7 OR "
+											    "(q.indicator, "
+											    "q.time_period, r.area) IN "
+											    "("
+											    "     SELECT c.indicator, "
+											    "c.time_period, c.area"
+											    "     FROM "
+											    "tram.changes($7, "
+											    "nullif($5, 'infinity'), "
+											    "$1, $3, $4, $2) c))"
+											    " ORDER BY q.indicator, "
+											    "tram.period_end(q.period),"
+											    " q.period, r.area LIMIT "
+											    "$6";
 
 /* Of each indicator the newest period that has a figure: periods are looked at from the newest on, until one has. */
 static const char newest_sql[] =
     "WITH reported AS MATERIALIZED ("
     "  SELECT p.indicator, p.period, tram.period_end(p.period) AS ended FROM tram.indicator_period p) " ROLLUP_COLUMNS(
-	"'', ''",
-	"NULL, NULL") " FROM tram.indicator i"
-		      " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
-		      " CROSS JOIN LATERAL ("
-		      "   SELECT r.* FROM (SELECT p.period, p.ended FROM reported p"
-		      "     WHERE p.indicator = i.indicator ORDER BY p.ended DESC, p.period OFFSET 0) p"
-		      "   CROSS JOIN LATERAL tram.rollup(i.indicator, tram.period_text(p.period)) r"
-		      "   WHERE r.areas_reporting > 0 OR r.held > 0 ORDER BY p.ended DESC, p.period LIMIT 1) r"
-		      " ORDER BY i.indicator LIMIT $1";
+	"'', ''", "NULL, NULL",
+	"NULL, NULL, NULL") " FROM tram.indicator i"
+			    " JOIN tram.dataflow d ON d.dataflow = i.dataflow"
+			    " CROSS JOIN LATERAL ("
+			    "   SELECT r.* FROM (SELECT p.period, p.ended FROM reported p"
+			    "     WHERE p.indicator = i.indicator ORDER BY p.ended DESC, p.period OFFSET 0) p"
+			    "   CROSS JOIN LATERAL tram.rollup(i.indicator, tram.period_text(p.period)) r"
+			    "   WHERE r.areas_reporting > 0 OR r.held > 0 ORDER BY p.ended DESC, p.period LIMIT 1) r"
+			    " ORDER BY i.indicator LIMIT $1";
 
 /* For LIMIT. */
 static void params_most(struct params *p, int64_t most)
@@ -147,6 +170,7 @@ static enum store_result ask_rollup(struct store *s, const struct rollup_questio
 	params_timestamp(&p, q->as_of_us);
 	params_most(&p, q->most_rows);
 	params_timestamp(&p, q->updated_after_us ? q->updated_after_us : INT64_MAX);
+	params_int32(&p, q->open);
 	result = connection_ask(s, rollup_sql, &p, ret, err);
 	params_done(&p);
 	return result;
@@ -168,7 +192,10 @@ static void tell_rollups(const PGresult *r, rollup_each *each, void *context)
 						   .display_decimals = (int)cell_int(r, i, BEHIND + 2),
 						   .dataflow = cell_text(r, i, BEHIND + 3),
 						   .dataflow_vi = cell_text(r, i, BEHIND + 4),
-						   .dataflow_en = cell_text(r, i, BEHIND + 5)});
+						   .dataflow_en = cell_text(r, i, BEHIND + 5),
+						   .now_shown = cell_text_or_null(r, i, BEHIND + 6),
+						   .now_numerator = cell_text_or_null(r, i, BEHIND + 7),
+						   .now_denominator = cell_text_or_null(r, i, BEHIND + 8)});
 	}
 }
 

@@ -114,7 +114,8 @@ struct rollup_question {
 	const char *level;        /* nation, region, province */
 	const char *boundary;     /* 63, 34, a day; NULL: in force at the period's end */
 	int64_t as_of_us;         /* INT64_MAX: now */
-	int64_t updated_after_us; /* 0: all; else only those that moved since */
+	int64_t updated_after_us; /* 0: all; else only those that moved since, or were closed */
+	bool open;                /* what is known, in spite of closings */
 	int64_t most_rows;        /* 0: all there are; who wants to know whether there are more asks for one more */
 };
 struct rollup_row {
@@ -124,6 +125,7 @@ struct rollup_row {
 	const char *justification_code, *justification; /* of a single province's figure; NULL: none */
 	const char *dataflow, *dataflow_vi, *dataflow_en;
 	int display_decimals;
+	const char *now_shown, *now_numerator, *now_denominator; /* what is known, where a closed period's has moved */
 };
 typedef void rollup_each(void *context, const struct rollup_row *row);
 enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,
@@ -183,6 +185,48 @@ struct decision_order {
  */
 enum store_result store_decide(struct store *s, const struct decision_order *order, quarantine_each *each,
 			       void *context, struct err *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------- closings (reader; operator) */
+
+struct closing_row {
+	const char *dataflow, *time_period;
+	int vintage;
+	int64_t closed_at_us;
+	const char *closed_by, *closed_as, *reason;
+	bool provisional, is_newest;
+	const char *figures; /* how many are frozen */
+	const char *digest;  /* of them, of all the above, and of the closing before: 64 hex digits */
+};
+typedef void closing_each(void *context, const struct closing_row *row);
+
+/* In the order in which they were made; of one dataflow, or of all (NULL). */
+enum store_result store_closings(struct store *s, const char *dataflow, closing_each *each, void *context,
+				 struct err *err) MUST_CHECK;
+
+/* An indicator whose figure for the period is not final; areas by their codes, and the first few by their names. */
+struct unfinished_row {
+	const char *indicator, *name_vi, *name_en;
+	int areas_reporting, areas_expected, missing, held;
+	const char *missing_areas, *held_areas;
+	const char *missing_vi, *missing_en, *held_vi, *held_en;
+};
+typedef void unfinished_each(void *context, const struct unfinished_row *row);
+
+/* What hinders the closing of a period as final. STORE_POISON and ERR_DATA: the catalogue has no such dataflow. */
+enum store_result store_unfinished(struct store *s, const char *dataflow, const char *period, unfinished_each *each,
+				   void *context, struct err *err) MUST_CHECK;
+
+struct closing_order {
+	const char *dataflow, *period, *by, *reason;
+	bool provisional; /* also when figures are not final */
+};
+
+/*
+ * Closes the period in one transaction: each gets the closing. STORE_POISON and ERR_DATA when it cannot be closed: it is not
+ * over, not final, nothing was reported for it, or nothing has changed since it was closed before.
+ */
+enum store_result store_close_period(struct store *s, const struct closing_order *order, closing_each *each,
+				     void *context, struct err *err) MUST_CHECK;
 
 /* ---------------------------------------------------------------- the board (reader) */
 

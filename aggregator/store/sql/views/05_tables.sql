@@ -25,6 +25,8 @@ COMMENT ON TABLE tram.qualifier IS 'How exact a figure claims to be, strongest f
 COMMENT ON TABLE tram.missing_reason IS 'Why there is no figure.';
 COMMENT ON TABLE tram.outcome IS 'What becomes of a figure: accepted, held, refused and so on.';
 COMMENT ON TABLE tram.frequency IS 'How long periods are: year, half, quarter, month.';
+COMMENT ON TABLE tram.closing IS 'Periods that were closed, vintage by vintage: tram.closed_period has them as people call them.';
+COMMENT ON TABLE tram.closing_figure IS 'The figures that each closing froze, as rows of tram.rollup() in JSON, each with its digest.';
 COMMENT ON TABLE tram.stream IS 'How far each agent''s reports are stored, outbox by outbox.';
 COMMENT ON TABLE tram.liveness IS 'When each agent was last heard.';
 COMMENT ON TABLE tram.score_history IS 'Each day''s scores as they were then.';

@@ -299,9 +299,10 @@ BEGIN
 END $$;
 
 -- An indicator's figures for a period: at level nation, region or province, in the units of a vintage (63, 34, a day for
--- the one in force on it, null for the one in force at the period's end), as known at a moment (null: now).
+-- the one in force on it, null for the one in force at the period's end), as known at a moment (null: now). Of a period that
+-- had been closed by then, what it was closed with; open: what was known all the same.
 CREATE FUNCTION tram.rollup(indicator text, period text, level text DEFAULT 'nation', boundary text DEFAULT NULL,
-                            as_of timestamptz DEFAULT NULL)
+                            as_of timestamptz DEFAULT NULL, open boolean DEFAULT false)
 RETURNS SETOF tram.rollup_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -342,8 +343,13 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value',
       HINT = 'merged provinces cannot be taken apart; the units then in force are of vintage ' || coalesce(nullif(v_in_force, ''), 'none');
   END IF;
-  RETURN QUERY SELECT * FROM tram.rollup_at(rollup.indicator, v_period, rollup.level, v_boundary,
-                                            coalesce(rollup.as_of, 'infinity'), 0);
+  IF rollup.open THEN
+    RETURN QUERY SELECT * FROM tram.rollup_at(rollup.indicator, v_period, rollup.level, v_boundary,
+                                              coalesce(rollup.as_of, 'infinity'), 0);
+  ELSE
+    RETURN QUERY SELECT * FROM tram.rollup_shown(rollup.indicator, v_period, rollup.level, v_boundary,
+                                                 coalesce(rollup.as_of, 'infinity'));
+  END IF;
 END $$;
 
 -- The periods for which anything was reported, found by steps along the index: as many as there are periods, not reports.
@@ -375,7 +381,7 @@ SELECT p.indicator, tram.period_text(p.period) AS time_period, r.value, r.numera
        r.qualifier, r.demonstration, r.held, r.parts_reporting, r.parts_expected, r.missing, r.interval_low, r.interval_high,
        r.interval_basis, r.vintage, r.known_at, r.moved
 FROM tram.indicator_period p
-CROSS JOIN LATERAL tram.rollup_at(p.indicator, p.period, 'nation', NULL, 'infinity', 0) r
+CROSS JOIN LATERAL tram.rollup(p.indicator, tram.period_text(p.period)) r
 WHERE r.areas_reporting > 0 OR r.held > 0;
 
 -- A target beside the figure that it was set for, of the same period: how far the figure is above it, and whether it is reached
@@ -386,12 +392,12 @@ SELECT i.target_of AS indicator, tram.period_text(p.period) AS time_period, f.va
        CASE t.qualifier WHEN 'at_most' THEN f.value <= t.value WHEN 'more_than' THEN f.value > t.value ELSE f.value >= t.value END AS reached
 FROM tram.indicator i
 JOIN tram.indicator_period p ON p.indicator = i.indicator
-CROSS JOIN LATERAL tram.rollup_at(i.indicator, p.period, 'nation', NULL, 'infinity', 0) t
-LEFT JOIN LATERAL tram.rollup_at(i.target_of, p.period, 'nation', NULL, 'infinity', 0) f ON true
+CROSS JOIN LATERAL tram.rollup(i.indicator, tram.period_text(p.period)) t
+LEFT JOIN LATERAL tram.rollup(i.target_of, tram.period_text(p.period)) f ON true
 WHERE i.target_of <> '' AND t.value IS NOT NULL;
 
-COMMENT ON FUNCTION tram.rollup(text, text, text, text, timestamptz) IS
-  'An indicator''s figures for a period at level nation, region or province, in the units of a vintage, as known at a moment';
+COMMENT ON FUNCTION tram.rollup(text, text, text, text, timestamptz, boolean) IS
+  'An indicator''s figures for a period at level nation, region or province, in the units of a vintage, as known at a moment; of a closed period, what it was closed with';
 COMMENT ON FUNCTION tram.rollup_at(text, integer, text, text, timestamptz, integer) IS
   'The same as tram.rollup() for a packed period (tram.period_pack), without looking the question over';
 COMMENT ON VIEW tram.national_rollup IS 'The nation''s figure of every indicator and period for which anything was reported';
@@ -399,19 +405,8 @@ COMMENT ON VIEW tram.target IS 'Every target beside the figure that it was set f
 COMMENT ON VIEW tram.indicator_period IS 'The periods for which an indicator may have a figure (packed: tram.period_text)';
 COMMENT ON VIEW tram.dataflow_period IS 'The periods for which anything was reported in a dataflow (packed: tram.period_text)';
 
-REVOKE EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz),
+REVOKE EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz, boolean),
                            tram.rollup_at(text, integer, text, text, timestamptz, integer) FROM PUBLIC;
-COMMENT ON FUNCTION tram.rollup(text, text, text, text, timestamptz) IS
-  'An indicator''s figures for a period at a level (nation, region, province), in the units of 63 or 34 provinces, now or as known at a moment.';
-COMMENT ON FUNCTION tram.rollup_at(text, integer, text, text, timestamptz, integer) IS
-  'The same for a packed period and a vintage, without asking whether they fit: tram.rollup() is for people.';
-COMMENT ON VIEW tram.dataflow_period IS
-  'The periods of each dataflow for which anything was reported.';
-COMMENT ON VIEW tram.indicator_period IS
-  'The periods of each indicator for which anything was reported.';
-COMMENT ON VIEW tram.national_rollup IS
-  'The national figure of every indicator and period for which anything was reported: tram.rollup() of them all.';
-
-GRANT EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz),
+GRANT EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz, boolean),
                           tram.rollup_at(text, integer, text, text, timestamptz, integer) TO tram_reader, tram_admin;
 GRANT SELECT ON tram.dataflow_period, tram.indicator_period, tram.national_rollup, tram.target TO tram_reader, tram_admin;
