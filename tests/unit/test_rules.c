@@ -1273,11 +1273,12 @@ static void test_a_long_list_of_what_is_missing(void **state)
 	for (int i = 0; i < 40; i++) {
 		char row[160];
 
-		snprintf(row, sizeof row,
-			 "\nindicator_%02d,province_statistics,tên,name,count,person,người,0,0,y,0,,stock,sum,last,,,,,"
-			 ",A,y,800,,"
-			 "2021-01-01,,",
-			 i);
+		snprintf(
+		    row, sizeof row,
+		    ",,\nindicator_%02d,province_statistics,tên,name,count,person,người,0,0,y,0,,stock,sum,last,,,,,"
+		    ",A,y,800,,"
+		    "2021-01-01,,",
+		    i);
 		strcat(more, row);
 	}
 	c = changed_catalogue("indicators.csv", "real figures of 2024", more);
