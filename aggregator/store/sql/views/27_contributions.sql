@@ -35,7 +35,7 @@ CREATE TYPE tram.contribution AS (
 );
 
 -- Of each figure of these areas between first and last (keys with revision 0): the revision that stands, and one that is
--- held after it.
+-- held after it. Times are in coalesce() so that no index of times is thought to help: nearly all are before as_of.
 CREATE FUNCTION tram.standing(area_nos integer[], first bigint, last bigint, as_of timestamptz)
 RETURNS TABLE (area_no integer, key bigint, held boolean, value numeric, numerator numeric, denominator numeric,
                weight numeric, qualifier smallint, missing_reason smallint, flags smallint, obs_status "char")
@@ -49,10 +49,10 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
               LEFT JOIN (
                 SELECT DISTINCT ON (d.area_no, d.key) d.area_no, d.key, d.decision FROM tram.decision d
                 WHERE d.area_no = ANY (standing.area_nos) AND d.key BETWEEN standing.first AND standing.last | 16383
-                  AND d.decided_at <= standing.as_of
+                  AND coalesce(d.decided_at <= standing.as_of, false)
                 ORDER BY d.area_no, d.key, d.decision_no DESC) d ON d.area_no = o.area_no AND d.key = o.key
               WHERE o.area_no = ANY (standing.area_nos) AND o.key BETWEEN standing.first AND standing.last | 16383
-                AND o.known_at <= standing.as_of) o
+                AND coalesce(o.known_at <= standing.as_of, false)) o
         WINDOW figure AS (PARTITION BY o.area_no, o.key >> 14)) s
   WHERE s.key = s.settled AND s.now IN (1, 2) AND s.flags & 1 = 0 OR s.key = s.newest AND s.now = 3
 $$;

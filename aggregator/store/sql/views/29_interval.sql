@@ -28,6 +28,10 @@ DECLARE
   c_top     numeric[];
   c_bottom  numeric[];
 BEGIN
+  -- Asked for every unit: what is asked for beside a join is asked before its condition is looked at.
+  IF cardinality(rollup_interval.gaps) = 0 OR rollup_interval.top IS NULL OR rollup_interval.method = 'own' THEN
+    RETURN;
+  END IF;
   WITH slot AS MATERIALIZED (
     SELECT row_number() OVER () AS slot, g.area_no, CASE WHEN u.in_parts THEN v_leaf ELSE v_kind END AS kind,
            CASE WHEN g.period = rollup_interval.period AND u.in_parts THEN tram.period_of(v_leaf, v_first) ELSE g.period END AS before,

@@ -323,7 +323,7 @@ BEGIN
     RAISE EXCEPTION '% is not a level', rollup.level USING ERRCODE = 'invalid_parameter_value',
       HINT = 'nation, region or province';
   END IF;
-  IF NOT tram.has_level(rollup.indicator, rollup.level) THEN
+  IF rollup.level <> 'nation' AND NOT tram.has_level(rollup.indicator, rollup.level) THEN
     RAISE EXCEPTION 'indicator % has no figures at level %: %', rollup.indicator, rollup.level,
       (SELECT CASE i.over_area WHEN 'rank_external' THEN 'a rank is never made of, or divided into, others'
                                WHEN 'national_only' THEN 'it is stated for the nation only'
@@ -336,12 +336,14 @@ BEGIN
     v_boundary := coalesce(tram.vintage_on(v_boundary::date), '?');
   END IF;
   v_boundary := coalesce(v_boundary, v_in_force);
-  IF v_boundary <> v_in_force AND NOT EXISTS (
-       SELECT FROM tram.area_succession s JOIN tram.area p ON p.area = s.predecessor JOIN tram.area t ON t.area = s.successor
-       WHERE p.vintage = v_in_force AND t.vintage = v_boundary) THEN
-    RAISE EXCEPTION 'figures of % cannot be shown in the units of %', rollup.period, rollup.boundary
-      USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'merged provinces cannot be taken apart; the units then in force are of vintage ' || coalesce(nullif(v_in_force, ''), 'none');
+  IF v_boundary <> v_in_force THEN
+    IF NOT EXISTS (
+         SELECT FROM tram.area_succession s JOIN tram.area p ON p.area = s.predecessor JOIN tram.area t ON t.area = s.successor
+         WHERE p.vintage = v_in_force AND t.vintage = v_boundary) THEN
+      RAISE EXCEPTION 'figures of % cannot be shown in the units of %', rollup.period, rollup.boundary
+        USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'merged provinces cannot be taken apart; the units then in force are of vintage ' || coalesce(nullif(v_in_force, ''), 'none');
+    END IF;
   END IF;
   IF rollup.open THEN
     RETURN QUERY SELECT * FROM tram.rollup_at(rollup.indicator, v_period, rollup.level, v_boundary,
