@@ -354,7 +354,23 @@ class Subtotals(unittest.TestCase):
                             (self.figures.key("share", "2025-12"), self.figures.numbers["63/c"]))
             self.assertEqual(faults(self.db), [("share", "2025-12")])
 
-    def test_4_another_catalogue_counts_them_anew(self):
+    def test_4_a_weight_that_comes_later_moves_its_mean(self):
+        """Both are first revisions, each in a transaction of its own."""
+        area_no, rows = self.figures.numbers["63/c2"], []
+        period = self.db.execute("SELECT tram.period_pack('2023-01')").fetchone()[0]
+        for indicator in ("mean_by_count", "count"):
+            key = self.figures.series[indicator] << 44 | period << 14
+            rows.append(key)
+            with self.db.transaction():
+                self.db.execute("SELECT tram.subtotals_take_out(%s, %s::bigint[], false)", ([area_no], [key]))
+                self.db.execute("INSERT INTO tram.observation VALUES (%s, 1, now(), %s, 1, 0, 1, 1, 0, 0, 'A', 7)", (key, area_no))
+                self.db.execute("SELECT tram.subtotals_put_in(%s, %s::bigint[], false)", ([area_no], [key]))
+        self.assertEqual(self.db.execute("SELECT reporting, numerator, denominator FROM tram.subtotal WHERE first_key = %s",
+                                         (rows[0],)).fetchall(), [(1, 49, 7)])
+        self.db.execute("DELETE FROM tram.observation WHERE area_no = %s AND key = ANY (%s)", (area_no, rows))
+        self.db.execute("DELETE FROM tram.subtotal WHERE first_key = ANY (%s)", (rows,))
+
+    def test_5_another_catalogue_counts_them_anew(self):
         """A commune goes to another province, another gets a population, and a mean becomes a sum."""
         COMMUNES["63/c1"] = ("63/a", *COMMUNES["63/c1"][1:])
         COMMUNES["63/a5"] = (*COMMUNES["63/a5"][:3], 4)
