@@ -339,6 +339,10 @@ def test_metrics_are_one_whole_text(centre, reported, get):
 
 # ---------------------------------------------------------------- what moved, and what a figure is made of
 
+LAND = {"indicator": "land_area", "value": "5000.5", "unit": "km2", "unit_mult": "0", "obs_status": "A", "qualifier": "exact",
+        "source_system": "population_db"}
+
+
 def correct(agent, n):
     agent.submit(csv_text(POPULATION | {"value": str(1178600 + n)}, purpose="correction", reason=f"Đếm lại lần {n}"), name=f"{n}.csv")
 
@@ -395,8 +399,9 @@ def test_nothing_is_lost_or_told_twice_while_two_lanes_write(fleet):
     def write(agent, number):
         for n in range(30):
             purpose = {"purpose": "correction", "reason": f"lần {n}"} if n else {}
-            agent.submit(csv_text(POPULATION | {"ref_area": f"63/{number}", "value": str(1000000 + n)}, provider=f"P63-{number}",
-                                  **purpose), name=f"{n}.csv")
+            figures = [POPULATION | {"ref_area": f"63/{number}", "value": str(1000000 + n)},
+                       LAND | {"ref_area": f"63/{number}", "value": f"{5000 + n}.5"}]  # so that a moment has several rows
+            agent.submit(csv_text(*figures, provider=f"P63-{number}", **purpose), name=f"{n}.csv")
     writers = [threading.Thread(target=write, args=(agent, agent.name[-2:])) for agent in agents]
     for writer in writers:
         writer.start()
