@@ -14,7 +14,7 @@ $$;
 -- successor), its region, or the nation.
 CREATE FUNCTION tram.expected_areas(first date, last date, level text, boundary text)
 RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_in_force text := tram.vintage_on(expected_areas.last);

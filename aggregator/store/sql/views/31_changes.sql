@@ -87,7 +87,7 @@ $$;
 -- period, or of all that anything was reported for.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
 RETURNS TABLE (indicator text, period integer, moment timestamptz)
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
   ), wanted AS (
@@ -125,7 +125,7 @@ $$;
 CREATE FUNCTION tram.figure_changes(indicator text, period integer, level text, boundary text, since timestamptz,
                                     moments timestamptz[])
 RETURNS SETOF tram.change
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH step AS MATERIALIZED (
     SELECT s.n, s.moment FROM unnest(figure_changes.since || figure_changes.moments) WITH ORDINALITY s(moment, n)
   ), figure AS MATERIALIZED (
@@ -224,7 +224,7 @@ CREATE TYPE tram.touched_figure AS (
 );
 
 CREATE FUNCTION tram.check_changes(indicator text, period text, level text, boundary text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF check_changes.indicator IS NOT NULL AND check_changes.period IS NOT NULL THEN
     -- it says best what is wrong with a question
@@ -244,7 +244,7 @@ END $$;
 
 -- Until when so many statements were made after a moment (all that are known together count as one); null: fewer were.
 CREATE FUNCTION tram.statements_until(since timestamptz, until timestamptz, most bigint) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   SELECT CASE WHEN count(*) > statements_until.most THEN max(o.known_at) END
   FROM (SELECT o.known_at FROM tram.observation o
         WHERE o.known_at > statements_until.since AND o.known_at <= statements_until.until
@@ -305,7 +305,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$;
 
 CREATE FUNCTION tram.cursor_moment(cursor text) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_moment timestamptz;
 BEGIN
