@@ -309,7 +309,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
   v_period   integer := tram.period_pack(rollup.period);
   v_in_force text;
-  v_boundary text := rollup.boundary;
+  v_boundary text;
 BEGIN
   IF NOT EXISTS (SELECT FROM tram.indicator i WHERE i.indicator = rollup.indicator) THEN
     RAISE EXCEPTION 'no indicator % in the catalogue', rollup.indicator USING ERRCODE = 'invalid_parameter_value',
@@ -332,10 +332,7 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'ask for level nation';
   END IF;
   v_in_force := coalesce(tram.vintage_on(tram.period_end(v_period)), '');
-  IF v_boundary ~ '^\d{4}-\d\d-\d\d$' THEN
-    v_boundary := coalesce(tram.vintage_on(v_boundary::date), '?');
-  END IF;
-  v_boundary := coalesce(v_boundary, v_in_force);
+  v_boundary := coalesce(tram.vintage_asked(rollup.boundary), v_in_force);
   IF v_boundary <> v_in_force THEN
     IF NOT EXISTS (
          SELECT FROM tram.area_succession s JOIN tram.area p ON p.area = s.predecessor JOIN tram.area t ON t.area = s.successor

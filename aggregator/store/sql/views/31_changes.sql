@@ -262,8 +262,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_column
 DECLARE
   v_until    timestamptz := coalesce(changes.until, 'infinity');
-  v_boundary text := CASE WHEN changes.boundary ~ '^\d{4}-\d\d-\d\d$' THEN coalesce(tram.vintage_on(changes.boundary::date), '?')
-                          ELSE changes.boundary END;
+  v_boundary text := tram.vintage_asked(changes.boundary);
   v_most     bigint := tram.parameter_or('changes.most', 5000);
   v_statements bigint := tram.parameter_or('changes.statements', 100000);
   v_touched  tram.touched_figure[];
