@@ -496,10 +496,26 @@ class RollupTest(unittest.TestCase):
             self.assert_close(row[2], share["value"], row)
             if share["value"] is None:
                 self.assertEqual(row[6:], (None, None), row)
-                continue
-            self.assert_close(row[6] + row[4], share["value"], row)
-            self.assertIs(row[7], {"at_most": share["value"] <= aim["value"], "more_than": share["value"] > aim["value"]}
-                          .get(aim["qualifier"], share["value"] >= aim["value"]), row)
+            else:
+                self.assert_close(row[6] + row[4], share["value"], row)
+
+    def test_when_a_target_is_reached(self):
+        """At, below and above it, by what it asks for."""
+        with self.db.transaction(force_rollback=True):
+            self.db.execute("DELETE FROM tram.decision; UPDATE tram.indicator SET target_of = 'told_by_centre', unit = 'person'"
+                            " WHERE indicator = 'aim'")
+            for qualifier, reached in ((1, (True, False, True)), (2, (True, False, True)), (3, (False, False, True)),
+                                       (4, (True, True, False))):
+                for value, want in zip((100, 99, 101), reached):
+                    self.db.execute("DELETE FROM tram.observation o USING tram.series s WHERE s.series_no = o.key >> 44"
+                                    " AND s.indicator IN ('aim', 'told_by_centre')")
+                    for indicator, stated in (("aim", 100), ("told_by_centre", value)):
+                        self.db.execute("INSERT INTO tram.observation SELECT (s.series_no::bigint << 44) |"
+                                        " (tram.period_pack('2024')::bigint << 14), 1::bigint << 40 | 1, '2025-03-01', a.area_no,"
+                                        " 1, 0, 1, %s, 0, 0, 'A', %s FROM tram.series s, tram.area_number a"
+                                        " WHERE s.indicator = %s AND a.area = 'VN'", (qualifier, stated, indicator))
+                    self.assertEqual(self.db.execute("SELECT target, difference, reached FROM tram.target").fetchall(),
+                                     [(100, value - 100, want)], qualifier)
 
     def test_types_of_a_reader_are_not_taken_for_those_that_are_meant(self):
         """What runs with its owner's rights must not run what a reader put in front of it, such as a check of a type; nor
