@@ -96,7 +96,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     SELECT a.indicator FROM wanted w JOIN above a ON a.made = w.indicator
   ), moved AS MATERIALIZED (
     SELECT DISTINCT o.key >> 14 AS cell, o.known_at AS moment FROM tram.observation o
-    WHERE touched.indicator IS NULL AND o.known_at > touched.since AND o.known_at <= touched.until
+    WHERE touched.indicator IS NULL AND greatest(o.known_at, o.known_at) > touched.since
+      AND greatest(o.known_at, o.known_at) <= touched.until
     UNION
     SELECT DISTINCT o.key >> 14, o.known_at
     FROM wanted w
@@ -107,7 +108,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     WHERE o.known_at > touched.since AND o.known_at <= touched.until
     UNION
     SELECT d.key >> 14, d.decided_at FROM tram.decision d
-    WHERE d.decided_at > touched.since AND d.decided_at <= touched.until
+    WHERE greatest(d.decided_at, d.decided_at) > touched.since AND greatest(d.decided_at, d.decided_at) <= touched.until
   ), figure AS (
     SELECT * FROM tram.part_of(ARRAY(SELECT DISTINCT m.cell FROM moved m))
   ), there_is AS MATERIALIZED (
@@ -247,7 +248,7 @@ CREATE FUNCTION tram.statements_until(since timestamptz, until timestamptz, most
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   SELECT CASE WHEN count(*) > statements_until.most THEN max(o.known_at) END
   FROM (SELECT o.known_at FROM tram.observation o
-        WHERE o.known_at > statements_until.since AND o.known_at <= statements_until.until
+        WHERE greatest(o.known_at, o.known_at) > statements_until.since AND greatest(o.known_at, o.known_at) <= statements_until.until
         ORDER BY o.known_at LIMIT statements_until.most + 1) o
 $$;
 
