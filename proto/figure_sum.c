@@ -235,37 +235,79 @@ static bool is_single_area(const struct figure_statement *s, const struct figure
 	return true;
 }
 
+static int compare_days(const struct figure_item *x, const struct figure_item *y)
+{
+	int32_t days = (x->packed >> 10 & 131071) - (y->packed >> 10 & 131071);
+
+	return days ? days : figure_compare_items(x, y);
+}
+
 static int compare_starts(const void *a, const void *b)
 {
 	const struct figure_item *x = *(const struct figure_item *const *)a, *y = *(const struct figure_item *const *)b;
 	int by_area = x->part != y->part ? (int)x->part - (int)y->part : strcmp(x->area, y->area);
-	int32_t days = (x->packed >> 10 & 131071) - (y->packed >> 10 & 131071);
 
-	return by_area ? by_area : days ? days : figure_compare_items(x, y);
+	return by_area ? by_area : compare_days(x, y);
 }
 
-/* Nothing counts twice: no day of an area does. */
+static int compare_merged(const void *a, const void *b)
+{
+	const struct figure_item *x = *(const struct figure_item *const *)a, *y = *(const struct figure_item *const *)b;
+	int by_unit = x->part != y->part ? (int)x->part - (int)y->part : strcmp(x->counts_for, y->counts_for);
+
+	return by_unit ? by_unit : compare_days(x, y);
+}
+
+/* The first item, in the list's order, of a day of its area that an item before it is of too; NULL: there is none. */
+static const struct figure_item *find_repeated(const struct figure_item **list, size_t len)
+{
+	qsort(list, len, sizeof *list, compare_starts);
+	for (size_t i = 1; i < len; i++) {
+		struct period before, p;
+
+		if (list[i - 1]->part == list[i]->part && strcmp(list[i - 1]->area, list[i]->area) == 0 &&
+		    !(period_unpack(list[i - 1]->packed, &before) && period_unpack(list[i]->packed, &p) &&
+		      before.end < p.start))
+			return list[i];
+	}
+	return NULL;
+}
+
+/* The same of a day that an area counts for itself, and one that was merged into it counts too. */
+static const struct figure_item *find_merged_twice(const struct figure_item **list, size_t len)
+{
+	int32_t ends[2] = {0};
+
+	qsort(list, len, sizeof *list, compare_merged);
+	for (size_t i = 0; i < len; i++) {
+		bool itself = strcmp(list[i]->area, list[i]->counts_for) == 0;
+		struct period p;
+
+		if (i == 0 || list[i - 1]->part != list[i]->part ||
+		    strcmp(list[i - 1]->counts_for, list[i]->counts_for) != 0)
+			ends[0] = ends[1] = INT32_MIN;
+		if (!period_unpack(list[i]->packed, &p) || p.start <= ends[!itself])
+			return list[i];
+		ends[itself] = p.end > ends[itself] ? p.end : ends[itself];
+	}
+	return NULL;
+}
+
+/* Nothing counts twice: no day of an area does, nor by itself and again by those that were merged into it. */
 static bool are_single(const struct figure_statement *s, const struct figure_node *n, char *fault, size_t size)
 {
-	const struct figure_item *items = figure_items(s, n), **list = xcalloc(n->n_items + 1, sizeof *list);
+	const struct figure_item *items = figure_items(s, n), *twice, **list = xcalloc(n->n_items + 1, sizeof *list);
 	size_t len = 0;
-	bool fine = true;
 
 	for (size_t i = 0; i < n->n_items; i++)
 		if (items[i].state == ITEM_COUNTS)
 			list[len++] = &items[i];
-	qsort(list, len, sizeof *list, compare_starts);
-	for (size_t i = 1; fine && i < len; i++) {
-		struct period before, p;
-
-		fine = list[i - 1]->part != list[i]->part || strcmp(list[i - 1]->area, list[i]->area) != 0 ||
-		       (period_unpack(list[i - 1]->packed, &before) && period_unpack(list[i]->packed, &p) &&
-			before.end < p.start);
-		if (!fine)
-			snprintf(fault, size, _("%s, %s counts twice"), list[i]->area, list[i]->period);
-	}
+	twice = find_repeated(list, len);
+	twice = twice ? twice : find_merged_twice(list, len);
+	if (twice)
+		snprintf(fault, size, _("%s, %s counts twice"), twice->area, twice->period);
 	free(list);
-	return fine;
+	return !twice;
 }
 
 static bool is_sound(const struct figure_statement *s, const struct figure_node *n, char *fault, size_t size)

@@ -168,6 +168,13 @@ class FigureChecker(Checker):
         for _, same in itertools.groupby(counting, lambda i: (i.part, i.area)):
             days = sorted(period(i.period)[1:3] for i in same)
             self.must(all(a[1] < b[0] for a, b in itertools.pairwise(days)), "a day counts twice")
+        merged = defaultdict(list)
+        for i in counting:
+            if i.area != i.counts_for:
+                merged[i.part, i.counts_for].append(period(i.period)[1:3])
+        for i in counting:
+            first, last = period(i.period)[1:3]
+            self.must(i.area != i.counts_for or all(m[1] < first or last < m[0] for m in merged[i.part, i.area]), "a merged day counts twice")
         values = [i for i in counting if i.part == "value"]
         self.once = f.how == "mean" and f.weighed_by != "observation"
         self.near = f.leaf != "-" and (f.over_time == "mean" or f.over_time == "sum" and self.once) or (

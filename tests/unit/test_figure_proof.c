@@ -622,6 +622,12 @@ static void counted_twice(struct made *m)
 	CHANGE(m->nodes[0].value, "1111.05");
 }
 
+/* The merged province counts for the same time as those that were merged. */
+static void counted_after_merger_too(struct made *m)
+{
+	CHANGE(m->items[1].counts_for, "63/46");
+}
+
 static void not_in_order(struct made *m)
 {
 	struct figure_item first = m->items[0];
@@ -708,6 +714,7 @@ static const struct {
     {"other period", make_sum, other_period, "about another period"},
     {"other indicator", make_sum, other_indicator, "about another indicator"},
     {"counted twice", make_sum, counted_twice, "63/46, 2024 counts twice"},
+    {"counted after a merger too", make_sum, counted_after_merger_too, "63/46, 2024 counts twice"},
     {"not in order", make_sum, not_in_order, "does not come behind"},
     {"lacks its value", make_sum, lacks_its_value, "lacks what the method needs"},
     {"other weight", make_mean, other_weight, "states another weight"},
