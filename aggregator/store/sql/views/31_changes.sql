@@ -84,10 +84,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The figures that may have moved after a moment, up to another one, and when. Of one indicator, or (null) of all; of one
--- period, or of all that anything was reported for.
+-- period, or of all that anything was or can be reported for.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
 RETURNS TABLE (indicator text, period integer, moment timestamptz)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
   ), wanted AS (
@@ -96,8 +96,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     SELECT a.indicator FROM wanted w JOIN above a ON a.made = w.indicator
   ), moved AS MATERIALIZED (
     SELECT DISTINCT o.key >> 14 AS cell, o.known_at AS moment FROM tram.observation o
-    WHERE touched.indicator IS NULL AND greatest(o.known_at, o.known_at) > touched.since
-      AND greatest(o.known_at, o.known_at) <= touched.until
+    WHERE touched.indicator IS NULL AND o.known_at > touched.since AND o.known_at <= touched.until
     UNION
     SELECT DISTINCT o.key >> 14, o.known_at
     FROM wanted w
@@ -108,7 +107,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     WHERE o.known_at > touched.since AND o.known_at <= touched.until
     UNION
     SELECT d.key >> 14, d.decided_at FROM tram.decision d
-    WHERE greatest(d.decided_at, d.decided_at) > touched.since AND greatest(d.decided_at, d.decided_at) <= touched.until
+    WHERE d.decided_at > touched.since AND d.decided_at <= touched.until
   ), figure AS (
     SELECT * FROM tram.part_of(ARRAY(SELECT DISTINCT m.cell FROM moved m))
   ), there_is AS MATERIALIZED (
@@ -117,16 +116,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     UNION
     SELECT i.indicator, touched.period FROM tram.indicator i
     WHERE touched.period IS NOT NULL AND (touched.indicator IS NULL OR i.indicator = touched.indicator)
+  ), may_be AS MATERIALIZED (
+    -- A year moves with its months also before anybody reports the year: were it told from then on only, whoever reads on would
+    -- miss what it was before.
+    SELECT d.indicator, q.kind
+    FROM tram.indicator_dataflow d
+    JOIN tram.dataflow f USING (dataflow)
+    JOIN tram.frequency q ON q.frequency::text = ANY (string_to_array(f.frequencies, '|'))
   )
   SELECT DISTINCT f.indicator, f.period, m.moment
-  FROM figure f JOIN there_is t USING (indicator, period) JOIN moved m USING (cell)
+  FROM figure f JOIN moved m USING (cell)
+  WHERE (f.indicator, f.period) IN (TABLE there_is)
+     OR touched.period IS NULL AND (touched.indicator IS NULL OR f.indicator = touched.indicator)
+        AND (f.indicator, f.period >> 27) IN (TABLE may_be)
 $$;
 
 -- Of one figure: what moved it at these moments (ascending, after since), or did not.
 CREATE FUNCTION tram.figure_changes(indicator text, period integer, level text, boundary text, since timestamptz,
                                     moments timestamptz[])
 RETURNS SETOF tram.change
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
   WITH step AS MATERIALIZED (
     SELECT s.n, s.moment FROM unnest(figure_changes.since || figure_changes.moments) WITH ORDINALITY s(moment, n)
   ), figure AS MATERIALIZED (
@@ -145,6 +154,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     LEFT JOIN figure b ON b.n = s.n - 1 AND b.area = u.area
     LEFT JOIN figure a ON a.n = s.n AND a.area = u.area
     WHERE s.n > 1
+      -- growth since a period that is stated, to one that nobody stated yet, is nothing that moves
+      AND (coalesce(a.value, b.value) IS NOT NULL OR greatest(a.areas_reporting, b.areas_reporting) > 0
+           OR coalesce(a.held, 0) <> coalesce(b.held, 0))
       AND (a.value, a.numerator, a.denominator, a.finality, coalesce(a.areas_reporting, 0), coalesce(a.held, 0), a.qualifier,
            a.obs_status, a.parts_reporting)
         IS DISTINCT FROM
@@ -225,7 +237,7 @@ CREATE TYPE tram.touched_figure AS (
 );
 
 CREATE FUNCTION tram.check_changes(indicator text, period text, level text, boundary text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 BEGIN
   IF check_changes.indicator IS NOT NULL AND check_changes.period IS NOT NULL THEN
     -- it says best what is wrong with a question
@@ -245,10 +257,10 @@ END $$;
 
 -- Until when so many statements were made after a moment (all that are known together count as one); null: fewer were.
 CREATE FUNCTION tram.statements_until(since timestamptz, until timestamptz, most bigint) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
   SELECT CASE WHEN count(*) > statements_until.most THEN max(o.known_at) END
   FROM (SELECT o.known_at FROM tram.observation o
-        WHERE greatest(o.known_at, o.known_at) > statements_until.since AND greatest(o.known_at, o.known_at) <= statements_until.until
+        WHERE o.known_at > statements_until.since AND o.known_at <= statements_until.until
         ORDER BY o.known_at LIMIT statements_until.most + 1) o
 $$;
 
@@ -263,7 +275,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_column
 DECLARE
   v_until    timestamptz := coalesce(changes.until, 'infinity');
-  v_boundary text := tram.vintage_asked(changes.boundary);
+  v_boundary text := CASE WHEN changes.boundary ~ '^\d{4}-\d\d-\d\d$' THEN coalesce(tram.vintage_on(changes.boundary::date), '?')
+                          ELSE changes.boundary END;
   v_most     bigint := tram.parameter_or('changes.most', 5000);
   v_statements bigint := tram.parameter_or('changes.statements', 100000);
   v_touched  tram.touched_figure[];
@@ -305,7 +318,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$;
 
 CREATE FUNCTION tram.cursor_moment(cursor text) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
 DECLARE
   v_moment timestamptz;
 BEGIN
