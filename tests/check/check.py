@@ -234,6 +234,16 @@ def check_manuals():
                               check=False).stdout.splitlines()
 
 
+def check_commands():
+    """What the centre's package can do is reached from tram: the first word of each of its commands is one of tram's."""
+    def names(table):
+        return re.findall(r'^COMMAND\(\w+, "([^"]+)"', read(table), flags=re.M)
+    first_words = {name.split()[0] for name in names("ingest/cli/commands.def")}
+    for name in names("aggregator/centre/centre.def"):
+        if name.split()[0] not in first_words:
+            yield f"aggregator/centre/centre.def: tram {name} needs a row in ingest/cli/commands.def"
+
+
 def check_mutants():
     """Every mutant still fits the tree, and the table in README.md says of each what its patch says."""
     table = subprocess.run(["tests/mutants/run", "--table"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
