@@ -223,16 +223,24 @@ class Postgres:
 
 # ---------------------------------------------------------------- the demonstration
 
-def free_port():
-    """Below the range the kernel gives to outgoing connections, so that nobody takes it meanwhile."""
-    for port in range(20000 + os.getpid() % 10000, 32768):
-        with socket.socket() as s:
+def free_ports(n):
+    """Below the range the kernel gives to outgoing connections, so that nobody takes them meanwhile."""
+    taken = []
+    try:
+        for port in range(20000 + os.getpid() % 10000, 32768):
+            s = socket.socket()
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
+                s.close()
                 continue
-    raise Failure(text("no free port below 32768", "không còn cổng trống nào dưới 32768"))
+            taken.append(s)
+            if len(taken) == n:
+                return [s.getsockname()[1] for s in taken]
+    finally:
+        for s in taken:
+            s.close()
+    raise Failure(text("no free ports below 32768", "không còn đủ cổng trống dưới 32768"))
 
 
 class Demo:
@@ -283,8 +291,7 @@ class Demo:
         with Step("PostgreSQL, schema, catalogue", "PostgreSQL, lược đồ, danh mục"):
             self.postgres.start()
             self.postgres.make_database()
-            self.port = free_port()
-            self.http_port = free_port()
+            self.port, self.http_port = free_ports(2)
             self.write_settings()
             self.tram("store", "migrate", "--database", self.postgres.conninfo("postgres"))
             self.tram("catalogue", "load", str(self.share / "catalogue"))

@@ -423,7 +423,8 @@ class RollupTest(unittest.TestCase):
                                (("count_sum", "2026", "nation", "63", None), "63"),
                                (("count_sum", "2025", "province", "63", None), "cannot be taken apart"),
                                (("count_sum", "2024", "nation", "99", None), "99"),
-                               (("count_sum", "2024", "nation", "1990-01-01", None), "1990-01-01")):
+                               (("count_sum", "2024", "nation", "1990-01-01", None), "1990-01-01"),
+                               (("count_sum", "2024", "nation", "2024-13-01", None), "2024-13-01")):
             with self.subTest(question=question), self.assertRaises(psycopg.errors.InvalidParameterValue) as refusal:
                 self.ask(*question)
             self.assertIn(word, f"{refusal.exception} {refusal.exception.diag.message_hint}")
@@ -495,10 +496,49 @@ class RollupTest(unittest.TestCase):
             self.assert_close(row[2], share["value"], row)
             if share["value"] is None:
                 self.assertEqual(row[6:], (None, None), row)
-                continue
-            self.assert_close(row[6] + row[4], share["value"], row)
-            self.assertIs(row[7], {"at_most": share["value"] <= aim["value"], "more_than": share["value"] > aim["value"]}
-                          .get(aim["qualifier"], share["value"] >= aim["value"]), row)
+            else:
+                self.assert_close(row[6] + row[4], share["value"], row)
+
+    def test_when_a_target_is_reached(self):
+        """At, below and above it, by what it asks for."""
+        with self.db.transaction(force_rollback=True):
+            self.db.execute("DELETE FROM tram.decision; UPDATE tram.indicator SET target_of = 'told_by_centre', unit = 'person'"
+                            " WHERE indicator = 'aim'")
+            for qualifier, reached in ((1, (True, False, True)), (2, (True, False, True)), (3, (False, False, True)),
+                                       (4, (True, True, False))):
+                for value, want in zip((100, 99, 101), reached):
+                    self.db.execute("DELETE FROM tram.observation o USING tram.series s WHERE s.series_no = o.key >> 44"
+                                    " AND s.indicator IN ('aim', 'told_by_centre')")
+                    for indicator, stated in (("aim", 100), ("told_by_centre", value)):
+                        self.db.execute("INSERT INTO tram.observation SELECT (s.series_no::bigint << 44) |"
+                                        " (tram.period_pack('2024')::bigint << 14), 1::bigint << 40 | 1, '2025-03-01', a.area_no,"
+                                        " 1, 0, 1, %s, 0, 0, 'A', %s FROM tram.series s, tram.area_number a"
+                                        " WHERE s.indicator = %s AND a.area = 'VN'", (qualifier, stated, indicator))
+                    self.assertEqual(self.db.execute("SELECT target, difference, reached FROM tram.target").fetchall(),
+                                     [(100, value - 100, want)], qualifier)
+
+    def test_types_of_a_reader_are_not_taken_for_those_that_are_meant(self):
+        """What runs with its owner's rights must not run what a reader put in front of it, such as a check of a type; nor
+        what was compiled for the reader, as PL/pgSQL compiles a function's variables once a session, whoever asks first."""
+        open_to_it = self.db.execute(
+            "SELECT p.proname FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
+            " WHERE p.pronamespace = 'tram'::regnamespace AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c"
+            "   WHERE c LIKE 'search_path=%, pg_temp')"
+            " AND (p.prosecdef OR p.proconfig::text LIKE '%search_path%' OR l.lanname = 'plpgsql'"
+            "   AND substring(p.prosrc FROM 'DECLARE(.*?)BEGIN') ~ '\\m(date|text|timestamptz|interval|jsonb|bytea)\\M')")
+        self.assertEqual(open_to_it.fetchall(), [])
+        calls = [f"SELECT * FROM {call}" for call in (
+            "tram.rollup('mean_by_other', '2024')", "tram.rollup('sum_growth', '2025', 'province')",
+            "tram.rollup('count_sum', '2024', 'region', '34')", "tram.changes('infinity', NULL, 'count_sum')",
+            "tram.contributions('count_sum', tram.period_pack('2024'), 'nation', '63', NULL)")]
+        with connect() as reader:
+            want = [reader.execute(call).fetchall() for call in calls]
+        with connect() as reader:
+            reader.execute("SET ROLE tram_reader")
+            for name in ("date", "text", "timestamptz", "interval", "jsonb"):
+                reader.execute(f"CREATE DOMAIN pg_temp.{name} AS pg_catalog.{name} CHECK (false)")
+            reader.execute("SELECT FROM tram.expected_areas('2024-12-31', '2024-12-31', 'nation', '63')")
+            self.assertEqual([reader.execute(call).fetchall() for call in calls], want)
 
     def test_readers_need_views_only(self):
         with connect() as reader:

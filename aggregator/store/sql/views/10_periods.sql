@@ -59,7 +59,7 @@ RETURN CASE WHEN year BETWEEN 1 AND 9999 AND month BETWEEN 1 AND 12 AND day >= 1
 
 -- Null for what is no period: exactly the forms of SDMX that proto/period.h reads.
 CREATE FUNCTION tram.period_pack(time_period text) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   p     text[];
   kind  integer;

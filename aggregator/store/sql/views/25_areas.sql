@@ -9,12 +9,19 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   ORDER BY a.valid_from DESC LIMIT 1
 $$;
 
+-- A vintage as people ask for one: by itself, or by a day, for the one that was in force on it. '?': none was, or there is no such day.
+CREATE FUNCTION tram.vintage_asked(boundary text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN boundary ~ '^\d{4}-\d\d-\d\d$'
+            THEN coalesce(tram.vintage_on(tram.period_start(tram.period_pack(boundary))), '?')
+            ELSE boundary END;
+
 -- The areas that are in force on any day from first to last, from when to when, and what each counts for: counts_for, the
 -- area in force on the last day (itself, or its successor), and unit, which is in the units of a vintage (itself or its
 -- successor), its region, or the nation.
 CREATE FUNCTION tram.expected_areas(first date, last date, level text, boundary text)
 RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_in_force text := tram.vintage_on(expected_areas.last);

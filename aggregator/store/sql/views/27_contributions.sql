@@ -60,7 +60,7 @@ $$;
 -- The latest figure of each area that ends by a day, whatever its frequency.
 CREATE FUNCTION tram.latest_figures(i tram.indicator, method text, area_nos integer[], last date, as_of timestamptz)
 RETURNS TABLE (area_no integer, value numeric, numerator numeric, denominator numeric, weight numeric)
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog SET enable_seqscan = off AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
   SELECT DISTINCT ON (f.area_no) f.area_no, f.value, f.numerator, f.denominator, f.weight
   FROM tram.series s
   CROSS JOIN generate_series(1, 6) kind
@@ -80,7 +80,7 @@ $$;
 CREATE FUNCTION tram.coverage_weights(i tram.indicator, method text, area_nos integer[], people numeric[], last date,
                                       as_of timestamptz)
 RETURNS numeric[]
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_weights numeric[];
@@ -120,7 +120,7 @@ END $$;
 -- indicator's figure of the same area and period, made in the same way.
 CREATE FUNCTION tram.stated_figures(i tram.indicator, method text, period integer, level text, boundary text, as_of timestamptz)
 RETURNS SETOF tram.contribution
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -312,7 +312,7 @@ END $$;
 
 -- Whether each unit of an indicator states its own figure; null: it derives from others. A method that is not known is refused.
 CREATE FUNCTION tram.states_own(i tram.indicator) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   CASE states_own.i.over_area
     WHEN 'sum', 'ratio_of_sums', 'weighted_mean' THEN

@@ -280,7 +280,7 @@ COMMENT ON FUNCTION tram.subtotals_anew() IS
 -- moment.
 CREATE FUNCTION tram.subtotal_faults(province_no integer)
 RETURNS TABLE (indicator text, time_period text, stored text, counted text)
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH there AS (
     SELECT t.* FROM tram.subtotal t WHERE t.area_no = subtotal_faults.province_no
   ), from_history AS (

@@ -8,7 +8,7 @@
 CREATE FUNCTION tram.rollup_interval(i tram.indicator, method text, period integer, as_of timestamptz, gaps tram.contribution[],
                                      missing text[], top numeric, bottom numeric)
 RETURNS TABLE (low numeric, high numeric, basis text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -89,7 +89,7 @@ END $$;
 -- negative. Null: it may be divided by zero.
 CREATE FUNCTION tram.extreme_quotient(sign integer, top numeric, bottom numeric, slots bigint[], tops numeric[], bottoms numeric[])
 RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_top    numeric;
   v_bottom numeric;

@@ -82,7 +82,7 @@ $$;
 -- figures it has.
 CREATE FUNCTION tram.shares_over_time(i tram.indicator, method text, period integer, figures tram.contribution[])
 RETURNS SETOF tram.rollup_share
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   WITH how AS (
     SELECT (shares_over_time.i).over_time AS over_time, tram.period_end(shares_over_time.period) AS last,
            shares_over_time.method = 'weighted_mean' AND (shares_over_time.i).mean_weight <> 'observation' AS weighs_once,
@@ -151,7 +151,7 @@ $$;
 CREATE FUNCTION tram.rollup_stated(i tram.indicator, method text, period integer, level text, boundary text,
                                    as_of timestamptz, catalogue_version integer)
 RETURNS SETOF tram.rollup_row
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_single  boolean := tram.finer_kinds(rollup_stated.i.frequencies, rollup_stated.period) = '{}';
@@ -217,7 +217,7 @@ END $$;
 CREATE FUNCTION tram.rollup_derived(i tram.indicator, top tram.rollup_row, bottom tram.rollup_row, growth boolean,
                                     catalogue_version integer)
 RETURNS tram.rollup_row
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT top.area, i.indicator, top.time_period,
          CASE WHEN i.unit <> 'percent' THEN top.value / nullif(bottom.value, 0)
               WHEN growth THEN (top.value - bottom.value) * 100 / nullif(bottom.value, 0)
@@ -309,7 +309,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
   v_period   integer := tram.period_pack(rollup.period);
   v_in_force text;
-  v_boundary text := rollup.boundary;
+  v_boundary text;
 BEGIN
   IF NOT EXISTS (SELECT FROM tram.indicator i WHERE i.indicator = rollup.indicator) THEN
     RAISE EXCEPTION 'no indicator % in the catalogue', rollup.indicator USING ERRCODE = 'invalid_parameter_value',
@@ -332,10 +332,7 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'ask for level nation';
   END IF;
   v_in_force := coalesce(tram.vintage_on(tram.period_end(v_period)), '');
-  IF v_boundary ~ '^\d{4}-\d\d-\d\d$' THEN
-    v_boundary := coalesce(tram.vintage_on(v_boundary::date), '?');
-  END IF;
-  v_boundary := coalesce(v_boundary, v_in_force);
+  v_boundary := coalesce(tram.vintage_asked(rollup.boundary), v_in_force);
   IF v_boundary <> v_in_force THEN
     IF NOT EXISTS (
          SELECT FROM tram.area_succession s JOIN tram.area p ON p.area = s.predecessor JOIN tram.area t ON t.area = s.successor

@@ -87,7 +87,7 @@ $$;
 -- period, or of all that anything was or can be reported for.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
 RETURNS TABLE (indicator text, period integer, moment timestamptz)
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
   ), wanted AS (
@@ -96,7 +96,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET ji
     SELECT a.indicator FROM wanted w JOIN above a ON a.made = w.indicator
   ), moved AS MATERIALIZED (
     SELECT DISTINCT o.key >> 14 AS cell, o.known_at AS moment FROM tram.observation o
-    WHERE touched.indicator IS NULL AND o.known_at > touched.since AND o.known_at <= touched.until
+    WHERE touched.indicator IS NULL AND greatest(o.known_at, o.known_at) > touched.since
+      AND greatest(o.known_at, o.known_at) <= touched.until
     UNION
     SELECT DISTINCT o.key >> 14, o.known_at
     FROM wanted w
@@ -107,7 +108,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET ji
     WHERE o.known_at > touched.since AND o.known_at <= touched.until
     UNION
     SELECT d.key >> 14, d.decided_at FROM tram.decision d
-    WHERE d.decided_at > touched.since AND d.decided_at <= touched.until
+    WHERE greatest(d.decided_at, d.decided_at) > touched.since AND greatest(d.decided_at, d.decided_at) <= touched.until
   ), figure AS (
     SELECT * FROM tram.part_of(ARRAY(SELECT DISTINCT m.cell FROM moved m))
   ), there_is AS MATERIALIZED (
@@ -135,7 +136,7 @@ $$;
 CREATE FUNCTION tram.figure_changes(indicator text, period integer, level text, boundary text, since timestamptz,
                                     moments timestamptz[])
 RETURNS SETOF tram.change
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH step AS MATERIALIZED (
     SELECT s.n, s.moment FROM unnest(figure_changes.since || figure_changes.moments) WITH ORDINALITY s(moment, n)
   ), figure AS MATERIALIZED (
@@ -237,7 +238,7 @@ CREATE TYPE tram.touched_figure AS (
 );
 
 CREATE FUNCTION tram.check_changes(indicator text, period text, level text, boundary text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF check_changes.indicator IS NOT NULL AND check_changes.period IS NOT NULL THEN
     -- it says best what is wrong with a question
@@ -257,10 +258,10 @@ END $$;
 
 -- Until when so many statements were made after a moment (all that are known together count as one); null: fewer were.
 CREATE FUNCTION tram.statements_until(since timestamptz, until timestamptz, most bigint) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = pg_catalog SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   SELECT CASE WHEN count(*) > statements_until.most THEN max(o.known_at) END
   FROM (SELECT o.known_at FROM tram.observation o
-        WHERE o.known_at > statements_until.since AND o.known_at <= statements_until.until
+        WHERE greatest(o.known_at, o.known_at) > statements_until.since AND greatest(o.known_at, o.known_at) <= statements_until.until
         ORDER BY o.known_at LIMIT statements_until.most + 1) o
 $$;
 
@@ -275,8 +276,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_column
 DECLARE
   v_until    timestamptz := coalesce(changes.until, 'infinity');
-  v_boundary text := CASE WHEN changes.boundary ~ '^\d{4}-\d\d-\d\d$' THEN coalesce(tram.vintage_on(changes.boundary::date), '?')
-                          ELSE changes.boundary END;
+  v_boundary text := tram.vintage_asked(changes.boundary);
   v_most     bigint := tram.parameter_or('changes.most', 5000);
   v_statements bigint := tram.parameter_or('changes.statements', 100000);
   v_touched  tram.touched_figure[];
@@ -318,7 +318,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$;
 
 CREATE FUNCTION tram.cursor_moment(cursor text) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_moment timestamptz;
 BEGIN

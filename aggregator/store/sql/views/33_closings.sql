@@ -2,13 +2,13 @@
 -- Closing a dataflow's period ("chốt số liệu"), and what is shown of one that is closed.
 
 CREATE FUNCTION tram.closing_figure_digest(f tram.closing_figure) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 RETURN sha256(convert_to(jsonb_build_array((f).indicator, (f).period, (f).level, (f).boundary, (f).area, (f).figure)::text, 'UTF8'));
 
 -- Of all that a closing states, of its figures' digests as they are stored, and of the closing before it: none can be changed,
 -- taken out or put in between without the later digests, which were announced, being others.
 CREATE FUNCTION tram.closing_digest(c tram.closing, before bytea) RETURNS bytea
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 RETURN sha256(convert_to(jsonb_build_array('tram.closing', (c).closing_no, (c).dataflow, (c).period, (c).vintage,
          (extract(epoch FROM (c).closed_at) * 1000000)::bigint, (c).closed_by, (c).closed_as, (c).reason, (c).provisional,
          (c).figures, encode(before, 'hex'),
@@ -17,7 +17,7 @@ RETURN sha256(convert_to(jsonb_build_array('tram.closing', (c).closing_no, (c).d
 
 -- The vintages in whose units figures of a period can be shown: the one in force at its end is first.
 CREATE FUNCTION tram.boundaries_of(period integer) RETURNS SETOF text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   WITH in_force AS (SELECT coalesce(tram.vintage_on(tram.period_end(boundaries_of.period)), '') AS vintage)
   SELECT vintage FROM in_force
   UNION ALL
@@ -33,7 +33,7 @@ $$;
 -- method refuses to show in other units than those in force, or of parts of the nation, there is none of.
 CREATE FUNCTION tram.figures_to_freeze(dataflow text, period integer, as_of timestamptz)
 RETURNS TABLE (indicator text, level text, boundary text, area text, figure jsonb)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_boundaries text[] := ARRAY(SELECT tram.boundaries_of(figures_to_freeze.period));
@@ -66,7 +66,7 @@ END $$;
 
 -- The dataflow and the packed period that are meant, or an error that says what is wrong with them.
 CREATE FUNCTION tram.period_to_close(dataflow text, period text) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_period integer := tram.period_pack(period_to_close.period);
 BEGIN
@@ -171,7 +171,7 @@ COMMENT ON FUNCTION tram.close_period(text, text, text, text, boolean) IS
 
 -- One area's figure of a period that is closed: what was frozen, or nothing where nothing was, beside what is known now.
 CREATE FUNCTION tram.frozen_row(frozen jsonb, known tram.rollup_row, vintage integer, closed_at timestamptz) RETURNS tram.rollup_row
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_populate_record(f, jsonb_build_object('vintage', frozen_row.vintage, 'known_at', frozen_row.closed_at, 'moved',
            (f.value, f.numerator, f.denominator, f.qualifier) IS DISTINCT FROM
            ((known).value, (known).numerator, (known).denominator, coalesce((known).qualifier, ''))))
@@ -185,7 +185,7 @@ $$;
 -- Both as of a moment, at which a later closing had not been made.
 CREATE FUNCTION tram.rollup_shown(indicator text, period integer, level text, boundary text, as_of timestamptz)
 RETURNS SETOF tram.rollup_row
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_closing tram.closing;
@@ -221,7 +221,7 @@ COMMENT ON VIEW tram.closed_period IS
   'The periods that were closed, each vintage: who, when, why, and the digest of the figures that were frozen';
 
 CREATE FUNCTION tram.frozen_told(figure jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 RETURN concat_ws(' ', coalesce(figure->>'value', '-'), nullif(concat_ws(' / ', figure->>'numerator', figure->>'denominator'), ''),
                  figure->>'qualifier', coalesce(figure->>'areas_reporting', '-') || '/' || (figure->>'areas_expected'),
                  figure->>'finality');

@@ -15,7 +15,7 @@ RETURN tram.is_of_communes((has_subtotals.i).dataflow) AND (has_subtotals.i).cov
 -- What the communes of each province come to, of those that count for a unit.
 CREATE FUNCTION tram.commune_shares(i tram.indicator, period integer, level text, boundary text)
 RETURNS TABLE (unit text, province text, communes integer, people numeric, s tram.subtotal)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -38,7 +38,7 @@ END $$;
 CREATE FUNCTION tram.rollup_communes(i tram.indicator, period integer, level text, boundary text,
                                      catalogue_version integer)
 RETURNS SETOF tram.rollup_row
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_method text := rollup_communes.i.over_area;

@@ -5,7 +5,7 @@
 -- The figures that a figure is made of, itself first: growth and quotients come from two others, by their numbers.
 CREATE FUNCTION tram.made_of(indicator text, period integer)
 RETURNS TABLE (node integer, made text, how text, node_period integer, top integer, bottom integer)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_indicators text[] := ARRAY[made_of.indicator];
   v_periods    integer[] := ARRAY[made_of.period];
@@ -42,7 +42,7 @@ END $$;
 
 -- The finest periods that one is made of; null: it is stated as a whole.
 CREATE FUNCTION tram.finest_kind(frequencies text, period integer) RETURNS integer
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT max(k) FROM unnest(tram.finer_kinds(finest_kind.frequencies, finest_kind.period)) k
 $$;
 
@@ -83,7 +83,7 @@ END $$;
 -- What was found of one line of a report: rules, and the findings in full.
 CREATE FUNCTION tram.findings_of(agent_no integer, report_no bigint, line integer)
 RETURNS TABLE (rules text, findings jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(string_agg(DISTINCT f.rule, ' '), ''),
          coalesce(jsonb_agg(jsonb_build_object('rule', f.rule, 'severity', f.severity, 'field', f.field, 'found', f.found,
                                                'expected', f.expected, 'message_vi', u.message_vi, 'message_en', u.message_en)

@@ -173,8 +173,7 @@ BEGIN
   INSERT INTO tram.announced_figure (indicator, time_period, level, area, boundary, value, numerator, denominator, unit, unit_mult,
                                      qualifier, announced_on, said_by, source, quote, added_by, added_as)
   SELECT i.indicator, add_announcement.time_period, v_level, coalesce(add_announcement.area, 'VN'),
-         coalesce(CASE WHEN add_announcement.boundary ~ '^\d{4}-\d\d-\d\d$' THEN tram.vintage_on(add_announcement.boundary::date)
-                       ELSE add_announcement.boundary END, ''),
+         coalesce(tram.vintage_asked(add_announcement.boundary), ''),
          add_announcement.value, add_announcement.numerator, add_announcement.denominator, i.unit,
          coalesce(add_announcement.unit_mult, i.display_unit_mult), add_announcement.qualifier, add_announcement.announced_on,
          add_announcement.said_by, add_announcement.source, add_announcement.quote, add_announcement.added_by, session_user

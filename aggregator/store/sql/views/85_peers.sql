@@ -39,7 +39,7 @@ END $$;
 -- Makes the cut after the one given (null: the first), of what verdicts touched that no cut has seen: the oldest first, of at
 -- most so many figures. False: another cut is the newest.
 CREATE FUNCTION tram.make_peer_cut(after integer, after_made_at timestamptz, horizon integer, most integer) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE

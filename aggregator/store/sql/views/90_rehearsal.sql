@@ -16,7 +16,7 @@ CREATE TYPE tram.rehearsed_total AS (
 
 -- All that figures of these series and periods are part of: their own indicators, what is made of those, and what they weigh.
 CREATE FUNCTION tram.rehearsed_totals(keys bigint[]) RETURNS SETOF tram.rehearsed_total
-LANGUAGE sql VOLATILE SET search_path = pg_catalog AS $$
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   WITH RECURSIVE touched AS (
     SELECT s.indicator, (k.key >> 14 & 1073741823)::integer AS period
     FROM unnest(rehearsed_totals.keys) k(key)
