@@ -100,6 +100,22 @@ class ChangesTest(unittest.TestCase):
                 with self.subTest(indicator=indicator, period=period):
                     self.assert_changes(indicator, period, "nation", None, *self.window(12))
 
+    def test_a_day_moves_all_that_it_is_part_of(self):
+        longer = ["2024-06-12", "2024-W24", "2024-06", "2024-Q2", "2024-S1", "2024"]
+        with self.db.transaction(force_rollback=True):
+            self.db.execute("UPDATE tram.indicator SET frequencies = 'A|S|Q|M|W|D', over_time = 'sum' WHERE indicator = 'count_sum'")
+            since = self.moments[-1] + DAY
+            self.db.execute("DELETE FROM tram.observation o USING tram.series s WHERE s.indicator = 'count_sum'"
+                            " AND o.key >> 44 = s.series_no")
+            self.db.execute("INSERT INTO tram.observation (key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier,"
+                            " missing_reason, flags, obs_status, value) SELECT (s.series_no::bigint << 44) |"
+                            " (tram.period_pack('2024-06-12')::bigint << 14), 1, %s, n.area_no, 1, 0, 1, 1, 0, 0, 'A', 5"
+                            " FROM tram.series s, tram.area_number n WHERE s.indicator = 'count_sum' AND s.dimensions = ''"
+                            " AND n.area = '63/01'", (since + DAY,))
+            told = {period: [row["value_after"] for row in self.changes(since, None, "count_sum", "nation", None, period)]
+                    for period in longer}
+        self.assertEqual(told, {period: [5] for period in longer})
+
     def test_levels_and_boundaries(self):
         for indicator in ("count_sum", "share", "mean_by_other", "sum_growth", "told_by_centre"):
             for level, boundary in (("region", None), ("province", None), ("region", "34"), ("province", "34")):

@@ -47,6 +47,7 @@ RETURN (kind << 27) | ((CASE kind
                make_interval(months => 6 * ((extract(month FROM tram.period_start(period))::integer - 1) / 6)))::date
   WHEN 3 THEN date_trunc('quarter', tram.period_start(period))::date
   WHEN 4 THEN date_trunc('month', tram.period_start(period))::date
+  WHEN 5 THEN date_trunc('week', tram.period_start(period))::date
 END - DATE '1900-01-01') << 10);
 
 -- What figures of an indicator are part of besides its own: those it weighs, those that derive from it (years later, in
@@ -73,8 +74,8 @@ LANGUAGE sql STABLE AS $$
     UNION
     SELECT f.cell, n.indicator, n.period
     FROM figure f CROSS JOIN LATERAL (
-      SELECT f.indicator, tram.period_around(k, f.period) FROM generate_series(1, 4) k
-      WHERE k < f.period >> 27 AND f.period >> 27 IN (2, 3, 4, 5, 6)
+      SELECT f.indicator, tram.period_around(k, f.period) FROM generate_series(1, 5) k -- as tram.finer_kinds() has it
+      WHERE k < f.period >> 27 AND f.period >> 27 IN (2, 3, 4, 6)
       UNION ALL
       SELECT a.made, CASE a.years WHEN 0 THEN f.period ELSE tram.period_shift_years(f.period, a.years) END
       FROM above a WHERE a.indicator = f.indicator) n(indicator, period)
