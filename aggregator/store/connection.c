@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "migrate.h"
 #include "numbers.h"
+#include "refused.h"
 #include "sqlstate.h"
 #include "store_centre.h"
 #include "text.h"
@@ -58,6 +59,15 @@ static void set_text(struct err *err, enum err_kind kind, const char *text)
 	err_set(err, kind, "PostgreSQL: %s", line);
 }
 
+static void say_refusal(const struct store *s, enum store_result result, struct err *err)
+{
+	char why[ERR_TEXT_MAX], instead[ERR_TEXT_MAX];
+
+	refused_say(s->failure.message, why, sizeof why);
+	refused_say(s->failure.hint, instead, sizeof instead);
+	err_set(err, err_kind_of(result), "%s%s%s", why, *instead ? "; " : "", instead);
+}
+
 enum store_result connection_failure(struct store *s, const PGresult *r, struct err *err)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
@@ -82,6 +92,10 @@ enum store_result connection_failure(struct store *s, const PGresult *r, struct 
 	}
 	if (!message) {
 		set_text(err, err_kind_of(result), PQerrorMessage(s->pg));
+		return result;
+	}
+	if (refused_is(state, where)) {
+		say_refusal(s, result, err);
 		return result;
 	}
 	err_set(err, err_kind_of(result), "PostgreSQL: %s (%s)%s%s%s%s%s%s", message, state, detail ? "; " : "",

@@ -244,6 +244,20 @@ def check_commands():
             yield f"aggregator/centre/centre.def: tram {name} needs a row in ingest/cli/commands.def"
 
 
+def check_refusals():
+    """What the schema's functions refuse a question with has a row in refused.def, and so a Vietnamese text."""
+    told = set(re.findall(r'^REFUSED\(N_\("(.*)"\)\)', read("aggregator/store/refused.def"), flags=re.M))
+    asked_wrongly = re.compile("invalid_parameter_value|feature_not_supported|program_limit_exceeded|lock_not_available")
+    for name in tracked("aggregator/store/sql/views/*.sql"):
+        for raised in re.findall(r"RAISE EXCEPTION (.*?);\n", read(name), flags=re.S):
+            if asked_wrongly.search(raised):
+                texts = re.findall(r"^'((?:[^']|'')*)'|HINT\s*=\s*'((?:[^']|'')*)'(?!\s*\|\|)", raised)
+                for text in (message or hint for message, hint in texts):
+                    text = text.replace("''", "'").replace("%", "%s")
+                    if text not in told:
+                        yield f"{name}: \"{text}\" needs a row in aggregator/store/refused.def"
+
+
 def check_mutants():
     """Every mutant still fits the tree, and the table in README.md says of each what its patch says."""
     table = subprocess.run(["tests/mutants/run", "--table"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout

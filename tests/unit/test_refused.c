@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "refused.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static void test_only_what_a_function_of_the_schema_raises_is_a_refusal(void **)
+{
+	static const struct {
+		const char *sqlstate, *where;
+		bool refused;
+	} cases[] = {
+	    {"22023", "PL/pgSQL function tram.rollup(text,text) line 21 at RAISE", true},
+	    {"0A000", "PL/pgSQL function tram.states_own(text) line 3 at RAISE\nSQL statement \"SELECT 1\"", true},
+	    {"54000", "PL/pgSQL function tram.changes(text) line 3 at RAISE", true},
+	    {"22023", "PL/pgSQL function tram.rollup(text,text) line 21 at assignment", false},
+	    {"22023", "PL/pgSQL function other.rollup(text,text) line 21 at RAISE", false},
+	    {"22012", "PL/pgSQL function tram.rollup(text,text) line 21 at RAISE", false},
+	    {"22023", NULL, false},
+	    {NULL, "PL/pgSQL function tram.rollup(text,text) line 21 at RAISE", false},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(refused_is(cases[i].sqlstate, cases[i].where), cases[i].refused);
+	}
+}
+
+static void test_what_is_filled_in_stays_and_what_no_table_has_too(void **)
+{
+	static const char *const messages[] = {
+	    "",
+	    "ask again",
+	    "2024-99 is not a time period",
+	    "%s is not a time period",
+	    "figures of 2026 cannot be shown in the units of 63",
+	    "indicator x has no figures at level region: a rank is never made of, or divided into, others",
+	    "12 figures at 3 moments would be worked out, more than 10",
+	    "figures of 2026 cannot be shown at all",
+	};
+	char said[256];
+
+	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+		refused_say(messages[i], said, sizeof said);
+		assert_string_equal(said, messages[i]);
+	}
+}
+
+static void test_no_more_is_written_than_there_is_room_for(void **)
+{
+	char said[12];
+
+	refused_say("2024-99 is not a time period", said, sizeof said);
+	assert_string_equal(said, "2024-99 is ");
+	refused_say("nothing of what the table has", said, sizeof said);
+	assert_string_equal(said, "nothing of ");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_only_what_a_function_of_the_schema_raises_is_a_refusal),
+	    cmocka_unit_test(test_what_is_filled_in_stays_and_what_no_table_has_too),
+	    cmocka_unit_test(test_no_more_is_written_than_there_is_room_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
