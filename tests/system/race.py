@@ -224,11 +224,12 @@ class Reader(Racer):
     most = 150
 
     def begin(self):
-        self.answers = []
+        self.answers, self.known = [], []
         self.auditor, self.reader = self.connect("tram_auditor"), self.connect("tram_reader")
 
     def act(self):
         settled = self.auditor.execute("SELECT tram.settled_moment(%s)", (self.rng.choice(("0", "1 second")),)).fetchone()[0]
+        self.known.append((settled, self.race.known_by(self.auditor, settled)))
         moment = settled if self.rng.random() < 0.6 else self.race.began + self.rng.random() * (settled - self.race.began)
         question = self.race.question(self.rng)
         if len(self.answers) < self.most:
@@ -270,15 +271,24 @@ class Follower(Racer):
 
 
 class Inspector(Racer):
-    """Looks at subtotals and at history in one snapshot, all the while."""
+    """Looks at subtotals and at history in one snapshot, all the while, and settles moments by a clock that is ahead."""
 
     pause_s = 1.0
 
     def begin(self):
-        self.looks = 0
+        self.looks, self.known = 0, []
         self.auditor = self.connect("postgres")
 
+    def settle_ahead(self):
+        with self.auditor.transaction():
+            self.auditor.execute("LOCK TABLE tram.settling IN EXCLUSIVE MODE")
+            moment = self.auditor.execute(
+                "SELECT timestamptz 'epoch' + setval('tram.settled', greatest(last_value + 1, (extract(epoch FROM"
+                " clock_timestamp()) * 1000000)::bigint + 1000000)) * interval '1 microsecond' FROM tram.settled").fetchone()[0]
+        self.known.append((moment, self.race.known_by(self.auditor, moment)))
+
     def act(self):
+        self.settle_ahead()
         with self.auditor.transaction():
             self.auditor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             wrong = self.race.wrong_subtotals(self.auditor)
@@ -315,6 +325,12 @@ class Race:
 
     def history(self, db):
         return History(db, self.catalogue.catalogue, self.catalogue.registry)
+
+    @staticmethod
+    def known_by(db, moment):
+        """So many figures and decisions are known at a moment."""
+        return db.execute("SELECT (SELECT count(*) FROM tram.observation WHERE known_at <= %(at)s),"
+                          " (SELECT count(*) FROM tram.decision WHERE decided_at <= %(at)s)", {"at": moment}).fetchone()
 
     def wrong_subtotals(self, db):
         """{(province, indicator, period): (stored, recounted)} of those that differ."""

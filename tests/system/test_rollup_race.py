@@ -122,6 +122,9 @@ class Judge:
 
     def answers_are_kept(self, rng, recomputed):
         """What was told at a settled moment, or at one before, is told for ever."""
+        for moment, known in (look for racer in self.ran.readers + self.ran.inspectors for look in racer.known):
+            now = self.ran.known_by(self.db, moment)
+            assert now == known, f"TRAM_TEST_SEED={SEED}, at {moment}, which was settled: {known} were known, now {now} are"
         answers = [answer for reader in self.ran.readers for answer in reader.answers]
         for question, moment, told in answers:
             again = self.ran.ask(self.db, *question, moment)
