@@ -478,11 +478,13 @@ def show_what_next(demo):
   export PATH={directory}/usr/bin:$PATH TRAM_CENTRE={demo.settings} TRAM_AGENT_SOCKET={demo.agent_socket(demo.agents[0])}
   tram tail                                       # {text("what comes in, live", "những gì đang về, trực tiếp")}
   tram rollup psp_registered_accounts --period 2024-S1 --level region
+  tram explain population 2024                    # {text("what a figure is made of", "một con số gồm những gì")}
   tram claims check                               # {text("the table above", "bảng ở trên")}
   tram quarantine list                            # {text("the one that is held, and why", "số đang được giữ, và vì sao")}
   tram verify                                     # {text("all that is stored is what was signed", "mọi thứ đã lưu đúng là điều đã ký")}
   tram status; tram verdicts                      # {text("as the first province sees it", "như tỉnh đầu tiên nhìn thấy")}
   tram trace TICKET; tram receipt TICKET          # {text("of a ticket in tram verdicts", "với một phiếu nộp trong tram verdicts")}
+  curl 'http://127.0.0.1:{demo.http_port}/api/v1/rollups?indicator=population&level=region'
 """)
     if STARTED_BY_ROOT:
         say("  (as root: sockets and database are open to root and to the user tram)",
