@@ -64,7 +64,7 @@ struct verification {
 	struct verify *verify;
 	int64_t since_us; /* 0: from the beginning */
 	uint64_t reports, reports_in_all;
-	bool is_all; /* of all agents, from the beginning: also what follows from all of it */
+	bool is_all; /* of all agents: also what follows from all of them */
 	bool shows_progress;
 };
 
@@ -182,6 +182,22 @@ static void take_subtotal(void *context, const struct audit_subtotal *row)
 	verify_subtotal(f->verify, row);
 }
 
+static void take_closing(void *context, const struct audit_closing *row)
+{
+	struct verification *f = context;
+
+	verify_closing(f->verify, row);
+}
+
+/* What follows from the streams of all agents. */
+static bool walk_the_rest(struct verification *f, struct err *err)
+{
+	if (f->is_all && f->since_us == 0 && store_audit_subtotals(f->pages, take_subtotal, f, err) != STORE_OK) {
+		return false;
+	}
+	return !f->is_all || store_audit_closings(f->pages, f->since_us, take_closing, f, err) == STORE_OK;
+}
+
 static bool walk(struct verification *f, struct err *err)
 {
 	const struct audit_snapshot *s = &f->stored;
@@ -201,10 +217,7 @@ static bool walk(struct verification *f, struct err *err)
 	for (size_t i = 0; fine && i < s->n_agents; i++) {
 		verify_agent(f->verify, &s->agents[i]);
 	}
-	if (fine && f->is_all) {
-		fine = store_audit_subtotals(f->pages, take_subtotal, f, err) == STORE_OK;
-	}
-	return fine && verify_end(f->verify, &s->strays, err);
+	return fine && walk_the_rest(f, err) && verify_end(f->verify, &s->strays, err);
 }
 
 /* ---------------------------------------------------------------- telling */
@@ -284,6 +297,13 @@ static void print_all(const struct verification *f)
 	const struct verify_break *b = first_of(f);
 
 	print_table(f);
+	if (verify_remade(f->verify) > 0) {
+		putchar('\n');
+		printf(_("Closings: %" PRIu64 " frozen figures are others by today's catalogue than by the one they "
+			 "were closed with. That is no fault."),
+		       verify_remade(f->verify));
+		putchar('\n');
+	}
 	if (b) {
 		print_break(b, breaks_of(f));
 	} else {
@@ -331,8 +351,8 @@ static void print_json(const struct verification *f)
 	for (size_t i = 0; i < f->stored.n_streams; i++) {
 		json_array_append_new(streams, stream_json(&f->results[i]));
 	}
-	all = json_pack("{sb sI so? so}", "sound", (int)!b, "breaks", (json_int_t)breaks_of(f), "first_break",
-			b ? break_json(b) : NULL, "streams", streams);
+	all = json_pack("{sb sI so? so sI}", "sound", (int)!b, "breaks", (json_int_t)breaks_of(f), "first_break",
+			b ? break_json(b) : NULL, "streams", streams, "remade", (json_int_t)verify_remade(f->verify));
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);
@@ -353,7 +373,7 @@ static bool perform(struct verification *f, const struct verify_options *o, char
 	f->page = arena_new(ARENA_CAP);
 	f->figures = arena_new(ARENA_CAP);
 	f->verdicts = arena_new(ARENA_CAP);
-	f->is_all = n == 0 && f->since_us == 0;
+	f->is_all = n == 0;
 	f->shows_progress = terminal_is(stderr);
 	return connect(f, o, err) &&
 	       store_audit_begin(f->cursors, (const char *const *)names, n, f->snapshot, &f->stored, err) == STORE_OK &&

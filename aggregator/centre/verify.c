@@ -8,6 +8,7 @@
 #include "stated.h"
 #include "text.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +24,10 @@
 #define REMEDY_SUBTOTAL                                                                                                \
 	N_("Find out who changed tram.subtotal, and have it counted anew from history, which is not touched: as the "  \
 	   "owner of the schema, SELECT tram.subtotals_anew(). Until then roll-ups of communes' figures are wrong.")
+#define REMEDY_CLOSING                                                                                                 \
+	N_("Find out who changed tram.closing or tram.closing_figure, and restore them from a backup; the digests of " \
+	   "closings that were kept elsewhere (tram periods list) say which copy is right. Until then roll-ups of "    \
+	   "this period may be wrong.")
 #define REMEDY_BATCH                                                                                                   \
 	N_("Find out who changed tram.batch, and restore it from a backup. The province can show what it handed in: "  \
 	   "tram outbox export --proof.")
@@ -66,6 +71,7 @@ struct verify {
 	struct arena *arena;
 	struct figure_feed figures;
 	struct verdict_feed verdicts;
+	uint64_t remade;     /* frozen figures that another catalogue was made with */
 	uint64_t told_stray; /* of which report, and in which table: each is told once */
 	/* the stream */
 	const struct audit_stream *stream;
@@ -850,6 +856,34 @@ void verify_subtotal(struct verify *v, const struct audit_subtotal *t)
 	v->stream = NULL;
 	snprintf(found, sizeof found, "%s %s %s: %s", t->area, t->indicator, t->time_period, t->stored);
 	tell(v, BREAK_SUBTOTAL, 0, found, t->counted);
+}
+
+void verify_closing(struct verify *v, const struct audit_closing *c)
+{
+	static const struct {
+		const char *kind;
+		enum break_kind is;
+	} kinds[] = {{"digest", BREAK_CLOSING}, {"order", BREAK_CLOSING_ORDER}, {"figure", BREAK_CLOSING_FIGURE}};
+	char found[BREAK_TEXT_MAX];
+	size_t i = 0;
+
+	v->stream = NULL;
+	if (strcmp(c->kind, "remade") == 0) {
+		v->remade++;
+		return;
+	}
+	while (strcmp(kinds[i].kind, c->kind) != 0) {
+		i++;
+		assert(i < sizeof kinds / sizeof *kinds);
+	}
+	snprintf(found, sizeof found, "%s %s (%s)%s%s%s%s: %s", c->dataflow, c->time_period, c->vintage,
+		 *c->indicator ? " " : "", c->indicator, *c->area ? " " : "", c->area, c->found);
+	tell(v, kinds[i].is, 0, found, c->expected);
+}
+
+uint64_t verify_remade(const struct verify *v)
+{
+	return v->remade;
 }
 
 bool verify_end(struct verify *v, const struct audit_strays *strays, struct err *err)

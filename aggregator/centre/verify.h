@@ -71,6 +71,10 @@ bool verify_stream_end(struct verify *v, struct verify_sums *ret, struct err *er
 /* What concerns no single stream; last, the rows that are left. */
 void verify_agent(struct verify *v, const struct audit_agent *agent);
 void verify_subtotal(struct verify *v, const struct audit_subtotal *t);
+void verify_closing(struct verify *v, const struct audit_closing *c);
 bool verify_end(struct verify *v, const struct audit_strays *strays, struct err *err) MUST_CHECK;
+
+/* How many figures of closings are others by today's catalogue than by the one they were made with: no break. */
+uint64_t verify_remade(const struct verify *v);
 
 #endif

@@ -639,3 +639,28 @@ enum store_result store_audit_subtotals(struct store *s, audit_subtotal_each *ea
 	PQclear(r);
 	return result;
 }
+
+/* ---------------------------------------------------------------- closings */
+
+enum store_result store_audit_closings(struct store *s, int64_t since_us, audit_closing_each *each, void *context,
+				       struct err *err)
+{
+	struct params p;
+	PGresult *r = NULL;
+	enum store_result result;
+
+	params_init(&p);
+	params_timestamp(&p, since_us);
+	result = connection_ask(s,
+				"SELECT f.kind, f.dataflow, f.time_period, f.vintage, f.indicator, f.area, f.found,"
+				" f.expected FROM tram.closing_faults($1) f",
+				&p, &r, err);
+	params_done(&p);
+	for (int i = 0; result == STORE_OK && i < PQntuples(r); i++) {
+		each(context, &(struct audit_closing){cell_text(r, i, 0), cell_text(r, i, 1), cell_text(r, i, 2),
+						      cell_text(r, i, 3), cell_text(r, i, 4), cell_text(r, i, 5),
+						      cell_text(r, i, 6), cell_text(r, i, 7)});
+	}
+	PQclear(r);
+	return result;
+}

@@ -138,4 +138,15 @@ typedef void audit_subtotal_each(void *context, const struct audit_subtotal *row
 enum store_result store_audit_subtotals(struct store *s, audit_subtotal_each *each, void *context,
 					struct err *err) MUST_CHECK;
 
+/* Where a closing made since then (0: any) is not what it was made as. */
+struct audit_closing {
+	const char *kind; /* "digest", "order", "figure"; "remade": another catalogue gives another figure, no fault */
+	const char *dataflow, *time_period, *vintage;
+	const char *indicator, *area; /* "": the closing itself */
+	const char *found, *expected;
+};
+typedef void audit_closing_each(void *context, const struct audit_closing *row);
+enum store_result store_audit_closings(struct store *s, int64_t since_us, audit_closing_each *each, void *context,
+				       struct err *err) MUST_CHECK;
+
 #endif
