@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A period is closed; a correction comes; what was closed stays and says so, until it is closed once more. With real programs."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from test_http import Client
+from tramtest import POPULATION, ROOT, csv_text
+
+PERIOD = ("province_statistics", "2024")
+CLOSED, CORRECTED = 1178600, 1178700
+BY = ("--by", "Nguyễn Văn An")
+NATION = ("population", "--period", "2024", "--level", "nation")
+
+
+@pytest.fixture
+def centre(fleet):
+    return fleet.centre(http="127.0.0.1:0")
+
+
+def state(agent, value, **report):
+    agent.submit(csv_text(POPULATION | {"value": str(value)}, **report))
+    assert agent.wait_for_verdicts()[-1]["accepted"] == 1
+
+
+def close(centre, *words, reason="báo cáo năm", check=True, format=True):
+    done = centre.tram("periods", "close", *PERIOD, "--reason", reason, *BY, *words, *(("--format", "json") if format else ()),
+                       check=check)
+    return json.loads(done.stdout)[0] if check else done
+
+
+@pytest.fixture
+def closed(centre, agent):
+    """One province of 63 has reported, and the year is closed all the same."""
+    state(agent, CLOSED)
+    return close(centre, "--provisional")
+
+
+def shown(centre, *words):
+    (row,) = centre.json("rollup", *NATION, *words)
+    return row
+
+
+def over_http(centre):
+    reply = Client(centre)("/api/v1/rollups", indicator="population", period="2024", level="nation")
+    assert reply.status == 200, reply.body
+    (row,) = reply.json()
+    return row
+
+
+def test_a_correction_counts_in_the_next_closing(centre, agent, closed):
+    assert (closed["vintage"], closed["finality"], closed["closed_by"], closed["closed_as"]) == (1, "provisional", BY[1], "tram_operator")
+    before = shown(centre)
+    assert (int(before["value"]), before["vintage"], before["moved"]) == (CLOSED, 1, False)
+    state(agent, CORRECTED, revises="yes", purpose="correction")
+    for row in (shown(centre), over_http(centre)):
+        assert (int(row["value"]), row["vintage"], row["known_at"], row["moved"]) == (CLOSED, 1, before["known_at"], True)
+    for language, words in (("vi", "chốt lần 1, {}; đã đổi: nay là {}"), ("en", "closing 1 of {}; it has moved: now {}")):
+        table = centre.tram("rollup", *NATION, language=language).stdout
+        first, _, rest = words.partition("{}")
+        middle = rest.partition("{}")[0]
+        assert first in table and middle in table, table
+        assert "1.178.700" in table.split(middle)[1] or "1,178,700" in table.split(middle)[1], table
+    known = shown(centre, "--open")
+    assert (int(known["value"]), known["vintage"], known["moved"]) == (CORRECTED, 0, False)
+    again = close(centre, "--provisional", reason="đính chính của Thừa Thiên Huế")
+    assert (again["vintage"], again["newest"]) == (2, True) and again["digest"] != closed["digest"]
+    for row in (shown(centre), over_http(centre)):
+        assert (int(row["value"]), row["vintage"], row["moved"]) == (CORRECTED, 2, False)
+    assert int(shown(centre, "--as-of", before["known_at"])["value"]) == CLOSED
+    assert [(row["vintage"], row["newest"], row["digest"]) for row in centre.json("periods", "list")] == [
+        (1, False, closed["digest"]), (2, True, again["digest"])]
+    refused = close(centre, "--provisional", check=False)
+    assert refused.returncode == 65 and "nothing has changed" in refused.stderr
+
+
+def test_who_is_missing_is_named(centre, agent):
+    state(agent, CLOSED)
+    done = close(centre, check=False)
+    assert done.returncode == 65 and "not final" in done.stderr
+    rows = {row["indicator"]: row for row in json.loads(done.stderr[:done.stderr.rindex("]") + 1])}
+    assert (rows["population"]["areas_reporting"], rows["population"]["areas_expected"]) == (1, 63)
+    missing = rows["population"]["missing"].split()
+    assert len(missing) == 62 and "63/01" in missing and "63/46" not in missing
+    done = close(centre, check=False, format=False)
+    assert "Hà Nội" in done.stderr or "Ha Noi" in done.stderr, done.stderr
+    assert centre.json("periods", "list") == []
+
+
+@pytest.mark.parametrize("role", ["tram_reader", "tram_admin"])
+def test_only_the_operator_closes(centre, agent, role):
+    state(agent, CLOSED)
+    centre.write_settings(operator_database=centre.postgres.conninfo(centre.database, role))
+    done = close(centre, "--provisional", check=False)
+    assert done.returncode not in (0, 65), done.stderr
+    assert centre.value("SELECT count(*) FROM tram.closing") == 0
+
+
+# ---------------------------------------------------------------- verify
+
+def verify(centre, *words):
+    done = centre.tram("verify", *words, "--format", "json", check=False)
+    assert done.returncode in (0, 65), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+FIGURE = "indicator = 'population' AND level = 'province' AND boundary = '63' AND area = '63/46'"
+TAMPERING = {
+    "a figure": (f"UPDATE tram.closing_figure SET figure = jsonb_set(figure, '{{value}}', '7') WHERE {FIGURE}",
+                 "closing", "province_statistics 2024 (1) population 63/46: "),
+    "a figure with its digest": (
+        f"UPDATE tram.closing_figure f SET figure = n.figure, digest = tram.closing_figure_digest((n.indicator, n.period, n.level,"
+        f" n.boundary, n.area, n.closing_no, n.figure, NULL)::tram.closing_figure) FROM (SELECT indicator, period, level, boundary,"
+        f" area, closing_no, jsonb_set(figure, '{{value}}', '7') AS figure FROM tram.closing_figure) n WHERE (n.indicator, n.level,"
+        f" n.boundary, n.area) = (f.indicator, f.level, f.boundary, f.area) AND f.{FIGURE.replace(' AND ', ' AND f.')}",
+        "closing", "province_statistics 2024 (1): "),
+    "a figure taken out": (f"DELETE FROM tram.closing_figure WHERE {FIGURE}", "closing", "province_statistics 2024 (1): "),
+    "the reason": ("UPDATE tram.closing SET reason = 'another'", "closing", "province_statistics 2024 (1): "),
+    "the vintage": ("UPDATE tram.closing SET vintage = 2", "closing_order", "province_statistics 2024 (1): "),
+}
+
+
+def test_verify_names_what_was_changed(centre, closed):
+    assert verify(centre)[0] == 0
+    centre.daemon.stop()
+    kept = centre.database
+    for what, (change, kind, begins) in TAMPERING.items():
+        centre.database = centre.postgres.make_database(kept)
+        centre.write_settings(auditor_database=centre.postgres.conninfo(centre.database, "tram_auditor"))
+        with centre.postgres.connect(centre.database) as db:
+            assert db.execute(change).rowcount == 1, what
+        status, found = verify(centre)
+        first = found["first_break"]
+        assert (status, first["break"]) == (65, kind), (what, found)
+        assert first["found"].startswith(begins.replace("(1)", "(2)") if what == "the vintage" else begins), (what, first)
+    centre.database = kept
+
+
+def test_another_catalogue_is_no_fault(centre, closed, folder):
+    catalogue = folder / "another" / "catalogue"
+    shutil.copytree(ROOT / "deploy" / "catalogue", catalogue)
+    shutil.copytree(ROOT / "deploy" / "registry", folder / "another" / "registry")
+    with open(catalogue / "indicators.csv", encoding="utf-8", newline="") as f:
+        rows = [row | {"gate_percent": "1" if row["code"] == "population" else row.get("gate_percent") or ""}
+                for row in csv.DictReader(f)]
+    with open(catalogue / "indicators.csv", "w", encoding="utf-8", newline="") as f:
+        writer = csv.DictWriter(f, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert verify(centre)[1]["remade"] == 0
+    centre.tram("catalogue", "load", catalogue)
+    status, found = verify(centre)
+    assert (status, found["sound"], found["breaks"]) == (0, True, 0) and found["remade"] > 0
+    assert "no fault" in centre.tram("verify").stdout and "không phải là lỗi" in centre.tram("verify", language="vi").stdout
+    assert verify(centre, "--since", "2100-01-01")[1]["remade"] == 0
