@@ -52,6 +52,12 @@ CREATE TYPE tram.rollup_share AS (
   held          bigint
 );
 
+-- Zeros at the end of what is divided give a quotient more digits, and what is kept up (tram.subtotal) has those of figures that were
+-- taken out of it.
+CREATE FUNCTION tram.quotient(top numeric, bottom numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN trim_scale(top) / nullif(trim_scale(bottom), 0);
+
 -- What a figure brings to a sum: its value; its parts; its value times its weight, and the weight.
 CREATE FUNCTION tram.part_top(method text, value numeric, numerator numeric, weight numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -193,9 +199,9 @@ BEGIN
   )
   SELECT w.unit, rollup_stated.i.indicator, tram.period_text(rollup_stated.period),
          CASE rollup_stated.method WHEN 'sum' THEN w.top
-                                   WHEN 'weighted_mean' THEN w.top / nullif(w.bottom, 0)
-                                   WHEN 'ratio_of_sums' THEN v_factor * w.top / nullif(w.bottom, 0)
-                                   ELSE coalesce(w.value, v_factor * w.top / nullif(w.bottom, 0)) END,
+                                   WHEN 'weighted_mean' THEN tram.quotient(w.top, w.bottom)
+                                   WHEN 'ratio_of_sums' THEN tram.quotient(v_factor * w.top, w.bottom)
+                                   ELSE coalesce(w.value, tram.quotient(v_factor * w.top, w.bottom)) END,
          CASE rollup_stated.method WHEN 'sum' THEN NULL ELSE w.top END, w.bottom, rollup_stated.i.over_area, rollup_stated.i.unit,
          rollup_stated.boundary, rollup_stated.catalogue_version, w.reporting, w.expected, trim_scale(w.coverage_weight),
          CASE WHEN w.is_final THEN 'final' ELSE 'provisional' END, coalesce(st.obs_status, 'M'), coalesce(q.code, ''),
@@ -219,9 +225,9 @@ CREATE FUNCTION tram.rollup_derived(i tram.indicator, top tram.rollup_row, botto
 RETURNS tram.rollup_row
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT top.area, i.indicator, top.time_period,
-         CASE WHEN i.unit <> 'percent' THEN top.value / nullif(bottom.value, 0)
-              WHEN growth THEN (top.value - bottom.value) * 100 / nullif(bottom.value, 0)
-              ELSE top.value * 100 / nullif(bottom.value, 0) END,
+         CASE WHEN i.unit <> 'percent' THEN tram.quotient(top.value, bottom.value)
+              WHEN growth THEN tram.quotient((top.value - bottom.value) * 100, bottom.value)
+              ELSE tram.quotient(top.value * 100, bottom.value) END,
          top.value, bottom.value, i.over_area, i.unit, top.boundary, catalogue_version,
          CASE WHEN less THEN coalesce(bottom.areas_reporting, 0) ELSE top.areas_reporting END,
          CASE WHEN less THEN coalesce(bottom.areas_expected, top.areas_expected) ELSE top.areas_expected END,

@@ -71,8 +71,8 @@ BEGIN
   )
   SELECT a.unit, rollup_communes.i.indicator, tram.period_text(rollup_communes.period),
          CASE WHEN a.counts THEN CASE v_method WHEN 'sum' THEN trim_scale(a.value)
-                                               WHEN 'weighted_mean' THEN a.top / nullif(a.bottom, 0)
-                                               ELSE v_factor * a.top / nullif(a.bottom, 0) END END,
+                                               WHEN 'weighted_mean' THEN tram.quotient(a.top, a.bottom)
+                                               ELSE tram.quotient(v_factor * a.top, a.bottom) END END,
          CASE WHEN a.counts AND v_method <> 'sum' THEN trim_scale(a.top) END,
          CASE WHEN a.counts AND v_method <> 'sum' THEN trim_scale(a.bottom) END,
          v_method, rollup_communes.i.unit, rollup_communes.boundary, rollup_communes.catalogue_version, a.reporting, a.expected,
