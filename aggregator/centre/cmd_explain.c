@@ -149,8 +149,17 @@ static bool find_area(struct store *s, const char *name, struct explain_area *re
 		return true;
 	if (store_area_names(s, try_name, &search, err) != STORE_OK)
 		return false;
-	err_set(err, ERR_DATA, _("there is no area %s (tram rollup --level province lists them)"), name);
+	err_set(err, ERR_DATA,
+		_("there is no area %s: write VN, a region's area or a province's, 63/46 (tram rollup --level province "
+		  "--format csv lists them)"),
+		name);
 	return offer(&search, err);
+}
+
+/* "34", and not a day on which units were in force. */
+static bool is_vintage(const char *boundary)
+{
+	return boundary && strchr(boundary, '-') == NULL;
 }
 
 /* The level and the units follow from the area. */
@@ -158,11 +167,17 @@ static bool read_area(struct store *s, const struct explain_options *o, struct e
 		      struct explain_question *q, struct err *err)
 {
 	if (!o->area && o->level && strcmp(o->level, "nation") != 0)
-		return err_set(err, ERR_USAGE, _("--level %s: say of which, with --area"), o->level);
+		return err_set(
+		    err, ERR_USAGE,
+		    _("--level %s: say of which, with --area (tram rollup --level %s --format csv lists them)"),
+		    o->level, o->level);
 	if (!find_area(s, o->area ? o->area : "VN", area, err))
 		return false;
 	if (o->level && strcmp(o->level, area->level) != 0)
 		return err_set(err, ERR_USAGE, _("--level %s: %s is of level %s"), o->level, area->area, area->level);
+	if (is_vintage(o->boundary) && *area->vintage && strcmp(o->boundary, area->vintage) != 0)
+		return err_set(err, ERR_USAGE, _("--boundary %s: %s is one of the units of %s"), o->boundary,
+			       area->area, area->vintage);
 	q->area = area->area;
 	q->level = area->level;
 	if (!q->boundary && *area->vintage)

@@ -70,7 +70,8 @@ static enum store_result check_dataflow(struct store *s, const char *dataflow, s
 	result = connection_ask(s, "SELECT FROM tram.dataflow WHERE dataflow = $1", &p, &r, err);
 	params_done(&p);
 	if (result == STORE_OK && PQntuples(r) == 0) {
-		err_set(err, ERR_DATA, _("the catalogue has no dataflow %s"), dataflow);
+		err_set(err, ERR_DATA, _("the catalogue has no dataflow %s: its file dataflows.csv lists them"),
+			dataflow);
 		result = STORE_POISON;
 	}
 	PQclear(r);

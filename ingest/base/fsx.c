@@ -182,8 +182,10 @@ bool fsx_is_secret(const char *path, struct err *err)
 		return err_set(err, ERR_NOPERM, _("%s must be an ordinary file"), path);
 	}
 	if (st.st_uid != geteuid()) {
-		return err_set(err, ERR_NOPERM, _("%s belongs to another user (%u); it must belong to %u: use chown"),
-			       path, st.st_uid, geteuid());
+		return err_set(
+		    err, ERR_NOPERM,
+		    _("%s belongs to another user (%u); it must belong to %u: run this as that user, or use chown"),
+		    path, st.st_uid, geteuid());
 	}
 	if (st.st_mode & 077) {
 		return err_set(err, ERR_NOPERM, _("others can read %s (mode %03o): use chmod 600 %s"), path,

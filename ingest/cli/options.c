@@ -40,11 +40,11 @@ static bool is_offered(const struct options *o, const struct common_row *row)
 
 /* What stands for an argument, in a synopsis or beside an option. */
 static const char *const arguments[] = {
-    N_("AGENT"),   N_("AREA"),      N_("BY"),     N_("CODE"),     N_("CONNINFO"), N_("COUNT"),
-    N_("DATE"),    N_("DAY"),       N_("DIR"),    N_("ENDPOINT"), N_("FILE"),     N_("FORMAT"),
-    N_("ID"),      N_("INDICATOR"), N_("LANG"),   N_("LETTER"),   N_("LEVEL"),    N_("NAME"),
-    N_("NUMBER"),  N_("OPTION"),    N_("PATH"),   N_("PERIOD"),   N_("PROVINCE"), N_("REASON"),
-    N_("SECONDS"), N_("TEXT"),      N_("TICKET"), N_("TIME"),     N_("VINTAGE"),  N_("WORD"),
+    N_("AGENT"),  N_("AREA"),      N_("BY"),      N_("CODE"),     N_("CONNINFO"), N_("COUNT"),   N_("DATAFLOW"),
+    N_("DATE"),   N_("DAY"),       N_("DIR"),     N_("ENDPOINT"), N_("FIGURE"),   N_("FILE"),    N_("FORMAT"),
+    N_("ID"),     N_("INDICATOR"), N_("LANG"),    N_("LETTER"),   N_("LEVEL"),    N_("NAME"),    N_("NUMBER"),
+    N_("OPTION"), N_("PATH"),      N_("PERIOD"),  N_("PROVINCE"), N_("REASON"),   N_("SECONDS"), N_("TEXT"),
+    N_("TICKET"), N_("TIME"),      N_("VINTAGE"), N_("WORD"),
 };
 
 static const char *argument_word(const char *word)
