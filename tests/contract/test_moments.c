@@ -388,6 +388,32 @@ static void a_moment_is_waited_for_so_long_and_no_longer(void **state)
 	store_close(&s);
 }
 
+/* … and while he waits, other writers do not wait for the one who does not end. */
+static void a_moment_that_cannot_be_settled_holds_up_nobody_for_long(void **state)
+{
+	struct store *s = operator_open(), *writer = operator_open();
+	int64_t longest_us = 0;
+
+	(void)state;
+	contract_ask("BEGIN");
+	contract_ask("SELECT tram.settled_before()");
+	assert_true(PQsendQuery(s->pg, SETTLE_SQL));
+	while (!answers_within(s, 1)) {
+		int64_t begun_us = clock_monotonic_us();
+
+		assert_result(STORE_OK,
+			      connection_run(writer, "BEGIN; SELECT tram.settled_before(); COMMIT", &contract_err));
+		int64_t took_us = clock_monotonic_us() - begun_us;
+		longest_us = took_us > longest_us ? took_us : longest_us;
+	}
+	PQclear(PQgetResult(s->pg));
+	assert_null(PQgetResult(s->pg));
+	contract_ask("ROLLBACK");
+	assert_in_range(longest_us, 1, 1200000);
+	store_close(&writer);
+	store_close(&s);
+}
+
 /* One that is not older than asked for does as well, and holds up nobody. */
 static void a_moment_may_be_a_little_old(void **state)
 {
@@ -418,6 +444,7 @@ int main(void)
 	    cmocka_unit_test(nobody_can_hold_up_the_writers),
 	    cmocka_unit_test(a_snapshot_that_is_older_is_refused),
 	    cmocka_unit_test(a_moment_is_waited_for_so_long_and_no_longer),
+	    cmocka_unit_test(a_moment_that_cannot_be_settled_holds_up_nobody_for_long),
 	    cmocka_unit_test(a_moment_may_be_a_little_old),
 	};
 

@@ -13,19 +13,25 @@ COMMENT ON FUNCTION tram.settled_before() IS
   'Begins a transaction that writes figures: the latest settled moment, in microseconds since 1970, after which they are known.';
 
 -- Waits for those that write figures now; those that come meanwhile wait for it, and no longer: the lock is given back with
--- the block that took it, which ends by an exception, and what the sequence was set to stays. One that is not older than
--- max_age does as well. Whoever reads by it must see what was committed until now.
+-- the block that took it, which ends by an exception, and what the sequence was set to stays. It asks for the lock for a
+-- moment, lets others pass, and asks for longer, so that a transaction that does not end holds up nobody but itself. One that
+-- is not older than max_age does as well. Whoever reads by it must see what was committed until now.
 CREATE FUNCTION tram.settled_moment(max_age interval DEFAULT '0') RETURNS timestamptz
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
 DECLARE
   v_us     bigint := (SELECT s.last_value FROM tram.settled s);
   v_now_us bigint := extract(epoch FROM clock_timestamp()) * 1000000;
+  v_wait_ms integer;
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
     RAISE EXCEPTION 'a moment cannot be settled for a snapshot that was taken before' USING
       ERRCODE = 'active_sql_transaction', HINT = 'begin the transaction with ISOLATION LEVEL READ COMMITTED';
   END IF;
-  IF v_now_us - v_us NOT BETWEEN 0 AND extract(epoch FROM settled_moment.max_age) * 1000000 - 1 THEN
+  IF v_now_us - v_us BETWEEN 0 AND extract(epoch FROM settled_moment.max_age) * 1000000 - 1 THEN
+    RETURN timestamptz 'epoch' + v_us * interval '1 microsecond';
+  END IF;
+  FOREACH v_wait_ms IN ARRAY ARRAY[50, 100, 200, 400, 400, 400, 400] LOOP
+    PERFORM set_config('lock_timeout', v_wait_ms || 'ms', true);
     BEGIN
       LOCK TABLE tram.settling IN EXCLUSIVE MODE;
       v_us := (SELECT greatest(s.last_value + 1, v_now_us) FROM tram.settled s);
@@ -33,13 +39,13 @@ BEGIN
       RAISE EXCEPTION 'settled' USING ERRCODE = 'TR002';
     EXCEPTION
       WHEN SQLSTATE 'TR002' THEN
-        NULL;
+        RETURN timestamptz 'epoch' + v_us * interval '1 microsecond';
       WHEN lock_not_available THEN
-        RAISE EXCEPTION 'figures are being written, and did not come to an end within 2 s' USING
-          ERRCODE = 'lock_not_available', HINT = 'ask again';
+        PERFORM pg_sleep(0.05);
     END;
-  END IF;
-  RETURN timestamptz 'epoch' + v_us * interval '1 microsecond';
+  END LOOP;
+  RAISE EXCEPTION 'figures are being written, and did not come to an end within 2 s' USING
+    ERRCODE = 'lock_not_available', HINT = 'ask again';
 END $$;
 COMMENT ON FUNCTION tram.settled_moment(interval) IS
   'A moment, now, at and before which nothing becomes known any more: for closings, and for reading on from it.';
