@@ -96,6 +96,15 @@ static void announce_decision(struct aggregator *a, const struct decision_news *
 		  sizeof(fields) / sizeof(fields[0]));
 }
 
+static void announce_closing(struct aggregator *a, const struct closing_news *c)
+{
+	const struct log_field fields[] = {
+	    {"dataflow", c->dataflow},   {"time_period", c->time_period}, {"vintage", c->vintage},
+	    {"closed_at", c->closed_at}, {"closed_by", c->closed_by},     {"reason", c->reason},
+	    {"finality", c->finality},   {"figures", c->figures},         {"digest", c->digest}};
+	feed_tell(a->feed, EVENT_PERIOD_CLOSED, "", "", clock_wall_us(), fields, sizeof(fields) / sizeof(fields[0]));
+}
+
 static void announce_claim(struct aggregator *a, const struct outdated_claim *c)
 {
 	const struct log_field fields[] = {{"figure_no", c->figure_no},
@@ -131,6 +140,8 @@ void take_announcements(struct aggregator *a, const struct loaded *l)
 		announce_overdue(a, &l->overdue[i]);
 	for (size_t i = 0; i < l->n_decisions; i++)
 		announce_decision(a, &l->decisions[i]);
+	for (size_t i = 0; i < l->n_closings; i++)
+		announce_closing(a, &l->closings[i]);
 	for (size_t i = 0; i < l->n_claims; i++)
 		announce_claim(a, &l->claims[i]);
 }

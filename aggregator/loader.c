@@ -179,6 +179,8 @@ static enum store_result announce(struct loader *l, struct loaded *ret)
 	if (result == STORE_OK)
 		result = store_announce_decisions(l->store, ret->arena, &ret->decisions, &ret->n_decisions, &ret->err);
 	if (result == STORE_OK)
+		result = store_announce_closings(l->store, ret->arena, &ret->closings, &ret->n_closings, &ret->err);
+	if (result == STORE_OK)
 		result = store_announce_claims(l->store, ret->arena, &ret->claims, &ret->n_claims, &ret->err);
 	if (result == STORE_OK)
 		result = look_for_overdue(l, ret);
@@ -204,7 +206,7 @@ static void load(struct loader *l, struct loaded *ret)
 static unsigned to_load(unsigned notices)
 {
 	return (notices & (NOTICE_ROSTER | NOTICE_VERDICTS) ? LOAD_ROSTER : 0) |
-	       (notices & NOTICE_CATALOGUE ? LOAD_CATALOGUE : 0);
+	       (notices & NOTICE_CATALOGUE ? LOAD_CATALOGUE : 0) | (notices & NOTICE_CLOSINGS ? LOAD_ANNOUNCEMENTS : 0);
 }
 
 /* A connection that has ended is made anew for the next question, which reads what was missed. */

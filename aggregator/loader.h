@@ -41,6 +41,8 @@ struct loaded {
 	size_t n_overdue;
 	struct decision_news *decisions;
 	size_t n_decisions;
+	struct closing_news *closings;
+	size_t n_closings;
 	struct outdated_claim *claims;
 	size_t n_claims;
 	struct arena *arena;

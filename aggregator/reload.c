@@ -169,7 +169,7 @@ void serve_loader(struct aggregator *a)
 {
 	for (struct loaded *l; (l = loader_take(a->loader)); loaded_free(&l)) {
 		if (l->asked == LOAD_HEARD) {
-			a->load_next |= l->heard;
+			a->load_next |= l->heard & ~(unsigned)LOAD_ANNOUNCEMENTS; /* those are asked for below */
 			expect_announcements(a);
 			continue;
 		}

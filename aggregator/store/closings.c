@@ -180,3 +180,41 @@ enum store_result store_close_period(struct store *s, const struct closing_order
 	PQclear(r);
 	return result;
 }
+
+/* ---------------------------------------------------------------- telling */
+
+static const char announce_sql[] =
+    "SELECT dataflow, time_period, vintage, to_char(closed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+    " closed_by, reason, CASE WHEN provisional THEN 'provisional' ELSE 'final' END, figures, digest"
+    " FROM tram.announce_closings()";
+
+static bool read_news(const PGresult *r, int row, struct arena *a, struct closing_news *ret)
+{
+	const char **const texts[] = {&ret->dataflow,  &ret->time_period, &ret->vintage,
+				      &ret->closed_at, &ret->closed_by,   &ret->reason,
+				      &ret->finality,  &ret->figures,     &ret->digest};
+
+	for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++) {
+		*texts[i] = arena_strdup(a, cell_text(r, row, i));
+		if (!*texts[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+enum store_result store_announce_closings(struct store *s, struct arena *a, struct closing_news **ret, size_t *ret_n,
+					  struct err *err)
+{
+	PGresult *r;
+	enum store_result result = connection_ask(s, announce_sql, NULL, &r, err);
+	size_t n = result == STORE_OK ? (size_t)PQntuples(r) : 0;
+
+	*ret_n = 0;
+	*ret = arena_calloc(a, n + 1, sizeof **ret);
+	while (*ret && *ret_n < n && read_news(r, (int)*ret_n, a, *ret + *ret_n)) {
+		++*ret_n;
+	}
+	PQclear(r);
+	return result;
+}

@@ -7,7 +7,10 @@
 static const struct {
 	const char *word;
 	enum store_notice notice;
-} notices[] = {{"roster", NOTICE_ROSTER}, {"catalogue", NOTICE_CATALOGUE}, {"verdicts", NOTICE_VERDICTS}};
+} notices[] = {{"roster", NOTICE_ROSTER},
+	       {"catalogue", NOTICE_CATALOGUE},
+	       {"verdicts", NOTICE_VERDICTS},
+	       {"closings", NOTICE_CLOSINGS}};
 
 static unsigned read_notice(const char *payload)
 {

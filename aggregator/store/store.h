@@ -81,10 +81,10 @@ enum store_result store_catalogue(struct store *s, uint32_t version, struct aren
 enum store_result store_catalogue_version(struct store *s, uint32_t *ret, struct err *err) MUST_CHECK;
 
 /*
- * What others tell of their doings, on the channel "tram": "roster", "catalogue", "verdicts AGENT". A hint to look at
+ * What others tell of their doings, on the channel "tram": "roster", "catalogue", "verdicts AGENT", "closings DATAFLOW". A hint to look at
  * once: notices are lost with the connection, and nobody may depend on one.
  */
-enum store_notice { NOTICE_ROSTER = 1, NOTICE_CATALOGUE = 2, NOTICE_VERDICTS = 4 };
+enum store_notice { NOTICE_ROSTER = 1, NOTICE_CATALOGUE = 2, NOTICE_VERDICTS = 4, NOTICE_CLOSINGS = 8 };
 enum store_result store_listen(struct store *s, struct err *err) MUST_CHECK;
 /* Readable when there may be something to hear; of this connection only. */
 int store_fd(const struct store *s);
@@ -131,6 +131,15 @@ struct decision_news {
 /* Array and texts live in the arena; what does not fit there any more is not told. */
 enum store_result store_announce_decisions(struct store *s, struct arena *a, struct decision_news **ret, size_t *ret_n,
 					   struct err *err) MUST_CHECK;
+
+/* A period that was closed: told once, whoever asks. */
+struct closing_news {
+	const char *dataflow, *time_period, *vintage, *closed_at, *closed_by, *reason;
+	const char *finality, *figures, *digest;
+};
+/* Array and texts live in the arena; what does not fit there any more is not told. */
+enum store_result store_announce_closings(struct store *s, struct arena *a, struct closing_news **ret, size_t *ret_n,
+					  struct err *err) MUST_CHECK;
 
 /* An announced figure that a report or a decision has made outdated: told once each time, whoever asks. */
 struct outdated_claim {

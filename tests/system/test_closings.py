@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from test_http import Client
+from test_roundtrip import Tail
 from tramtest import POPULATION, ROOT, csv_text
 
 PERIOD = ("province_statistics", "2024")
@@ -96,6 +97,23 @@ def test_only_the_operator_closes(centre, agent, role):
     done = close(centre, "--provisional", check=False)
     assert done.returncode not in (0, 65), done.stderr
     assert centre.value("SELECT count(*) FROM tram.closing") == 0
+
+
+def test_who_follows_the_feed_sees_each_closing_once(fleet):
+    centre = fleet.centre(liveness="10min")  # what it hears sooner it was told
+    agent = fleet.agent(centre).wait_for_codes()
+    state(agent, CLOSED)
+    for vintage in (1, 2):
+        with Tail(centre, "--event", "period.closed") as tail:
+            closing = close(centre, "--provisional")
+            event = tail.until("period.closed")
+        said = event | event.get("fields", {})
+        assert {name: str(said[name]) for name in ("dataflow", "time_period", "vintage", "closed_by", "reason", "finality", "digest")} \
+            == {"dataflow": PERIOD[0], "time_period": PERIOD[1], "vintage": str(vintage), "closed_by": BY[1],
+                "reason": "báo cáo năm", "finality": "provisional", "digest": closing["digest"]}
+        assert centre.value("SELECT count(*) FROM tram.announced WHERE event = 'period.closed'") == vintage
+        assert centre.value("SELECT count(*) FROM tram.announce_closings()") == 0
+        state(agent, CORRECTED + vintage, revises="yes", purpose="correction")
 
 
 # ---------------------------------------------------------------- verify

@@ -108,6 +108,17 @@ enum store_result store_announce_decisions(struct store *s, struct arena *a, str
 	return STORE_OK;
 }
 
+enum store_result store_announce_closings(struct store *s, struct arena *a, struct closing_news **ret, size_t *ret_n,
+					  struct err *err)
+{
+	(void)s;
+	(void)a;
+	(void)err;
+	*ret = NULL;
+	*ret_n = 0;
+	return STORE_OK;
+}
+
 enum store_result store_announce_claims(struct store *s, struct arena *a, struct outdated_claim **ret, size_t *ret_n,
 					struct err *err)
 {

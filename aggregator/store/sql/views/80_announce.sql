@@ -89,5 +89,28 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET
   ORDER BY n.decision_no
 $$;
 
-REVOKE EXECUTE ON FUNCTION tram.announce(timestamptz), tram.announce_corrections(), tram.announce_decisions() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tram.announce(timestamptz), tram.announce_corrections(), tram.announce_decisions() TO tram_writer;
+-- Which periods were closed and were not announced yet; says it in tram.announced.
+CREATE FUNCTION tram.announce_closings()
+RETURNS TABLE (dataflow text, time_period text, vintage integer, closed_at timestamptz, closed_by text, reason text,
+               provisional boolean, figures bigint, digest text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+  WITH news AS MATERIALIZED (
+    SELECT c.* FROM tram.closed_period c
+    WHERE c.closed_at > clock_timestamp() - interval '92 days'
+      AND NOT EXISTS (SELECT FROM tram.announced a
+                      WHERE a.event = 'period.closed' AND a.subject = c.closing_no::text AND a.since = c.closed_at)
+    ORDER BY c.closing_no LIMIT 1000
+  ), said AS (
+    INSERT INTO tram.announced (event, subject, since)
+    SELECT 'period.closed', n.closing_no::text, n.closed_at FROM news n
+    ON CONFLICT DO NOTHING
+    RETURNING tram.announced.subject)
+  SELECT n.dataflow, n.time_period, n.vintage, n.closed_at, n.closed_by, n.reason, n.provisional, n.figures, n.digest
+  FROM said s JOIN news n ON n.closing_no::text = s.subject
+  ORDER BY n.closing_no
+$$;
+
+REVOKE EXECUTE ON FUNCTION tram.announce(timestamptz), tram.announce_corrections(), tram.announce_decisions(),
+                           tram.announce_closings() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tram.announce(timestamptz), tram.announce_corrections(), tram.announce_decisions(),
+                          tram.announce_closings() TO tram_writer;
