@@ -52,8 +52,9 @@ static enum store_result refuse_unknown(const PGresult *applied, int row, struct
 static enum store_result refuse_altered(const struct migration *m, struct err *err)
 {
 	err_set(err, ERR_CONFIG,
-		_("migration %d (%s) in the database is not the one this program was built with: migrations are never "
-		  "changed after they were applied"),
+		_("migration %d (%s) in the database is not the one this program was built with: use the program that "
+		  "made the "
+		  "database, or make the database anew"),
 		m->version, m->name);
 	return STORE_BROKEN;
 }
