@@ -70,6 +70,7 @@ RETURN left(encode(sha256(convert_to(area || '|' || indicator || '|' || dimensio
                                      'UTF8')), 'hex'), 10);
 
 CREATE FUNCTION tram.parameter_or(parameter text, otherwise bigint) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce((SELECT p.value FROM tram.parameter p WHERE p.parameter = parameter_or.parameter), otherwise)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((SELECT p.value FROM tram.parameter p WHERE p.parameter = parameter_or.parameter), parameter_or.otherwise);
+END $$;

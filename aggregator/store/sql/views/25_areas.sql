@@ -1,12 +1,27 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Which areas are expected to report, and what they count for; and how a period is made of shorter ones.
 
+-- What every roll-up asks is asked in plpgsql here, which keeps the plan: a function in SQL that is not inlined, and none that
+-- has a SELECT in it is, is planned at every call.
+
 -- The vintage of the provinces in force on a day.
 CREATE FUNCTION tram.vintage_on(day date) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN (SELECT a.vintage FROM tram.area a
+          WHERE a.level = 'province' AND a.valid_from <= vintage_on.day AND coalesce(a.valid_to, 'infinity') >= vintage_on.day
+          ORDER BY a.valid_from DESC LIMIT 1);
+END $$;
+
+-- The provinces of a vintage that are in force on a day, and their units at a level.
+CREATE FUNCTION tram.areas_in_force(day date, level text, vintage text)
+RETURNS TABLE (unit text, area_no integer, area text, counts_for text, valid_from date, valid_to date, population numeric)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT a.vintage FROM tram.area a
-  WHERE a.level = 'province' AND a.valid_from <= day AND coalesce(a.valid_to, 'infinity') >= day
-  ORDER BY a.valid_from DESC LIMIT 1
+  SELECT CASE areas_in_force.level WHEN 'nation' THEN 'VN' WHEN 'region' THEN a.parent ELSE a.area END, a.area_no, a.area,
+         a.area, a.valid_from, a.valid_to, a.population
+  FROM tram.area a
+  WHERE a.level = 'province' AND a.valid_from <= areas_in_force.day AND coalesce(a.valid_to, 'infinity') >= areas_in_force.day
+    AND a.vintage = areas_in_force.vintage
 $$;
 
 -- A vintage as people ask for one: by itself, or by a day, for the one that was in force on it. '?': none was, or there is no such day.
@@ -27,12 +42,7 @@ DECLARE
   v_in_force text := tram.vintage_on(expected_areas.last);
 BEGIN
   IF expected_areas.first = expected_areas.last AND expected_areas.boundary = v_in_force THEN
-    RETURN QUERY
-    SELECT CASE expected_areas.level WHEN 'nation' THEN 'VN' WHEN 'region' THEN a.parent ELSE a.area END, a.area_no, a.area,
-           a.area, a.valid_from, a.valid_to, a.population
-    FROM tram.area a
-    WHERE a.level = 'province' AND a.valid_from <= expected_areas.last
-      AND coalesce(a.valid_to, 'infinity') >= expected_areas.last AND a.vintage = v_in_force;
+    RETURN QUERY SELECT * FROM tram.areas_in_force(expected_areas.last, expected_areas.level, v_in_force);
     RETURN;
   END IF;
   RETURN QUERY
@@ -58,8 +68,10 @@ END $$;
 
 -- Are an indicator's figures stated for communes?
 CREATE FUNCTION tram.is_of_communes(dataflow text) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN EXISTS (SELECT FROM tram.dataflow d WHERE d.dataflow = is_of_communes.dataflow AND d.area_level = 'commune');
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM tram.dataflow d WHERE d.dataflow = is_of_communes.dataflow AND d.area_level = 'commune');
+END $$;
 
 -- The areas for which an indicator's figures are expected: as above, or of each of these the communes, which count for
 -- themselves.
@@ -102,11 +114,13 @@ $$;
 -- The frequencies of an indicator that are finer than a period's own and divide it, the finest last: a year is made of
 -- halves, quarters, months and days, a week of days. Empty: it is stated as it is or not at all.
 CREATE FUNCTION tram.finer_kinds(frequencies text, period integer) RETURNS integer[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT k.kind FROM unnest(ARRAY['S', 'Q', 'M', 'D'], ARRAY[2, 3, 4, 6]) k(letter, kind)
-             WHERE k.letter = ANY (string_to_array(finer_kinds.frequencies, '|')) AND k.kind > finer_kinds.period >> 27
-               AND (finer_kinds.period >> 27 BETWEEN 1 AND 4 OR finer_kinds.period >> 27 = 5 AND k.kind = 6)
-             ORDER BY k.kind);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN ARRAY(SELECT k.kind FROM unnest(ARRAY['S', 'Q', 'M', 'D'], ARRAY[2, 3, 4, 6]) k(letter, kind)
+               WHERE k.letter = ANY (string_to_array(finer_kinds.frequencies, '|')) AND k.kind > finer_kinds.period >> 27
+                 AND (finer_kinds.period >> 27 BETWEEN 1 AND 4 OR finer_kinds.period >> 27 = 5 AND k.kind = 6)
+               ORDER BY k.kind);
+END $$;
 
 CREATE FUNCTION tram.period_of(kind integer, first date) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -109,6 +109,96 @@ BEGIN
   RETURN CASE WHEN array_position(v_weights, NULL) IS NULL AND 0 <= ALL (v_weights) THEN v_weights END;
 END $$;
 
+-- The areas whose figures a roll-up looks at, a column an array, with what they weigh when coverage is worked out.
+CREATE TYPE tram.expectation AS (
+  unit       text[],
+  area_no    integer[],
+  area       text[],
+  counts_for text[],
+  valid_from date[],
+  valid_to   date[],
+  population numeric[],
+  coverage   numeric[]
+);
+
+-- first: from this day on an area that was in force is among them; that of the period, or its last.
+CREATE FUNCTION tram.expectation(i tram.indicator, method text, first date, last date, level text, boundary text,
+                                 as_of timestamptz)
+RETURNS tram.expectation
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  e          tram.expectation;
+  h_area     text[];       -- of these, those that others count for
+  h_no       integer[];
+  h_people   numeric[];
+  h_coverage numeric[];
+BEGIN
+  IF expectation.method = 'own' THEN
+    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
+           array_agg(a.valid_to), array_agg(a.population)
+    INTO e.unit, e.area_no, e.area, e.counts_for, e.valid_from, e.valid_to, e.population
+    FROM tram.stating_areas(expectation.level, expectation.boundary) a;
+  ELSIF expectation.first = expectation.last AND expectation.boundary = tram.vintage_on(expectation.last)
+        AND NOT tram.is_of_communes(expectation.i.dataflow) THEN
+    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
+           array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
+    INTO e.unit, e.area_no, e.area, e.counts_for, e.valid_from, e.valid_to, e.population
+    FROM tram.areas_in_force(expectation.last, expectation.level, expectation.boundary) a;
+  ELSE
+    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
+           array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
+    INTO e.unit, e.area_no, e.area, e.counts_for, e.valid_from, e.valid_to, e.population
+    FROM tram.expected_for(expectation.i.dataflow, expectation.first, expectation.last, expectation.level,
+                           expectation.boundary) a;
+  END IF;
+  IF e.area = e.counts_for THEN
+    e.coverage := tram.coverage_weights(expectation.i, expectation.method, e.area_no, e.population, expectation.last,
+                                        expectation.as_of);
+  ELSE
+    SELECT array_agg(a.area), array_agg(a.area_no), array_agg(a.population) INTO h_area, h_no, h_people
+    FROM unnest(e.area, e.counts_for, e.area_no, e.population) a(area, counts_for, area_no, population) WHERE a.area = a.counts_for;
+    h_coverage := tram.coverage_weights(expectation.i, expectation.method, h_no, h_people, expectation.last, expectation.as_of);
+    e.coverage := ARRAY(SELECT h.coverage FROM unnest(e.counts_for) WITH ORDINALITY p(area, place)
+                        LEFT JOIN unnest(h_area, h_coverage) h(area, coverage) ON h.area = p.area ORDER BY p.place);
+  END IF;
+  RETURN e;
+END $$;
+
+-- The figures of a period that has no finer ones within it (first_key: with revision 0): of each area the one that stands, or
+-- the lack of it, and one that is held. It is inlined where it is called: in what shows figures, and in what adds them up.
+CREATE FUNCTION tram.single_figures(method text, first_key bigint, as_of timestamptz, e tram.expectation, weighs_by text,
+                                    weight_areas integer[], weights numeric[])
+RETURNS TABLE (unit text, area text, area_no integer, key bigint, value numeric, numerator numeric, denominator numeric,
+               weight numeric, population numeric, state text, qualifier smallint, obs_status "char", demonstration boolean,
+               counts_for text, leaves integer, coverage numeric)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  WITH expected AS MATERIALIZED (
+    SELECT x.* FROM unnest((single_figures.e).unit, (single_figures.e).area_no, (single_figures.e).area, (single_figures.e).counts_for,
+                           (single_figures.e).population, (single_figures.e).coverage)
+                    x(unit, area_no, area, counts_for, population, coverage)
+  ), figure AS MATERIALIZED (
+    SELECT f.*, CASE WHEN single_figures.weighs_by IS NULL THEN f.weight ELSE u.weight END AS weighs
+    FROM tram.standing((single_figures.e).area_no, single_figures.first_key, single_figures.first_key, single_figures.as_of) f
+    LEFT JOIN unnest(single_figures.weight_areas, single_figures.weights) u(area_no, weight) ON u.area_no = f.area_no
+  )
+  SELECT e.unit, e.area, e.area_no, f.key, f.value, f.numerator, f.denominator, f.weighs, e.population,
+         CASE WHEN f.key IS NULL THEN 'missing'
+              WHEN f.missing_reason = 1 THEN 'not_applicable'
+              WHEN f.missing_reason > 1 THEN 'explained'
+              WHEN tram.has_parts(single_figures.method, f.value, f.numerator, f.denominator, f.weighs) THEN 'counts'
+              ELSE 'missing' END,
+         f.qualifier, coalesce(f.obs_status, 'M'), coalesce(f.flags & 2 <> 0, false), e.counts_for, 1, e.coverage
+  FROM expected e
+  LEFT JOIN figure f ON f.area_no = e.area_no AND NOT f.held
+  UNION ALL
+  SELECT e.unit, e.area, e.area_no, f.key, f.value, f.numerator, f.denominator, f.weighs, e.population, 'held', f.qualifier,
+         f.obs_status, f.flags & 2 <> 0, e.counts_for, 0, e.coverage
+  FROM expected e
+  JOIN figure f ON f.area_no = e.area_no AND f.held
+$$;
+
 -- The figures of one stated indicator for a period by a method: sum, ratio_of_sums, weighted_mean; own: each unit's own
 -- statement, which is never made from others (ranks, targets, distinct counts, benchmarks).
 --
@@ -136,40 +226,10 @@ DECLARE
   v_weight_rows  tram.contribution[];
   v_weight_areas integer[];
   v_weights numeric[];
-  e_unit    text[];        -- expected areas, one array a column
-  e_no      integer[];
-  e_area    text[];
-  e_for     text[];
-  e_from    date[];
-  e_to      date[];
-  e_people  numeric[];
-  e_coverage numeric[];
-  h_area    text[];        -- of these, those that others count for
-  h_no      integer[];
-  h_people  numeric[];
-  h_coverage numeric[];
+  v_e       tram.expectation;
 BEGIN
-  IF stated_figures.method = 'own' THEN
-    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
-           array_agg(a.valid_to), array_agg(a.population)
-    INTO e_unit, e_no, e_area, e_for, e_from, e_to, e_people
-    FROM tram.stating_areas(stated_figures.level, stated_figures.boundary) a;
-  ELSE
-    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
-           array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
-    INTO e_unit, e_no, e_area, e_for, e_from, e_to, e_people
-    FROM tram.expected_for(stated_figures.i.dataflow, CASE WHEN v_finer = '{}' THEN v_last ELSE v_first END, v_last,
-                           stated_figures.level, stated_figures.boundary) a;
-  END IF;
-  IF e_area = e_for THEN
-    e_coverage := tram.coverage_weights(stated_figures.i, stated_figures.method, e_no, e_people, v_last, stated_figures.as_of);
-  ELSE
-    SELECT array_agg(a.area), array_agg(a.area_no), array_agg(a.population) INTO h_area, h_no, h_people
-    FROM unnest(e_area, e_for, e_no, e_people) a(area, counts_for, area_no, population) WHERE a.area = a.counts_for;
-    h_coverage := tram.coverage_weights(stated_figures.i, stated_figures.method, h_no, h_people, v_last, stated_figures.as_of);
-    e_coverage := ARRAY(SELECT h.coverage FROM unnest(e_for) WITH ORDINALITY e(area, place)
-                        LEFT JOIN unnest(h_area, h_coverage) h(area, coverage) ON h.area = e.area ORDER BY e.place);
-  END IF;
+  v_e := tram.expectation(stated_figures.i, stated_figures.method, CASE WHEN v_finer = '{}' THEN v_last ELSE v_first END, v_last,
+                          stated_figures.level, stated_figures.boundary, stated_figures.as_of);
   SELECT array_agg((s.series_no::bigint << 44) | (k.first::bigint << 14)), array_agg((s.series_no::bigint << 44) | (k.last::bigint << 14))
   INTO v_firsts, v_lasts
   FROM tram.series s
@@ -201,35 +261,19 @@ BEGIN
 
   IF v_finer = '{}' THEN
     RETURN QUERY
-    WITH figure AS MATERIALIZED (
-      SELECT f.*, CASE WHEN v_weighs.indicator IS NULL THEN f.weight ELSE u.weight END AS weighs
-      FROM tram.standing(e_no, v_firsts[1], v_firsts[1], stated_figures.as_of) f
-      LEFT JOIN unnest(v_weight_areas, v_weights) u(area_no, weight) ON u.area_no = f.area_no
-    ), rowed AS (
-      SELECT f.*, e.*, CASE WHEN f.key IS NULL THEN 'missing'
-                            WHEN f.missing_reason = 1 THEN 'not_applicable'
-                            WHEN f.missing_reason > 1 THEN 'explained'
-                            WHEN tram.has_parts(stated_figures.method, f.value, f.numerator, f.denominator, f.weighs) THEN 'counts'
-                            ELSE 'missing' END AS state, 1 AS leaves
-      FROM unnest(e_unit, e_no, e_area, e_for, e_people, e_coverage) e(unit, e_no, area, counts_for, population, coverage)
-      LEFT JOIN figure f ON f.area_no = e.e_no AND NOT f.held
-      UNION ALL
-      SELECT f.*, e.*, 'held', 0
-      FROM unnest(e_unit, e_no, e_area, e_for, e_people, e_coverage) e(unit, e_no, area, counts_for, population, coverage)
-      JOIN figure f ON f.area_no = e.e_no AND f.held
-    )
-    SELECT r.unit, 'value', stated_figures.i.indicator, r.area, r.e_no, stated_figures.period, v_text, r.key,
-           (r.key & 16383)::integer, r.value, r.numerator, r.denominator, r.weighs, r.population, r.state, coalesce(q.code, ''),
-           coalesce(r.obs_status, 'M'), coalesce(r.flags & 2 <> 0, false), r.counts_for, r.leaves, r.coverage
-    FROM rowed r
-    LEFT JOIN tram.qualifier q ON q.qualifier = r.qualifier;
+    SELECT f.unit, 'value', stated_figures.i.indicator, f.area, f.area_no, stated_figures.period, v_text, f.key,
+           (f.key & 16383)::integer, f.value, f.numerator, f.denominator, f.weight, f.population, f.state, coalesce(q.code, ''),
+           f.obs_status, f.demonstration, f.counts_for, f.leaves, f.coverage
+    FROM tram.single_figures(stated_figures.method, v_firsts[1], stated_figures.as_of, v_e, v_weighs.indicator, v_weight_areas,
+                             v_weights) f
+    LEFT JOIN tram.qualifier q ON q.qualifier = f.qualifier;
     RETURN;
   END IF;
 
   RETURN QUERY
   WITH expected AS MATERIALIZED (
     SELECT e.*, tram.ends_between(v_leaf, greatest(e.valid_from, v_first), least(e.valid_to, v_last)) AS leaves
-    FROM unnest(e_unit, e_no, e_area, e_for, e_from, e_to, e_people, e_coverage)
+    FROM unnest(v_e.unit, v_e.area_no, v_e.area, v_e.counts_for, v_e.valid_from, v_e.valid_to, v_e.population, v_e.coverage)
          e(unit, area_no, area, counts_for, valid_from, valid_to, population, coverage)
   ), cell AS MATERIALIZED (
     -- what is stated by areas that were expected to, at the end of the period it is for
@@ -238,7 +282,7 @@ BEGIN
            NOT f.held AND (f.missing_reason = 1 OR f.missing_reason = 0 AND
              tram.has_parts(stated_figures.method, f.value, f.numerator, f.denominator, w.weight)) AS told
     FROM unnest(v_firsts, v_lasts) r(first, last)
-    CROSS JOIN LATERAL tram.standing(e_no, r.first, r.last, stated_figures.as_of) f
+    CROSS JOIN LATERAL tram.standing(v_e.area_no, r.first, r.last, stated_figures.as_of) f
     JOIN expected e ON e.area_no = f.area_no
     CROSS JOIN LATERAL (
       SELECT p.period, tram.period_start(p.period) AS first, tram.period_end(p.period) AS last

@@ -67,21 +67,7 @@ CREATE FUNCTION tram.part_bottom(method text, denominator numeric, weight numeri
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE method WHEN 'sum' THEN NULL WHEN 'weighted_mean' THEN weight ELSE denominator END;
 
--- The shares of figures that have no finer periods within theirs: one figure an area.
-CREATE FUNCTION tram.single_shares(method text, figures tram.contribution[]) RETURNS SETOF tram.rollup_share
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT c.unit, c.counts_for, c.state = 'counts', c.state IN ('counts', 'not_applicable'),
-         c.state IN ('counts', 'not_applicable'), (c.state IN ('counts', 'not_applicable'))::integer::bigint,
-         (c.state <> 'held')::integer::bigint, c.coverage,
-         tram.part_top(single_shares.method, c.value, c.numerator, c.weight),
-         tram.part_bottom(single_shares.method, c.denominator, c.weight), c.value, st.weakness, q.qualifier,
-         q.qualifier IN (2, 3), q.qualifier = 4, c.demonstration, (c.state = 'held')::integer::bigint
-  FROM unnest(single_shares.figures) c
-  LEFT JOIN tram.obs_status st ON st.obs_status = c.obs_status
-  LEFT JOIN tram.qualifier q ON q.code = c.qualifier
-$$;
-
--- The same over time, by what the catalogue says of it: an area's figures of a flow add up, of a stock there is one, an
+-- The shares of figures over time, by what the catalogue says of it: an area's figures of a flow add up, of a stock there is one, an
 -- average weighs each by the parts of the period that it is for. Where provinces were merged within the period, the
 -- figures of those before and of the one after add up; an average weighs the two times by their parts, and of a minimum
 -- or maximum it is the one or the other. A mean whose weight is another indicator's weighs each area once, however many
@@ -157,20 +143,50 @@ $$;
 CREATE FUNCTION tram.rollup_stated(i tram.indicator, method text, period integer, level text, boundary text,
                                    as_of timestamptz, catalogue_version integer)
 RETURNS SETOF tram.rollup_row
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_single  boolean := tram.finer_kinds(rollup_stated.i.frequencies, rollup_stated.period) = '{}';
   v_factor  numeric := CASE rollup_stated.i.unit WHEN 'percent' THEN 100 ELSE 1 END;
   v_gate    numeric := coalesce(rollup_stated.i.gate_percent, tram.parameter_or('DU-07.gate_percent', 100)) / 100.0;
+  v_inline  boolean := v_single AND (rollup_stated.method <> 'weighted_mean' OR rollup_stated.i.mean_weight = 'observation');
+  v_last    date := tram.period_end(rollup_stated.period);
+  v_key     bigint;
+  v_e       tram.expectation;
   v_figures tram.contribution[];
 BEGIN
-  v_figures := ARRAY(SELECT c FROM tram.stated_figures(rollup_stated.i, rollup_stated.method, rollup_stated.period,
-                                                       rollup_stated.level, rollup_stated.boundary, rollup_stated.as_of) c
-                     WHERE c.part = 'value');
+  IF v_inline THEN
+    v_e := tram.expectation(rollup_stated.i, rollup_stated.method, v_last, v_last, rollup_stated.level, rollup_stated.boundary,
+                            rollup_stated.as_of);
+    SELECT (s.series_no::bigint << 44) | (rollup_stated.period::bigint << 14) INTO v_key
+    FROM tram.series s WHERE s.indicator = rollup_stated.i.indicator AND s.dimensions = '';
+  ELSE
+    v_figures := ARRAY(SELECT c FROM tram.stated_figures(rollup_stated.i, rollup_stated.method, rollup_stated.period,
+                                                         rollup_stated.level, rollup_stated.boundary, rollup_stated.as_of) c
+                       WHERE c.part = 'value');
+  END IF;
   RETURN QUERY
-  WITH share AS (
-    SELECT s.* FROM tram.single_shares(rollup_stated.method, v_figures) s WHERE v_single
+  WITH single AS (
+    SELECT f.unit, f.counts_for, f.area, f.area_no, f.state, f.coverage, f.value, f.numerator, f.denominator, f.weight, f.obs_status,
+           f.qualifier, f.demonstration, f.leaves
+    FROM tram.single_figures(rollup_stated.method, v_key, rollup_stated.as_of, v_e, NULL, NULL, NULL) f
+    WHERE v_inline
+    UNION ALL
+    SELECT c.unit, c.counts_for, c.area, c.area_no, c.state, c.coverage, c.value, c.numerator, c.denominator, c.weight, c.obs_status,
+           q.qualifier, c.demonstration, c.leaves
+    FROM unnest(v_figures) c LEFT JOIN tram.qualifier q ON q.code = c.qualifier
+    WHERE v_single AND NOT v_inline
+  ), share AS (
+    SELECT c.unit, c.counts_for AS area, c.state = 'counts' AS counts, c.state IN ('counts', 'not_applicable') AS reports,
+           c.state IN ('counts', 'not_applicable') AS complete,
+           (c.state IN ('counts', 'not_applicable'))::integer::bigint AS covered, (c.state <> 'held')::integer::bigint AS expected,
+           c.coverage, tram.part_top(rollup_stated.method, c.value, c.numerator, c.weight) AS top,
+           tram.part_bottom(rollup_stated.method, c.denominator, c.weight) AS bottom, c.value, st.weakness, c.qualifier,
+           c.qualifier IN (2, 3) AS from_below, c.qualifier = 4 AS from_above, c.demonstration,
+           (c.state = 'held')::integer::bigint AS held
+    FROM single c
+    LEFT JOIN tram.obs_status st ON st.obs_status = c.obs_status
     UNION ALL
     SELECT s.* FROM tram.shares_over_time(rollup_stated.i, rollup_stated.method, rollup_stated.period, v_figures) s
     WHERE NOT v_single
@@ -210,8 +226,16 @@ BEGIN
   LEFT JOIN tram.obs_status st ON st.weakness = w.weakness
   LEFT JOIN tram.qualifier q ON q.qualifier = w.qualifier
   LEFT JOIN LATERAL tram.rollup_interval(rollup_stated.i, rollup_stated.method, rollup_stated.period, rollup_stated.as_of,
-                                         ARRAY(SELECT f FROM unnest(v_figures) f WHERE f.unit = w.unit
-                                                 AND f.state IN ('missing', 'explained') AND f.leaves > 0),
+                                         CASE WHEN v_inline THEN
+                                           ARRAY(SELECT (f.unit, 'value', rollup_stated.i.indicator, f.area, f.area_no,
+                                                         rollup_stated.period, NULL, NULL, NULL, f.value, f.numerator,
+                                                         f.denominator, f.weight, NULL, f.state, NULL, f.obs_status,
+                                                         f.demonstration, f.counts_for, f.leaves, f.coverage)::tram.contribution
+                                                 FROM single f WHERE f.unit = w.unit
+                                                   AND f.state IN ('missing', 'explained'))
+                                         ELSE
+                                           ARRAY(SELECT f FROM unnest(v_figures) f WHERE f.unit = w.unit
+                                                   AND f.state IN ('missing', 'explained') AND f.leaves > 0) END,
                                          w.missing, w.top, w.bottom) v
     ON rollup_stated.method <> 'own' AND w.covered < w.parts AND w.top IS NOT NULL
   WHERE rollup_stated.method <> 'own' OR rollup_stated.level = 'nation' OR w.reporting > 0 OR w.held > 0
@@ -267,7 +291,8 @@ $$;
 CREATE FUNCTION tram.rollup_at(indicator text, period integer, level text, boundary text, as_of timestamptz,
                                depth integer DEFAULT 0)
 RETURNS SETOF tram.rollup_row
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   v_i        tram.indicator;

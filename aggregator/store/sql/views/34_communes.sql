@@ -5,12 +5,14 @@
 
 -- Does what communes add up to answer for a period? Not where it may be made of finer ones, or is covered by another indicator.
 CREATE FUNCTION tram.has_subtotals(i tram.indicator, period integer) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN tram.is_of_communes((has_subtotals.i).dataflow) AND (has_subtotals.i).coverage_weight IN ('', 'population')
-  AND tram.finer_kinds((has_subtotals.i).frequencies, has_subtotals.period) = '{}'
-  AND NOT EXISTS (SELECT FROM tram.indicator w WHERE (has_subtotals.i).over_area = 'weighted_mean'
-                    AND w.indicator = (has_subtotals.i).mean_weight
-                    AND tram.finer_kinds(w.frequencies, has_subtotals.period) <> '{}');
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN tram.is_of_communes(has_subtotals.i.dataflow) AND has_subtotals.i.coverage_weight IN ('', 'population')
+    AND tram.finer_kinds(has_subtotals.i.frequencies, has_subtotals.period) = '{}'
+    AND NOT EXISTS (SELECT FROM tram.indicator w WHERE has_subtotals.i.over_area = 'weighted_mean'
+                      AND w.indicator = has_subtotals.i.mean_weight
+                      AND tram.finer_kinds(w.frequencies, has_subtotals.period) <> '{}');
+END $$;
 
 -- What the communes of each province come to, of those that count for a unit.
 CREATE FUNCTION tram.commune_shares(i tram.indicator, period integer, level text, boundary text)
