@@ -134,7 +134,7 @@ def test_what_is_stored_keeps_its_names(agent, centre, catalogue):
 
 
 def test_an_indicator_in_use_is_retired_and_not_dropped(agent, centre, catalogue):
-    line = ("psp_extra,public_services_province,x,x,count,account,x,0,0,y,0,,flow,sum,sum,,,,,,S,n,400,,2021-01-01,{},")
+    line = ("psp_extra,public_services_province,x,x,count,account,x,0,0,y,0,,flow,sum,sum,,,,,,S,n,400,,2021-01-01,{},,,")
     catalogue.add("indicators.csv", line.format(""))
     centre.tram("catalogue", "load", catalogue.folder)
     wait_until(lambda: version_of(agent) == 2, "the second codebook")
