@@ -43,7 +43,7 @@ struct aggregator {
 	struct ctl_server *control;
 	struct loader *loader;
 	struct cutter *cutter; /* NULL: peer cuts are switched off */
-	struct http *http;     /* NULL: switched off */
+	struct http *http;     /* NULL: switched off, or its port is taken */
 
 	/* since SERVING */
 	struct roster *roster, *operators;
@@ -73,6 +73,7 @@ struct aggregator {
 	int64_t listening_since_us; /* wall */
 	int64_t told_waiting_us, drain_until_us, give_up_us;
 	int64_t tell_http_at_us; /* monotonic */
+	int64_t http_at_us;      /* monotonic: when its port is tried again; 0: it was not taken */
 	char waiting_for[ERR_TEXT_MAX];
 };
 
@@ -80,6 +81,12 @@ struct aggregator {
 
 /* Settings and keys are loaded; opens what does not need the store and asks for what does. */
 bool aggregator_start(struct aggregator *a, struct err *err) MUST_CHECK;
+
+/* Opens the port of HTTP where the settings want one. A port that is taken keeps nobody from reporting: that is told, and tried
+ * again every HTTP_RETRY_US (serve_http()). False: what the settings say is no address. */
+#define HTTP_RETRY_US (10 * CLOCK_SECOND)
+bool open_http(struct aggregator *a, struct err *err) MUST_CHECK;
+
 /* Roster and catalogue are here: lanes, road, feed. Ownership of both goes to *a. */
 bool aggregator_serve(struct aggregator *a, struct roster *roster, struct catalogue *catalogue,
 		      struct err *err) MUST_CHECK;

@@ -161,6 +161,18 @@ static struct http *http_of(const struct settings *s, struct err *err)
 	return http_start(&settings, err);
 }
 
+bool open_http(struct aggregator *a, struct err *err)
+{
+	if (!a->settings.http[0] || (a->http = http_of(&a->settings, err)))
+		return true;
+	if (err->kind == ERR_CONFIG)
+		return false;
+	if (!a->http_at_us)
+		tell(a, EVENT_HTTP_FAILED, "text", err->text, NULL);
+	a->http_at_us = clock_monotonic_us() + HTTP_RETRY_US;
+	return true;
+}
+
 bool aggregator_start(struct aggregator *a, struct err *err)
 {
 	a->started_us = clock_wall_us();
@@ -172,7 +184,7 @@ bool aggregator_start(struct aggregator *a, struct err *err)
 	a->control = ctl_server_open(a->settings.control, &status_handler, a, err);
 	if (!a->control)
 		return false;
-	if (a->settings.http[0] && !(a->http = http_of(&a->settings, err)))
+	if (!open_http(a, err))
 		return false;
 	a->context = road_context_open();
 	a->loader = loader_start(a->settings.database);

@@ -150,11 +150,23 @@ static void tell_trouble(struct aggregator *a)
 		tell(a, EVENT_HTTP_FAILED, "text", why, NULL);
 }
 
+/* Its port was taken: perhaps it is free now. */
+static void try_http(struct aggregator *a, int64_t now_us)
+{
+	struct err err;
+	if (!a->http_at_us || now_us < a->http_at_us || a->phase >= DRAINING)
+		return;
+	if (open_http(a, &err) && a->http)
+		tell(a, EVENT_HTTP_RECOVERED, NULL);
+}
+
 void serve_http(struct aggregator *a)
 {
 	struct http_view v = {
 	    .phase = phase_name(a->phase), .is_serving = a->phase == SERVING, .started_us = a->started_us};
 	int64_t now_us = clock_monotonic_us();
+	if (!a->http)
+		try_http(a, now_us);
 	if (!a->http || (a->phase == SERVING && now_us < a->tell_http_at_us))
 		return;
 	a->tell_http_at_us = now_us + TELL_HTTP_US;

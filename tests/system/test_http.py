@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import urllib.parse
+import urllib.request
 
 import jsonschema
 import pytest
@@ -306,14 +307,28 @@ def test_a_reload_keeps_what_is_asked(centre, reported, get):
     assert get("/api/v1/rollups", indicator="population").status == 200
 
 
-def test_a_port_that_is_taken_is_said(fleet):
+def test_a_port_that_is_taken_keeps_nobody_from_reporting(fleet):
+    """It is said, reports are taken, and the port is opened when it is free."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()
-        centre = fleet.centre(start=False, http=f"127.0.0.1:{s.getsockname()[1]}")
-        centre.daemon.start()
-        assert centre.daemon.wait() == 69
-        assert "cannot listen on http" in centre.daemon.log()
+        address = f"127.0.0.1:{s.getsockname()[1]}"
+        centre = fleet.centre(http=address)
+        assert "http.failed" in centre.daemon.log() and "cannot listen on http" in centre.daemon.log()
+        agent = fleet.agent(centre, "agent-63-46").wait_for_codes()
+        agent.submit(csv_text(POPULATION))
+        assert agent.wait_for_verdicts(1)
+    wait_until(lambda: "http.recovered" in centre.daemon.log(), "the port", 30)
+    with urllib.request.urlopen(f"http://{address}/health") as reply:
+        assert reply.status == 200
+    assert centre.daemon.log().count("http.failed") == 1
+
+
+def test_what_is_no_address_is_refused(fleet):
+    centre = fleet.centre(start=False, http="nowhere")
+    centre.daemon.start()
+    assert centre.daemon.wait() == 78
+    assert "ADDRESS:PORT" in centre.daemon.log()
 
 
 def families(text):
