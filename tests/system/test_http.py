@@ -338,7 +338,8 @@ def families(text):
 
 def test_metrics_are_one_whole_text(centre, reported, get):
     assert get("/api/v1/rollups", indicator="population").status == 200
-    wait_until(lambda: get("/metrics", headers={"Accept": "text/plain"}).body.count(b"tram_agents_connected 1\n"), "what main says")
+    for line in (rb"^tram_agents_connected 1$", rb'^tram_http_answers_total\{cause="answered"\} [1-9]'):  # main tells ten times a second
+        wait_until(lambda line=line: re.search(line, get("/metrics", headers={"Accept": "text/plain"}).body, re.M), line.decode())
     reply = get("/metrics")
     text = reply.body.decode()
     assert reply["content-type"].startswith("application/openmetrics-text")
