@@ -76,12 +76,15 @@ static const struct options check_spec = {
     0};
 
 static const struct status {
-	const char *code, *word, *colour;
+	const char *code, *word, *counted; /* of one; of so many */
+	const char *colour;
 	bool fine;
 } statuses[] = {
-    {"holds", N_("holds"), "green", true},      {"held", N_("held"), "yellow", true},
-    {"outdated", N_("outdated"), "red", false}, {"different", N_("different"), "red", false},
-    {"missing", N_("missing"), "red", false},
+    {"holds", N_("holds"), N_("equal"), "green", true},
+    {"held", N_("held"), N_("held"), "yellow", true},
+    {"outdated", N_("outdated"), N_("outdated"), "red", false},
+    {"different", N_("different"), N_("different"), "red", false},
+    {"missing", N_("missing"), N_("missing"), "red", false},
 };
 enum { N_STATUSES = sizeof statuses / sizeof *statuses };
 
@@ -208,7 +211,7 @@ static void show_claim(void *context, const struct claim_row *row)
 	}
 }
 
-/* What is wrong with those that are wrong; "holds 79, held 1, …"; and the exit status. */
+/* What is wrong with those that are wrong; "79 equal, 1 held, …"; and the exit status. */
 static int sum_up(const struct listing *l)
 {
 	bool fine = true;
@@ -219,7 +222,7 @@ static int sum_up(const struct listing *l)
 	for (size_t i = 0; i < N_STATUSES; i++) {
 		fine = fine && (statuses[i].fine || l->counts[i] == 0);
 		if (l->for_people) {
-			printf("%s%s %zu", i > 0 ? ", " : "", _(statuses[i].word), l->counts[i]);
+			printf("%s%zu %s", i > 0 ? ", " : "", l->counts[i], _(statuses[i].counted));
 		}
 	}
 	if (l->for_people) {

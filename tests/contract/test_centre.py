@@ -41,7 +41,7 @@ class CentreTest(DemonstrationTest):
             short = tram("claims", "check", language=language)
             self.assertLessEqual(max(len(line) for line in short.splitlines()), 100, short)
         for shown in ("16.4 million account", "4,543/6,325 administrative procedure", "more than 45 million account",
-                      "117.3 billion USD", "14.96 %", "holds 79, held 1, outdated 0, different 0, missing 0", "63/63 (100 %)", "forecast"):
+                      "117.3 billion USD", "14.96 %", "79 equal, 1 held, 0 outdated, 0 different, 0 missing", "63/63 (100 %)", "forecast"):
             self.assertIn(shown, english)
         for shown in ("16,4", "4.543/6.325 thủ tục hành chính", "2,39", "tài khoản"):
             self.assertIn(shown, vietnamese)

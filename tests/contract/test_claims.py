@@ -76,7 +76,7 @@ class ClaimsTest(DemonstrationTest):
         self.assertEqual(self.news(), [])
         shown = tram("claims", "check", status=1)
         self.assertIn(f"through correction of {AREA} (agent-63-46, report {first}): đếm lại", shown)
-        self.assertIn("outdated 1", shown)
+        self.assertIn("1 outdated", shown)
         self.correct(0, "2025-03-03")
         self.assertEqual(self.claim()["state"], "holds")
         last = self.correct(-1000000, "2025-03-04")

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-static void test_only_what_a_function_of_the_schema_raises_is_a_refusal(void **)
+static void test_only_what_a_function_of_the_schema_raises_is_a_refusal(void **state)
 {
 	static const struct {
 		const char *sqlstate, *where;
@@ -22,12 +22,13 @@ static void test_only_what_a_function_of_the_schema_raises_is_a_refusal(void **)
 	    {NULL, "PL/pgSQL function tram.rollup(text,text) line 21 at RAISE", false},
 	};
 
+	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		assert_int_equal(refused_is(cases[i].sqlstate, cases[i].where), cases[i].refused);
 	}
 }
 
-static void test_what_is_filled_in_stays_and_what_no_table_has_too(void **)
+static void test_what_is_filled_in_stays_and_what_no_table_has_too(void **state)
 {
 	static const char *const messages[] = {
 	    "",
@@ -41,16 +42,18 @@ static void test_what_is_filled_in_stays_and_what_no_table_has_too(void **)
 	};
 	char said[256];
 
+	(void)state;
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
 		refused_say(messages[i], said, sizeof said);
 		assert_string_equal(said, messages[i]);
 	}
 }
 
-static void test_no_more_is_written_than_there_is_room_for(void **)
+static void test_no_more_is_written_than_there_is_room_for(void **state)
 {
 	char said[12];
 
+	(void)state;
 	refused_say("2024-99 is not a time period", said, sizeof said);
 	assert_string_equal(said, "2024-99 is ");
 	refused_say("nothing of what the table has", said, sizeof said);
