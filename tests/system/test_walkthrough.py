@@ -4,16 +4,18 @@ The walk-through in deploy/walkthrough, run word for word: its files are written
 what the document says.
 
 In what is expected "…" stands for any text of a line, and a line of it alone for any lines. Times, seconds and the outbox's name in
-tickets differ from run to run and count as equal.
+tickets differ from run to run and count as equal. What the centre decides reaches the province a moment later, so a clerk's look at
+the verdicts is repeated until it shows what the document shows.
 """
 
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
-from tramtest import BIN, ROOT, wait_until
+from tramtest import BIN, PATIENCE_S, ROOT, wait_until
 
 FOLDER = ROOT / "deploy" / "walkthrough"
 BLOCK = re.compile(r"^```(?P<kind>[a-z]+) (?P<what>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
@@ -59,9 +61,13 @@ def test_every_command_prints_what_the_document_says(fleet, name, language):
             continue
         if agent.outbox():
             agent.wait_for_verdicts()
-        done = subprocess.run(["sh", "-c", what], cwd=agent.folder, env=environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, encoding="utf-8", timeout=60)
-        printed = same_for_all(done.stdout)
-        assert pattern_of(text).fullmatch(printed), f"$ {what}\n{done.stdout}\n--- the document says:\n{text}"
+        deadline = time.monotonic() + (PATIENCE_S if what.startswith("tram verdicts") else 0)
+        while True:
+            done = subprocess.run(["sh", "-c", what], cwd=agent.folder, env=environment, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, encoding="utf-8", timeout=60)
+            if pattern_of(text).fullmatch(same_for_all(done.stdout)):
+                break
+            assert time.monotonic() < deadline, f"$ {what}\n{done.stdout}\n--- the document says:\n{text}"
+            time.sleep(0.1)
         commands += 1
     assert commands >= 10
