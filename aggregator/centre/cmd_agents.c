@@ -105,11 +105,9 @@ int cmd_agents_list(int argc, char **argv)
 	l = (struct listing){.table = table_new(o.centre.common.format, stdout),
 			     .for_people = o.centre.common.format == TABLE_TEXT};
 	list_columns(l.table);
+	table_when_empty(l.table, _("nobody is on the roster yet"));
 	ok = store_agents(s, show_agent, &l, &err) == STORE_OK;
-	if (ok) {
-		table_end(l.table);
-	}
-	table_free(&l.table);
+	table_close(&l.table, ok);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }

@@ -130,7 +130,7 @@ struct board {
 	struct {
 		char *word, *name;
 	} words[WORDS_MAX];
-	size_t n_words, rows;
+	size_t n_words;
 	size_t title_columns; /* what is left of a terminal's line for what costs most, in words */
 	char *span;           /* for people, above the table, as it is not the same every day */
 };
@@ -349,45 +349,35 @@ static void show_for_programs(struct board *b, const struct board_row *row)
 	}
 }
 
-static void begin_board(struct board *b, const struct board_row *row)
-{
-	if (!b->for_people) {
-		columns_for_programs(b);
-		return;
-	}
-	b->span = xasprintf(_("Due from %s to %s\n\n"), row->from_day, row->to_day);
-	columns_for_people(b);
-}
-
 static void show_row(void *context, const struct board_row *row)
 {
 	struct board *b = context;
 
-	if (b->rows++ == 0) {
-		begin_board(b, row);
-	}
-	if (b->for_people) {
-		show_for_people(b, row);
-	} else {
+	if (!b->for_people) {
 		show_for_programs(b, row);
+		return;
 	}
+	if (!b->span) {
+		b->span = xasprintf(_("Due from %s to %s\n\n"), row->from_day, row->to_day);
+	}
+	show_for_people(b, row);
 }
 
 static bool show(struct store *s, const struct board_question *q, enum table_format format, struct err *err)
 {
 	struct board b = {.table = table_new(format, stdout), .for_people = format == TABLE_TEXT};
-	bool ok = store_words(s, add_word, &b, err) == STORE_OK && store_board(s, q, show_row, &b, err) == STORE_OK;
+	bool ok = store_words(s, add_word, &b, err) == STORE_OK;
 
-	if (ok && b.rows > 0) {
-		fputs(b.span ? b.span : "", stdout);
-		table_end(b.table);
-	}
+	(b.for_people ? columns_for_people : columns_for_programs)(&b);
+	table_when_empty(b.table, _("no province is scored yet"));
+	ok = ok && store_board(s, q, show_row, &b, err) == STORE_OK;
+	fputs(ok && b.span ? b.span : "", stdout);
+	table_close(&b.table, ok);
 	for (size_t i = 0; i < b.n_words; i++) {
 		free(b.words[i].word);
 		free(b.words[i].name);
 	}
 	free(b.span);
-	table_free(&b.table);
 	return ok;
 }
 

@@ -259,8 +259,7 @@ static size_t compare_all(const struct catalogue_file *stored, size_t n_stored, 
 		compare_files(&d, name, find_file(stored, n_stored, name), find_file(f->files, f->n, name));
 	}
 	if (d.table) {
-		table_end(d.table);
-		table_free(&d.table);
+		table_close(&d.table, true);
 	}
 	return d.n;
 }

@@ -238,6 +238,7 @@ int cmd_claims_check(int argc, char **argv)
 	struct store *s;
 	struct err err;
 	int first, status;
+	bool ok;
 
 	if (!centre_parse(&check_spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
@@ -250,14 +251,11 @@ int cmd_claims_check(int argc, char **argv)
 	l.for_people = o.centre.common.format == TABLE_TEXT;
 	l.details = o.details;
 	check_columns(&l);
-	if (store_claims(s, show_claim, &l, &err) == STORE_OK) {
-		table_end(l.table);
-		status = sum_up(&l);
-	} else {
-		status = centre_fail(&err);
-	}
+	table_when_empty(l.table, _("nothing was announced yet"));
+	ok = store_claims(s, show_claim, &l, &err) == STORE_OK;
+	table_close(&l.table, ok);
+	status = ok ? sum_up(&l) : centre_fail(&err);
 	free(l.notes);
-	table_free(&l.table);
 	store_close(&s);
 	return status;
 }
@@ -369,11 +367,9 @@ int cmd_claims_list(int argc, char **argv)
 	l = (struct listing){.table = table_new(o.centre.common.format, stdout),
 			     .for_people = o.centre.common.format == TABLE_TEXT};
 	list_columns(&l);
+	table_when_empty(l.table, _("nothing was announced yet"));
 	ok = store_announcements(s, list_row, &l, &err) == STORE_OK;
-	if (ok) {
-		table_end(l.table);
-	}
-	table_free(&l.table);
+	table_close(&l.table, ok);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }

@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
     {"signatures", NULL, OPTION_FLAG, offsetof(struct explain_options, signatures),
      N_("shows digest, chain and signature of every report too")},
     {"proof", "FILE", OPTION_TEXT, offsetof(struct explain_options, proof),
-     N_("writes all that is needed to check the figure with public keys alone: tram verify --proof FILE")},
+     N_("what a check with public keys alone needs: tram verify --proof FILE")},
     {"key-file", "FILE", OPTION_TEXT, offsetof(struct explain_options, keys),
      N_("the centre's secret keys, which sign the proof (those of the settings)")},
     CENTRE_ROWS(explain_options),

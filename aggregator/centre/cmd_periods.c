@@ -84,6 +84,7 @@ static struct listing start_listing(const struct periods_options *o)
 		table_column(l.table, "newest", _("Newest"), TABLE_LEFT);
 	}
 	table_column(l.table, "digest", _("Digest"), TABLE_LEFT);
+	table_when_empty(l.table, o->dataflow ? _("no period of this dataflow is closed") : _("no period is closed"));
 	return l;
 }
 
@@ -121,14 +122,6 @@ static void show_closing(void *context, const struct closing_row *row)
 	}
 }
 
-static void end_listing(struct listing *l, bool ok)
-{
-	if (ok) {
-		table_end(l->table);
-	}
-	table_free(&l->table);
-}
-
 int cmd_periods_list(int argc, char **argv)
 {
 	struct periods_options o = {0};
@@ -147,7 +140,7 @@ int cmd_periods_list(int argc, char **argv)
 	}
 	l = start_listing(&o);
 	ok = store_closings(s, o.dataflow, show_closing, &l, &err) == STORE_OK;
-	end_listing(&l, ok);
+	table_close(&l.table, ok);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }
@@ -205,7 +198,7 @@ static bool look_first(struct store *s, const struct periods_options *o, const s
 	bool ok = store_unfinished(s, order->dataflow, order->period, show_hindrance, &l, err) == STORE_OK;
 
 	*ret_n = l.n;
-	end_listing(&l, ok && !quiet && (l.n > 0 || (o->dry_run && !l.for_people)));
+	table_close(&l.table, ok && !quiet && (l.n > 0 || (o->dry_run && !l.for_people)));
 	return ok;
 }
 
@@ -238,7 +231,7 @@ static bool close_it(struct store *s, const struct periods_options *o, const str
 	struct listing l = start_listing(o);
 	bool ok = store_close_period(s, order, show_closing, &l, err) == STORE_OK;
 
-	end_listing(&l, ok);
+	table_close(&l.table, ok);
 	return ok;
 }
 

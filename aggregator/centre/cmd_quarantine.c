@@ -151,15 +151,9 @@ static struct listing start_listing(const struct quarantine_options *o)
 			    .for_people = o->centre.common.format == TABLE_TEXT};
 
 	list_columns(&l);
+	table_when_empty(l.table, o->rule || o->provider ? _("nothing that is held is of this rule and provider")
+							 : _("nothing is held"));
 	return l;
-}
-
-static void end_listing(struct listing *l, bool ok)
-{
-	if (ok) {
-		table_end(l->table);
-	}
-	table_free(&l->table);
 }
 
 static bool name_filter(struct store *s, struct arena *a, struct quarantine_filter *filter, struct err *err)
@@ -188,7 +182,7 @@ int cmd_quarantine_list(int argc, char **argv)
 	a = arena_new(SIZE_MAX);
 	l = start_listing(&o);
 	ok = name_filter(s, a, &filter, &err) && store_quarantine(s, &filter, show_held, &l, &err) == STORE_OK;
-	end_listing(&l, ok);
+	table_close(&l.table, ok);
 	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
@@ -282,7 +276,7 @@ static int carry_out(const struct quarantine_options *o, struct decision_order *
 	if (ok && l.n == 0) {
 		ok = err_set(err, ERR_DATA, _("nothing that is held is of this rule and provider"));
 	}
-	end_listing(&l, ok);
+	table_close(&l.table, ok);
 	if (ok && l.for_people) {
 		sum_up(order, l.n);
 	}

@@ -34,7 +34,7 @@ static const struct option_row rollup_rows[] = {
     {"changes", NULL, OPTION_FLAG, offsetof(struct rollup_options, changes),
      N_("what moved since --since, by how much, through whom; table, json or csv")},
     {"since", "TIME", OPTION_TEXT, offsetof(struct rollup_options, since),
-     N_("2024-07-19, 2024-07-19T08:00:00+07:00, or the cursor that the last time ended with; now: a first one")},
+     N_("a day, a moment, or the cursor that the last answer gave; now: a first one")},
     {"open", NULL, OPTION_FLAG, offsetof(struct rollup_options, open),
      N_("what is known, and not what a period was closed with")},
     {"all-periods", NULL, OPTION_FLAG, offsetof(struct rollup_options, all_periods),
@@ -109,7 +109,6 @@ static bool read_question(const struct rollup_options *o, const char *indicator,
 struct listing {
 	struct table *table;
 	bool of_nation;
-	size_t rows;
 };
 
 static void list_columns(struct listing *l)
@@ -144,7 +143,6 @@ static void list_row(void *context, const struct rollup_row *row)
 	char *remarks = joined(said, "; ", display_gaps(f));
 	bool whole = f->areas_reporting == f->areas_expected && f->parts_reporting == f->parts_expected;
 
-	l->rows++;
 	table_cell(l->table, lang_is_vi() ? row->name_vi : row->name_en);
 	table_cell(l->table, row->time_period);
 	if (!l->of_nation) {
@@ -164,13 +162,9 @@ static bool show(struct store *s, const struct rollup_question *q, struct err *e
 	bool ok;
 
 	list_columns(&l);
+	table_when_empty(l.table, _("no figure yet"));
 	ok = store_rollup(s, q, list_row, &l, err) == STORE_OK;
-	if (ok && l.rows > 0) {
-		table_end(l.table);
-	} else if (ok) {
-		printf("%s\n", _("no figure yet"));
-	}
-	table_free(&l.table);
+	table_close(&l.table, ok);
 	return ok;
 }
 

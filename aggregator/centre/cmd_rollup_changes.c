@@ -16,7 +16,6 @@
 struct listing {
 	struct table *table;
 	bool for_people, of_nation;
-	size_t rows;
 };
 
 static const struct {
@@ -109,7 +108,6 @@ static void show_change(void *context, const char *const *cells, const char *mad
 	struct listing *l = context;
 
 	(void)made_by;
-	l->rows++;
 	if (l->for_people) {
 		show_for_people(l, cells, shown);
 		return;
@@ -165,15 +163,11 @@ bool rollup_changes(struct store *s, const struct rollup_question *q, const char
 		question.cursor = since;
 	}
 	columns(&l);
+	table_when_empty(l.table, _("nothing has moved since"));
 	ok = store_changes(s, &question, &page, show_change, &l, err) == STORE_OK;
-	if (ok && (l.rows > 0 || !l.for_people)) {
-		table_end(l.table);
-	} else if (ok) {
-		printf("%s\n", _("nothing has moved since"));
-	}
+	table_close(&l.table, ok);
 	if (ok) {
 		tell_next(&l, &page);
 	}
-	table_free(&l.table);
 	return ok;
 }

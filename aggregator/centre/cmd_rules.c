@@ -231,8 +231,7 @@ static void show(const struct rules_options *o, const struct catalogue *c)
 	} else {
 		show_rules(t, c, for_people);
 	}
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 }
 
 static bool show_newest(const struct rules_options *o, struct err *err)

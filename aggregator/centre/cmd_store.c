@@ -60,18 +60,15 @@ static int show_migrations(struct store *s, enum table_format format)
 {
 	struct listing l = {.table = table_new(format, stdout), .for_people = format == TABLE_TEXT};
 	struct err err;
-	enum store_result result;
+	bool ok;
 
 	table_column(l.table, "version", _("Version"), TABLE_LEFT);
 	table_column(l.table, "name", _("Name"), TABLE_LEFT);
 	table_column(l.table, "applied_at", _("Applied"), TABLE_LEFT);
 	table_column(l.table, "state", _("State"), TABLE_LEFT);
-	result = store_migrations(s, show_migration, &l, &err);
-	if (result == STORE_OK) {
-		table_end(l.table);
-	}
-	table_free(&l.table);
-	return result == STORE_OK ? EX_OK : centre_fail(&err);
+	ok = store_migrations(s, show_migration, &l, &err) == STORE_OK;
+	table_close(&l.table, ok);
+	return ok ? EX_OK : centre_fail(&err);
 }
 
 static int migrate(struct store *s)

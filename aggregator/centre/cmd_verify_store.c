@@ -266,8 +266,7 @@ static void print_table(const struct verification *f)
 		table_cell_coloured(t, r->is_broken ? "red" : "green", r->is_broken ? _("broken") : _("sound"));
 		table_cell_count(t, r->sums.breaks);
 	}
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 }
 
 static void print_break(const struct verify_break *b, uint64_t breaks)

@@ -211,8 +211,7 @@ static void print_contributions(const struct explanation_figure *f, const char *
 	for (size_t i = 0; i < f->n; i++)
 		if (is_part(&f->rows[i], part, "counts"))
 			contribution_row(t, &s, &f->rows[i]);
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 }
 
 /* ---------------------------------------------------------------- what is not in it */
@@ -258,8 +257,7 @@ static void print_outside(const struct explanation_figure *f)
 		}
 	}
 	if (t)
-		table_end(t);
-	table_free(&t);
+		table_close(&t, true);
 }
 
 /* ---------------------------------------------------------------- how it was signed */
@@ -287,8 +285,7 @@ static void print_signatures(const struct explanation_figure *f)
 		table_cell(t, c->chain);
 		table_cell(t, c->signature);
 	}
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 }
 
 void explain_show(const struct explanation *e, bool signatures)

@@ -45,8 +45,7 @@ static void show_mistakes(const struct catalogue_mistake *mistakes, size_t n, en
 		table_cell_number(t, line);
 		table_cell(t, mistakes[i].text);
 	}
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 }
 
 struct catalogue *given_check(const struct given *g, enum table_format format, struct err *err)

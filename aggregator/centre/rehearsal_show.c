@@ -48,8 +48,7 @@ static struct table *begin(const char *title)
 /* Says how many rows were left out. */
 static void end(struct table *t, size_t shown, size_t n)
 {
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 	if (shown < n) {
 		printf(_("… and %zu more: --all shows them\n"), n - shown);
 	}

@@ -38,6 +38,7 @@ struct table {
 	size_t n_cells, room;
 	bool begun, ended; /* the head is printed; the end is */
 	bool any_row;
+	char *when_empty; /* NULL: the head alone */
 };
 
 static const struct {
@@ -86,6 +87,7 @@ void table_free(struct table **tp)
 	}
 	drop_cells(t);
 	free(t->cells);
+	free(t->when_empty);
 	for (size_t i = 0; i < t->n_columns; i++) {
 		free(t->columns[i].key);
 		free(t->columns[i].title);
@@ -98,6 +100,12 @@ void table_column(struct table *t, const char *key, const char *title, enum tabl
 {
 	assert(!t->begun && t->n_cells == 0 && t->n_columns < COLUMNS_MAX);
 	t->columns[t->n_columns++] = (struct column){.key = xstrdup(key), .title = xstrdup(title), .align = align};
+}
+
+void table_when_empty(struct table *t, const char *text)
+{
+	free(t->when_empty);
+	t->when_empty = xstrdup(text);
 }
 
 /* A cell may hold what somebody far away wrote: no control character reaches a terminal, no bad byte a JSON reader. */
@@ -363,10 +371,22 @@ void table_cell_coloured(struct table *t, const char *colour, const char *text)
 void table_end(struct table *t)
 {
 	assert(!t->ended && t->n_cells % t->n_columns == 0);
-	print_waiting(t);
+	if (t->format == TABLE_TEXT && t->when_empty && !t->begun && t->n_cells == 0) {
+		fprintf(t->out, "%s\n", t->when_empty);
+	} else {
+		print_waiting(t);
+	}
 	if (t->format == TABLE_JSON) {
 		fputs(t->any_row ? "\n]\n" : "]\n", t->out);
 	}
 	fflush(t->out);
 	t->ended = true;
+}
+
+void table_close(struct table **tp, bool ok)
+{
+	if (ok) {
+		table_end(*tp);
+	}
+	table_free(tp);
 }

@@ -29,6 +29,9 @@ bool table_has_colours(const struct table *t);
 /* Before the first row. key: JSON member and CSV head; title: what people read (already translated). */
 void table_column(struct table *t, const char *key, const char *title, enum table_align align);
 
+/* What people read instead of a table without rows, which is one line (already translated). Before table_end(). */
+void table_when_empty(struct table *t, const char *text);
+
 /* The next cell of the row; the row ends by itself after the last column. NULL or "": nothing (JSON null). Bytes that are not
  * UTF-8, and control characters in what people read, are shown as U+FFFD. */
 void table_cell(struct table *t, const char *text);
@@ -42,5 +45,8 @@ void table_cell_coloured(struct table *t, const char *colour, const char *text);
 
 /* Prints what is left and closes the JSON array. Call once, before table_free(). */
 void table_end(struct table *t);
+
+/* Ends a table that everything went well with, and frees it in any case: of one that was broken off nothing more is shown. */
+void table_close(struct table **tp, bool ok);
 
 #endif

@@ -140,10 +140,10 @@ int cmd_outbox_list(int argc, char **argv)
 	request.outbox = &body;
 	listing = (struct listing){table_new(o.common.format, stdout), o.common.format == TABLE_TEXT};
 	list_columns(listing.table, listing.for_people);
+	table_when_empty(listing.table,
+			 o.pending ? _("nothing waits for the centre") : _("no report is in the outbox"));
 	ok = talk_ask(o.common.agent_socket, &request, TALK_PATIENCE_MS, list_row, &listing, &err);
-	if (ok)
-		table_end(listing.table);
-	table_free(&listing.table);
+	table_close(&listing.table, ok);
 	return ok ? EX_OK : cli_fail(&err);
 }
 
@@ -219,8 +219,7 @@ static void show_observations(const Tram__V1__Report *report)
 		table_cell(t, word_text(&tram__v1__missing_reason__descriptor, (int)o->missing_reason, word));
 		table_cell(t, word_text(&tram__v1__qualifier__descriptor, (int)o->qualifier, word));
 	}
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 }
 
 static bool show_report(const uint8_t *bytes, size_t len, bool is_json, struct err *err)

@@ -131,9 +131,7 @@ int cmd_trace(int argc, char **argv)
 	t = (struct tracing){table_new(o.common.format, stdout), o.common.format == TABLE_TEXT};
 	trace_columns(&t);
 	ok = talk_trace(o.common.agent_socket, &(struct talk_range){.ticket = argv[first]}, false, trace_row, &t, &err);
-	if (ok)
-		table_end(t.table);
-	table_free(&t.table);
+	table_close(&t.table, ok);
 	return ok ? EX_OK : cli_fail(&err);
 }
 

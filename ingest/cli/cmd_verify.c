@@ -315,8 +315,7 @@ static void print_reports(const struct finding *f, bool has_bytes)
 		if (f->originals.n)
 			table_cell(t, f->rows[i].is_original ? _("yes") : "");
 	}
-	table_end(t);
-	table_free(&t);
+	table_close(&t, true);
 	if (f->reports > f->n)
 		printf(_("and %" PRIu64 " more\n"), f->reports - f->n);
 }

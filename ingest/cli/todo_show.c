@@ -173,13 +173,10 @@ void todo_show(const Tram__V1__Todo *todo, enum table_format format)
 	char number[24];
 
 	(for_people ? people_columns : programs_columns)(&l);
+	table_when_empty(l.table, _("nothing is owed"));
 	for (size_t i = 0; i < todo->n_items; i++)
 		(for_people ? show_for_people : show_for_programs)(&l, todo->items[i]);
-	if (todo->n_items > 0 || !for_people)
-		table_end(l.table);
-	else
-		printf("%s\n", _("nothing is owed"));
-	table_free(&l.table);
+	table_close(&l.table, true);
 	fflush(stdout);
 	if (todo->more > 0)
 		fprintf(stderr, _("%s more are not shown: what is shown comes first\n"),

@@ -112,6 +112,20 @@ class CentreTest(DemonstrationTest):
                 self.assertIn(said, tram(*words, status=65))
         self.assertEqual(table("quarantine", "list", "--rule", "dung-05"), [])
 
+    def test_a_list_of_nothing_says_so(self):
+        for english, vietnamese, *words in (
+                ("no period is closed", "chưa kỳ nào được chốt số liệu", "periods", "list"),
+                ("no period of this dataflow is closed", "chưa kỳ nào của biểu báo cáo này", "periods", "list", "--dataflow", "mic"),
+                ("nothing that is held is of this rule", "không có số liệu nào đang giữ thuộc", "quarantine", "list", "--rule", "DUNG-05"),
+                ("no figure yet", "chưa có số liệu", "rollup", "--period", "1999")):
+            with self.subTest(words=words):
+                shown = tram(*words)
+                self.assertIn(english, shown)
+                self.assertEqual(len(shown.splitlines()), 1, shown)
+                self.assertIn(vietnamese, tram(*words, language="vi"))
+                self.assertEqual(json.loads(tram(*words, "--format", "json")), [])
+                self.assertEqual(len(tram(*words, "--format", "csv").splitlines()), 1)
+
     def test_csv_has_the_same_columns(self):
         rows = list(csv.DictReader(tram("claims", "check", "--format", "csv").splitlines()))
         self.assertEqual(list(rows[0]), list(table("claims", "check")[0]))

@@ -89,6 +89,43 @@ static void empty_tables(void **state)
 	expect("area,value,note\n");
 }
 
+static void without_rows_people_are_told(void **state)
+{
+	static const struct {
+		enum table_format format;
+		const char *expected;
+	} cases[] = {
+	    {TABLE_TEXT, "không có gì\n"},
+	    {TABLE_JSON, "[]\n"},
+	    {TABLE_CSV, "area,value,note\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		begin(cases[i].format);
+		table_when_empty(t, "không có gì");
+		expect(cases[i].expected);
+	}
+	begin(TABLE_TEXT);
+	table_when_empty(t, "không có gì");
+	row("Huế", "1", "");
+	expect("Tỉnh  Giá trị  Ghi chú\nHuế         1\n");
+}
+
+static void closed_with_its_end_or_without(void **state)
+{
+	(void)state;
+	for (int ok = 0; ok < 2; ok++) {
+		begin(TABLE_TEXT);
+		row("a", "1", "b");
+		table_close(&t, ok);
+		assert_null(t);
+		fclose(out);
+		assert_string_equal(text, ok ? "Tỉnh  Giá trị  Ghi chú\na           1  b\n" : "");
+		free(text);
+	}
+}
+
 static void json_is_exact(void **state)
 {
 	(void)state;
@@ -205,6 +242,8 @@ int main(void)
 	    cmocka_unit_test(text_lines_up_in_decomposed_and_wide_letters),
 	    cmocka_unit_test(no_control_reaches_a_terminal),
 	    cmocka_unit_test(empty_tables),
+	    cmocka_unit_test(without_rows_people_are_told),
+	    cmocka_unit_test(closed_with_its_end_or_without),
 	    cmocka_unit_test(json_is_exact),
 	    cmocka_unit_test(numbers_as_written),
 	    cmocka_unit_test(true_and_false),
