@@ -275,6 +275,16 @@ static char *missing_text(const struct rollup_figure *f)
 	return more > 0 ? xasprintf(_("missing: %s and %d more"), names, more) : xasprintf(_("missing: %s"), names);
 }
 
+/* What communes add up to is shown without looking at each of them. */
+char *display_no_interval(const struct rollup_figure *f)
+{
+	int gaps = 0;
+
+	return sscanf(f->interval_basis, "not_worked_out:%d", &gaps) == 1
+		   ? xasprintf(_("no interval worked out for %d gaps: --as-of has it"), gaps)
+		   : xstrdup("");
+}
+
 static char *interval_text(const struct rollup_figure *f)
 {
 	char *low = display_number(f->interval_low_shown), *high = display_number(f->interval_high_shown), *out;
@@ -297,5 +307,5 @@ char *display_gaps(const struct rollup_figure *f)
 	if (f->interval_low_shown && f->interval_high_shown) {
 		out = add_remark(out, interval_text(f));
 	}
-	return out;
+	return add_remark(out, display_no_interval(f));
 }

@@ -32,6 +32,9 @@ char *display_parts_of_period(const struct rollup_figure *figure, const char *ti
 /* Who is missing, and what the figure would be had they stated what they stated before. "" when there is nothing. */
 char *display_gaps(const struct rollup_figure *figure);
 
+/* That nobody worked out what those missing would come to. "" when somebody did, or nothing is missing. */
+char *display_no_interval(const struct rollup_figure *figure);
+
 /* Of a period that is closed: which closing, when, and what is known now where that is another figure. "" when it is not. */
 char *display_closing(const struct rollup_row *row);
 

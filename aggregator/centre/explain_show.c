@@ -62,7 +62,7 @@ static char *interval_text(const struct rollup_figure *r)
 	char *low, *high, *text;
 
 	if (!r->interval_low_shown || !r->interval_high_shown)
-		return xstrdup("");
+		return display_no_interval(r);
 	low = display_number(r->interval_low_shown);
 	high = display_figure(r->interval_high_shown, "", r->display_unit_mult, r->unit, r->unit_vi);
 	text = xasprintf(_("%s to %s, if those missing had stated what they stated before (%s)"), low, high,

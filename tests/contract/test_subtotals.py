@@ -9,6 +9,7 @@ Run by: tests/contract/with-postgres tests/contract/test_subtotals.py
 """
 
 import datetime as dt
+import itertools
 import os
 import pathlib
 import random
@@ -42,6 +43,7 @@ COMMUNES = {f"63/{p}{n}": (f"63/{p}", "2008-01-01", None, 1000 * n + ord(p)) for
 # area: (level, parent)
 UNITS = {"VN": ("nation", ""), "63/north": ("region", "VN"), "63/south": ("region", "VN"), "63/a": ("province", "63/north"),
          "63/b": ("province", "63/south"), "63/c": ("province", "63/south")}
+NAMES = {"63/a": ("An", "Alpha"), "63/b": ("Bê", "Beta")}
 COMMUNES["63/a5"] = ("63/a", "2008-01-01", "2024-01-31", None)  # ended, and nobody knows how many lived there
 COMMUNES["63/b5"] = ("63/b", "2024-02-15", None, 77)
 
@@ -56,8 +58,8 @@ def load_catalogue(db):
         db.execute("INSERT INTO tram.area_number (area) VALUES (%s)", (area,))
     for area, (level, parent) in UNITS.items():
         db.execute("INSERT INTO tram.area SELECT area, area_no, %s, CASE level WHEN 'nation' THEN '' ELSE '63' END, '', %s,"
-                   " '2008-01-01', NULL, '', '', '', '', '', NULL, NULL FROM tram.area_number, (VALUES (%s)) l(level)"
-                   " WHERE area = %s", (level, parent, level, area))
+                   " '2008-01-01', NULL, '', %s, %s, '', '', NULL, NULL FROM tram.area_number, (VALUES (%s)) l(level)"
+                   " WHERE area = %s", (level, parent, *NAMES.get(area, ("", "")), level, area))
     for area, (parent, first, last, population) in COMMUNES.items():
         db.execute("INSERT INTO tram.area SELECT area, area_no, 'commune', '63', '', %s, %s, %s, '', '', '', '', '', NULL, %s"
                    " FROM tram.area_number WHERE area = %s", (parent, first, last, population, area))
@@ -107,6 +109,49 @@ class Figures:
         rows = self.revisions.get(figure, [])
         return bool(rows) and self.outcome(figure, len(rows) - 1) == 3
 
+    def parts(self, area, indicator, period):
+        """What the figure that stands brings to the sum: (top, bottom); (): there is nothing to count; None: it lacks something."""
+        _, method, weight = INDICATORS[indicator]
+        row, _ = self.standing((area, indicator, period))
+        if not row or row["missing"]:
+            return () if row and row["missing"] == 1 else None
+        by = row["weight"]
+        if weight == "count":
+            weighing, _ = self.standing((area, "count", period))
+            by = weighing["value"] if weighing else None
+        parts = {"sum": (row["value"], 0), "ratio_of_sums": (row["numerator"], row["denominator"]),
+                 "weighted_mean": (row["value"], by)}[method]
+        if None in parts:
+            return None
+        top, bottom = map(Fraction, parts)
+        return (top * bottom, bottom) if method == "weighted_mean" else (top, bottom)
+
+    def missing(self, unit, indicator, period, level):
+        """The communes that report nothing, by province."""
+        return {province: [area for area in expected_communes(period) if COMMUNES[area][0] == province
+                           and self.parts(area, indicator, period) is None]
+                for province in UNITS if UNITS[province][0] == "province" and counts_for(province, level) == unit}
+
+    def interval(self, unit, indicator, period, level):
+        """(low, high, basis): by trying all that those who are missing stated before."""
+        told = [self.parts(area, indicator, period) for area in expected_communes(period)
+                if counts_for(COMMUNES[area][0], level) == unit]
+        gaps = [area for areas in self.missing(unit, indicator, period, level).values() for area in areas]
+        before = [[parts for earlier in PERIODS[:PERIODS.index(period)] if (parts := self.parts(area, indicator, earlier))]
+                  for area in gaps]
+        choices = [choice for choice in before if choice]
+        known = [parts for parts in told if parts]
+        if not known or not choices:
+            return None, None, ""
+        basis = f"last_accepted:{len(choices)} of {len(gaps)}"
+        made = [[sum(column) for column in zip(*known, *chosen)] for chosen in itertools.product(*choices)]
+        if INDICATORS[indicator][1] == "sum":
+            return min(top for top, _ in made), max(top for top, _ in made), basis
+        if min(bottom for _, bottom in made) <= 0:
+            return None, None, ""
+        made = [top / bottom for top, bottom in made]
+        return rounded(min(made)), rounded(max(made)), basis
+
     def subtotals(self):
         sums = {key: total.row() for key, total in self.totals("province").items()}
         return {key: row for key, row in sums.items() if row != Total().row()}
@@ -134,6 +179,10 @@ def is_there(area, period):
     end = {"2024-01": "2024-01-31", "2024-02": "2024-02-29", "2025-12": "2025-12-31"}[period]
     _, first, last, _ = COMMUNES[area]
     return first <= end <= (last or "9")
+
+
+def expected_communes(period):
+    return [area for area in sorted(COMMUNES) if is_there(area, period)]
 
 
 def counts_for(province, level):
@@ -316,6 +365,60 @@ class Subtotals(unittest.TestCase):
                     for unit, row in now.items():
                         total = totals.get((unit, indicator, period), Total())
                         self.assertEqual(row, self.expected_row(total, unit, indicator, period, level), (indicator, period, unit))
+
+    def test_2_who_is_missing_is_named(self):
+        """Provinces, and how many of their communes: the same from what is kept and from history."""
+        partly = 0
+        for level, indicator, period in itertools.product(("nation", "region", "province"),
+                                                          ("count", "share", "mean_own", "mean_by_count"), PERIODS):
+            found = {as_of: dict(self.db.execute("SELECT area, missing FROM tram.rollup(%s, %s, %s, NULL, %s)",
+                                                 (indicator, period, level, as_of)).fetchall()) for as_of in (None, "2100-01-01")}
+            expected = {}
+            for unit in found[None]:
+                expected[unit] = []
+                for province, gone in self.figures.missing(unit, indicator, period, level).items():
+                    communes = sum(COMMUNES[area][0] == province for area in expected_communes(period))
+                    partly += 0 < len(gone) < communes
+                    if gone:
+                        expected[unit].append(province + (f":{len(gone)}/{communes}" if len(gone) < communes else ""))
+            self.assertEqual(found, {None: expected, "2100-01-01": expected}, (indicator, period, level))
+        self.assertGreater(partly, 20)
+        self.assertEqual(self.db.execute("SELECT tram.area_names(ARRAY['63/a', '63/b:3/8'], '2024-01', 'en'),"
+                                         " tram.area_names(ARRAY['63/b:3/8', '63/a'], '2024-01', 'vi')").fetchone(),
+                         ("Alpha, Beta (3 of 8 communes)", "Bê (3/8 đơn vị cấp xã), An"))
+
+    def test_2_who_is_missing_over_months_is_named(self):
+        """Who is in force at the end of a month of the quarter is expected; who says something of any of them is not missing."""
+        for indicator in ("count", "share"):
+            rows = dict(self.db.execute("SELECT area, missing FROM tram.rollup(%s, '2024-Q1', 'province')", (indicator,)).fetchall())
+            expected = {}
+            for province in "abc":
+                months = [{area for area in expected_communes(period) if area.startswith(f"63/{province}")} for period in PERIODS[:2]]
+                gone = [area for area in months[0] | months[1]
+                        if all(area not in there or self.figures.parts(area, indicator, period) is None
+                               for there, period in zip(months, PERIODS))]
+                expected[f"63/{province}"] = [f"63/{province}:{len(gone)}/{len(months[0] | months[1])}"] if gone else []
+            self.assertEqual(rows, expected, indicator)
+            self.assertGreater(len("".join(itertools.chain(*rows.values()))), 0)
+
+    def test_2_the_interval_is_exact_or_said_to_be_absent(self):
+        exact = 0
+        for level, indicator, period in itertools.product(("nation", "region", "province"),
+                                                          ("count", "share", "mean_own", "mean_by_count"), PERIODS):
+            ask = ("SELECT area, interval_low, interval_high, interval_basis, areas_expected - areas_reporting, parts_expected -"
+                   " parts_reporting, value IS NOT NULL FROM tram.rollup(%s, %s, %s, NULL, %s)")
+            for unit, low, high, basis, *_ in self.db.execute(ask, (indicator, period, level, "2100-01-01")).fetchall():
+                expected = self.figures.interval(unit, indicator, period, level)
+                if low is not None and INDICATORS[indicator][1] != "sum":
+                    low, high = rounded(low), rounded(high)
+                self.assertEqual((low, high, basis), expected, (indicator, period, unit))
+                exact += low is not None
+            for unit, low, high, basis, areas, parts, counts in self.db.execute(ask, (indicator, period, level, None)).fetchall():
+                # a mean of figures that weigh nothing has no value
+                counts = counts or any(self.figures.parts(area, indicator, period) for area in expected_communes(period)
+                                       if counts_for(COMMUNES[area][0], level) == unit)
+                self.assertEqual((low, high, basis, parts), (None, None, f"not_worked_out:{areas}" if counts and areas else "", areas))
+        self.assertGreater(exact, 10)
 
     def test_2_what_was_taken_out_leaves_no_digits_behind(self):
         """Else what is known now would not be what history says, and a closed period would have moved."""

@@ -163,6 +163,13 @@ static void test_who_is_missing(void **state)
 	assert_text(display_gaps(&f),
 		    "còn thiếu: Hà Nội, Huế và 5 nơi nữa, từ 1.234,5 đến 2.000 nếu lấy số đã báo cáo trước đó cho 6/7 "
 		    "chỗ thiếu");
+	f = (struct rollup_figure){.missing_first_en = "Ha Noi, Hue (5 of 8 communes)",
+				   .missing_first_vi = "Hà Nội, Huế (5/8 đơn vị cấp xã)",
+				   .n_missing = 2,
+				   .interval_basis = "not_worked_out:12"};
+	assert_text(
+	    display_gaps(&f),
+	    "còn thiếu: Hà Nội, Huế (5/8 đơn vị cấp xã), chưa tính khoảng cho 12 chỗ thiếu: dùng --as-of để xem");
 }
 
 int main(void)

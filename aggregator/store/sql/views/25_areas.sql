@@ -99,11 +99,16 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   WHERE a.level = stating_areas.level AND (a.level = 'nation' OR a.vintage = stating_areas.boundary)
 $$;
 
--- The names of areas as people know them in a period, by commas.
+-- The names of areas as people know them in a period, by commas; of a province of whose communes some are missing
+-- (63/46:5/8, tram.missing_of_province) also how many.
 CREATE FUNCTION tram.area_names(areas text[], time_period text, language text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(string_agg(CASE area_names.language WHEN 'vi' THEN a.short_name_vi ELSE a.name_en END, ', ' ORDER BY asked.place), '')
-  FROM unnest(area_names.areas) WITH ORDINALITY asked(area, place)
+  SELECT coalesce(string_agg(CASE area_names.language
+                               WHEN 'vi' THEN a.short_name_vi || coalesce(' (' || asked.part || ' đơn vị cấp xã)', '')
+                               ELSE a.name_en || coalesce(' (' || replace(asked.part, '/', ' of ') || ' communes)', '') END,
+                             ', ' ORDER BY asked.place), '')
+  FROM (SELECT split_part(u.told, ':', 1) AS area, nullif(split_part(u.told, ':', 2), '') AS part, u.place
+        FROM unnest(area_names.areas) WITH ORDINALITY u(told, place)) asked
   CROSS JOIN LATERAL (
     SELECT a.short_name_vi, a.name_en FROM tram.area a, tram.period_end(tram.period_pack(area_names.time_period)) last
     WHERE a.area = asked.area ORDER BY a.valid_from <= last DESC, abs(a.valid_from - last) LIMIT 1) a

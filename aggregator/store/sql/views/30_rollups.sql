@@ -22,10 +22,11 @@ CREATE TYPE tram.rollup_row AS (
   held              integer,   -- figures that are in the quarantine and so not in it
   parts_reporting   integer,   -- of the period's parts (63 provinces × 12 months), those that figures cover
   parts_expected    integer,
-  missing           text[],    -- areas of which nothing is in it
+  missing           text[],    -- areas of which nothing is in it; of communes their province, or 63/46:5/8: 5 of its 8
   interval_low      numeric,   -- between these it would be if those had stated what they stated before; no interval: null
   interval_high     numeric,
-  interval_basis    text,      -- last_accepted:N of M, where M figures are missing and N of them were stated before
+  interval_basis    text,      -- last_accepted:N of M, where M figures are missing and N of them were stated before;
+                               -- not_worked_out:M of communes' figures as they stand now
   vintage           integer,   -- of the period's closing; 0: the period is not closed
   known_at          timestamptz, -- the moment whose knowledge it shows; null: as asked
   moved             boolean    -- what is known now is another figure
@@ -301,12 +302,23 @@ DECLARE
   v_bottom_period integer := rollup_at.period;
   v_boundary text := coalesce(rollup_at.boundary, tram.vintage_on(tram.period_end(rollup_at.period)), '');
   v_version  integer;
+  v_finer    integer[];
+  v_row      tram.rollup_row;
 BEGIN
   SELECT i.* INTO STRICT v_i FROM tram.indicator i WHERE i.indicator = rollup_at.indicator;
   SELECT max(c.version) INTO v_version FROM tram.catalogue c;
   v_own := tram.states_own(v_i);
-  IF NOT v_own AND rollup_at.as_of = 'infinity' AND tram.has_subtotals(v_i, rollup_at.period) THEN
-    RETURN QUERY SELECT * FROM tram.rollup_communes(v_i, rollup_at.period, rollup_at.level, v_boundary, v_version);
+  IF NOT v_own AND tram.is_of_communes(v_i.dataflow) THEN
+    IF rollup_at.as_of = 'infinity' AND tram.has_subtotals(v_i, rollup_at.period) THEN
+      RETURN QUERY SELECT * FROM tram.rollup_communes(v_i, rollup_at.period, rollup_at.level, v_boundary, v_version);
+      RETURN;
+    END IF;
+    v_finer := tram.finer_kinds(v_i.frequencies, rollup_at.period);
+    FOR v_row IN SELECT * FROM tram.rollup_stated(v_i, v_i.over_area, rollup_at.period, rollup_at.level, v_boundary,
+                                                  rollup_at.as_of, v_version) LOOP
+      v_row.missing := tram.missing_provinces(v_row.missing, rollup_at.period, v_finer[cardinality(v_finer)]);
+      RETURN NEXT v_row;
+    END LOOP;
     RETURN;
   END IF;
   IF v_own IS NOT NULL THEN
