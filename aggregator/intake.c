@@ -529,6 +529,7 @@ static void lay_out_verdict(struct intake *in, const struct intake_report *r)
 							    .report_no = report_no(r),
 							    .catalogue_version = intake_catalogue_version(in, r),
 							    .peer_cut = known_cut(in, r),
+							    .closing_no = r->repeat ? 0 : in->closing_no,
 							    .words = r->judgement.words,
 							    .n_words = r->judgement.n_words,
 							    .outcomes = r->judgement.outcomes,

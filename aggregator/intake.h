@@ -71,6 +71,7 @@ struct intake_report {
 	int64_t *key;     /* with revision 0, until it is laid out */
 	uint64_t verdict_seq;
 	bool ask_past;
+	struct closed closed;                 /* its period; vintage 0: it is open */
 	const struct repeat_question *repeat; /* what it is a repetition of; NULL: of nothing */
 };
 
@@ -83,6 +84,7 @@ struct intake {
 	bool force_past;             /* ask for the past of every figure, not only where a report was stored before */
 	struct histories *histories; /* the lane's; NULL: everything is asked, and nothing kept */
 	const struct peers *peers;   /* the peer cut that is known; NULL: none */
+	int64_t closing_no;          /* the newest that is known; 0: none */
 	struct known *known;
 	struct views *views; /* NULL: not judged by rules */
 	struct intake_report *reports;

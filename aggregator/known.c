@@ -14,7 +14,7 @@ static enum store_result too_large(struct err *err)
 
 /* ---------------------------------------------------------------- what is stored, for each figure */
 
-static enum store_result find_reported_periods(struct intake *in, struct err *err)
+static enum store_result find_periods(struct intake *in, struct err *err)
 {
 	struct period_question *q = arena_calloc(in->arena, in->n_reports, sizeof(*q));
 	size_t *whose = arena_calloc(in->arena, in->n_reports, sizeof(*whose));
@@ -30,9 +30,11 @@ static enum store_result find_reported_periods(struct intake *in, struct err *er
 						  .dataflow = r->judgement.dataflow->code,
 						  .period = r->period};
 	}
-	enum store_result result = n > 0 ? store_has_reports(in->store, q, n, err) : STORE_OK;
-	for (size_t i = 0; result == STORE_OK && i < n; i++)
-		in->reports[whose[i]].ask_past = q[i].answer;
+	enum store_result result = store_periods(in->store, q, n, in->arena, &in->closing_no, err);
+	for (size_t i = 0; result == STORE_OK && i < n; i++) {
+		in->reports[whose[i]].ask_past = q[i].has_reports || in->force_past;
+		in->reports[whose[i]].closed = q[i].closed;
+	}
 	return result;
 }
 
@@ -83,7 +85,7 @@ static enum store_result ask_past(struct intake *in, struct err *err)
 		return too_large(err);
 	for (size_t i = 0; i < in->n_reports; i++) {
 		struct intake_report *r = &in->reports[i];
-		if (!r->report || (!r->ask_past && !in->force_past))
+		if (!r->report || !r->ask_past)
 			continue;
 		ask_figures(&q, r);
 		ask_mandatory(&q, r);
@@ -286,8 +288,8 @@ static enum store_result gather_looks(struct intake *in, struct err *err)
 enum store_result known_gather(struct intake *in, struct err *err)
 {
 	enum store_result result = in->settings->judge ? gather_looks(in, err) : STORE_OK;
-	if (result == STORE_OK && !in->force_past)
-		result = find_reported_periods(in, err);
+	if (result == STORE_OK)
+		result = find_periods(in, err);
 	if (result == STORE_OK)
 		result = ask_past(in, err);
 	if (result == STORE_OK && !make_overlay(in))
@@ -315,6 +317,7 @@ bool known_look_back(struct intake *in, struct intake_report *r, struct knowledg
 	*ret = (struct knowledge){.past = r->past,
 				  .peers = r->peers,
 				  .look_alike = r->look_alike,
+				  .closed = r->closed.vintage ? &r->closed : NULL,
 				  .history = in->views ? r->history : NULL,
 				  .reported = r->reported,
 				  .point_of = in->views ? views_point_of : NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rehearse.h"
 
+#include "closed_periods.h"
 #include "handed_in.h"
 #include "lang.h"
 #include "mem.h"
@@ -20,6 +21,7 @@ struct rehearsal {
 	const struct rehearse_task *task;
 	struct versions *versions; /* the catalogues that judged */
 	struct neighbours *neighbours;
+	struct closed_periods *closed;
 	struct arena *page;    /* verdicts and findings */
 	struct arena *arena;   /* one report */
 	struct arena *decided; /* the agent's decisions */
@@ -284,6 +286,14 @@ static bool find_like(struct rehearsal *h, const struct report_context *ctx, con
 	return true;
 }
 
+static const struct closed *closed_for(const struct rehearsal *h, const struct rehearse_verdict *v,
+				       const struct resolved *r)
+{
+	return r->j.readable
+		   ? closed_periods_find(h->closed, r->j.dataflow->code, period_pack(&r->j.period), v->closing_no)
+		   : NULL;
+}
+
 static bool judge(struct rehearsal *h, const struct report_context *ctx, const struct rehearse_verdict *v,
 		  struct resolved *r, struct err *err)
 {
@@ -292,8 +302,12 @@ static bool judge(struct rehearsal *h, const struct report_context *ctx, const s
 	struct past *past = arena_calloc(h->arena, r->j.n, sizeof *past);
 	struct history *history = arena_calloc(h->arena, r->j.n, sizeof *history);
 	bool *reported = arena_calloc(h->arena, catalogue_indicators(ctx->catalogue, &all), sizeof *reported);
-	struct knowledge known = {
-	    .past = past, .history = history, .reported = reported, .point_of = point_of, .context = &asking};
+	struct knowledge known = {.closed = closed_for(h, v, r),
+				  .past = past,
+				  .history = history,
+				  .reported = reported,
+				  .point_of = point_of,
+				  .context = &asking};
 
 	if (!past || !history || !reported || !look_back(h, r, past, history) || !look_around(h, v, r, &known)) {
 		return full(err);
@@ -533,10 +547,12 @@ bool rehearse_agents(const struct rehearse_task *task, const struct audit_snapsh
 	bool fine;
 
 	h.neighbours = neighbours_read(task->store, err);
-	fine = h.neighbours != NULL;
+	h.closed = h.neighbours ? closed_periods_read(task->store, err) : NULL;
+	fine = h.closed != NULL;
 	for (size_t i = 0; i < snapshot->n_agents && fine; i++) {
 		fine = walk_agent(&h, snapshot, &snapshot->agents[i], err);
 	}
+	closed_periods_free(&h.closed);
 	neighbours_free(&h.neighbours);
 	versions_free(&h.versions);
 	arena_free(&h.page);

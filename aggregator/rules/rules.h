@@ -103,15 +103,23 @@ struct look_alike {
 	uint32_t figures; /* compared and equal */
 };
 
+/* The newest vintage of a dataflow's period that was closed: its figures are frozen. */
+struct closed {
+	int32_t vintage;
+	int64_t closed_at_us;
+	const char *closed_by;
+};
+
 /*
- * What is known when a report is judged: everything of its agent with a smaller verdict_seq, and of others what the peer
- * cut says. Arrays have one element an observation; a pointer that is NULL says that nothing of the kind is known.
+ * What is known when a report is judged: everything of its agent with a smaller verdict_seq, of others what the peer cut
+ * says, and closings up to the one that the verdict names. Arrays have one element an observation; a pointer that is NULL says that nothing of the kind is known.
  */
 struct knowledge {
 	const struct past *past;                 /* ignored where the figure is not storable */
 	const struct history *history;           /* before the figure's own period, at most HISTORY_POINTS */
 	const struct peer_figures *const *peers; /* an element may be NULL */
 	const struct look_alike *look_alike;
+	const struct closed *closed; /* the report's period; NULL: it is open */
 	const bool
 	    *reported; /* by indicator position, of mandatory ones: the provider has stated its total already for this
 			  dataflow and period, accepted or held; NULL: not known */

@@ -172,6 +172,32 @@ static const char *name_moved(struct walk *w, const struct indicator *changed)
 	return moved > MOVED_SHOWN ? say(w, "%s, …", text) : text;
 }
 
+/* What is stored already is no correction. */
+static bool states_something_new(const struct walk *w)
+{
+	for (size_t i = 0; i < w->j->n; i++) {
+		struct look x = look_at(w, i);
+
+		if (x.f->storable && !is_stored_already(w, &x)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whoever is late states nothing else than who corrects: what was closed stays, and this is of the next closing. */
+void song_07_report(struct walk *w)
+{
+	const struct closed *c = w->known->closed;
+
+	if (c && w->j->readable && states_something_new(w)) {
+		find(w, 0, "time_period",
+		     say(w, "%d → %d (%s, %s)", c->vintage, c->vintage + 1,
+			 say_day(w, date_in_vietnam(c->closed_at_us)), say_text(w, c->closed_by)),
+		     "");
+	}
+}
+
 void song_07(struct walk *w, const struct look *x)
 {
 	const char *moved;

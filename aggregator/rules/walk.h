@@ -148,6 +148,7 @@ void sach_06_report(struct walk *w);
 void sach_09(struct walk *w);
 void song_01(struct walk *w);
 void song_04(struct walk *w);
+void song_07_report(struct walk *w);
 void song_08_report(struct walk *w);
 void dung_02(struct walk *w, const struct look *x);
 void dung_03(struct walk *w, const struct look *x);

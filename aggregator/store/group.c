@@ -255,6 +255,7 @@ static void put_verdicts(struct copy *c, const struct group *g)
 		copy_text(c, v->cause);
 		copy_bytes(c, outcomes, v->n_outcomes);
 		copy_int32(c, v->peer_cut);
+		copy_int64(c, v->closing_no);
 	}
 	free(outcomes);
 }
@@ -329,8 +330,9 @@ static const struct part {
      "report_no, agent_no, finding_no, line, severity, rule, indicator, ref_area, field, found, expected, asked, "
      "answered",
      13, count_findings, put_findings},
-    {"tram.verdict", "verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes, peer_cut",
-     9, count_verdicts, put_verdicts},
+    {"tram.verdict",
+     "verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes, peer_cut, closing_no", 10,
+     count_verdicts, put_verdicts},
 };
 
 static enum store_result write_part(struct store *s, const struct part *part, const struct group *g, struct err *err)

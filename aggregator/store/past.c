@@ -4,21 +4,66 @@
 
 #include <string.h>
 
-/* ---------------------------------------------------------------- has anything been reported? */
+static enum store_result exhausted(struct err *err)
+{
+	err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
+	return STORE_POISON;
+}
 
-static const struct statement has_reports = {
-    "has_reports",
-    "SELECT q.i FROM unnest($1, $2, $3) WITH ORDINALITY q(dataflow, period, provider, i)"
-    " WHERE EXISTS (SELECT FROM tram.report r"
-    "   WHERE r.dataflow = q.dataflow AND r.period = q.period AND r.provider = q.provider)",
+/* ---------------------------------------------------------------- has anything been reported, is it closed? */
+
+enum period_column {
+	PERIOD_QUESTION,
+	PERIOD_HAS_REPORTS,
+	PERIOD_VINTAGE,
+	PERIOD_CLOSED_AT,
+	PERIOD_CLOSED_BY,
+	PERIOD_CLOSING,
 };
 
-enum store_result store_has_reports(struct store *s, struct period_question *questions, size_t n, struct err *err)
+static const struct statement periods = {
+    "periods",
+    "SELECT q.i, EXISTS (SELECT FROM tram.report r"
+    "         WHERE r.dataflow = q.dataflow AND r.period = q.period AND r.provider = q.provider),"
+    "       c.vintage, (extract(epoch FROM c.closed_at) * 1000000)::bigint, c.closed_by,"
+    "       (SELECT max(n.closing_no) FROM tram.closing n)"
+    " FROM unnest($1, $2, $3) WITH ORDINALITY q(dataflow, period, provider, i)"
+    " LEFT JOIN LATERAL (SELECT c.vintage, c.closed_at, c.closed_by FROM tram.closing c"
+    "   WHERE c.dataflow = q.dataflow AND c.period = q.period ORDER BY c.vintage DESC LIMIT 1) c ON true",
+};
+
+static bool read_closed(const PGresult *r, int row, struct arena *a, struct closed *ret)
+{
+	*ret = (struct closed){.vintage = (int32_t)cell_int(r, row, PERIOD_VINTAGE),
+			       .closed_at_us = cell_int(r, row, PERIOD_CLOSED_AT),
+			       .closed_by = arena_strdup(a, cell_text(r, row, PERIOD_CLOSED_BY))};
+	return ret->closed_by;
+}
+
+static enum store_result take_periods(const PGresult *r, struct period_question *questions, struct arena *a,
+				      int64_t *ret_closing_no, struct err *err)
+{
+	for (int i = 0; i < PQntuples(r); i++) {
+		struct period_question *q = &questions[cell_int(r, i, PERIOD_QUESTION) - 1];
+
+		q->closed = (struct closed){0};
+		q->has_reports = cell_bool(r, i, PERIOD_HAS_REPORTS);
+		if (!cell_is_null(r, i, PERIOD_VINTAGE) && !read_closed(r, i, a, &q->closed)) {
+			return exhausted(err);
+		}
+		*ret_closing_no = cell_int(r, i, PERIOD_CLOSING);
+	}
+	return STORE_OK;
+}
+
+enum store_result store_periods(struct store *s, struct period_question *questions, size_t n, struct arena *a,
+				int64_t *ret_closing_no, struct err *err)
 {
 	struct params p;
 	PGresult *r;
 	enum store_result result;
 
+	*ret_closing_no = 0;
 	if (n == 0) {
 		return STORE_OK;
 	}
@@ -26,13 +71,10 @@ enum store_result store_has_reports(struct store *s, struct period_question *que
 	params_texts(&p, &questions->dataflow, sizeof *questions, n);
 	params_int32s(&p, &questions->period, sizeof *questions, n);
 	params_texts(&p, &questions->provider, sizeof *questions, n);
-	result = connection_ask_prepared(s, &has_reports, &p, &r, err);
+	result = connection_ask_prepared(s, &periods, &p, &r, err);
 	params_done(&p);
-	for (size_t i = 0; i < n; i++) {
-		questions[i].answer = false;
-	}
-	for (int i = 0; i < PQntuples(r); i++) {
-		questions[cell_int(r, i, 0) - 1].answer = true;
+	if (result == STORE_OK) {
+		result = take_periods(r, questions, a, ret_closing_no, err);
 	}
 	PQclear(r);
 	return result;
@@ -146,8 +188,7 @@ static enum store_result take_pasts(const PGresult *r, struct past_question *que
 
 		q->stated = cell_bool(r, i, PAST_STATED);
 		if (!read_past(r, i, a, &q->answer)) {
-			err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-			return STORE_POISON;
+			return exhausted(err);
 		}
 	}
 	return STORE_OK;

@@ -28,6 +28,7 @@ enum verdict_column {
 	VERDICT_KNOWN_AT,
 	VERDICT_CATALOGUE,
 	VERDICT_PEER_CUT,
+	VERDICT_CLOSING,
 	VERDICT_WORDS,
 	VERDICT_OUTCOMES,
 };
@@ -35,7 +36,8 @@ enum verdict_column {
 static const struct statement verdicts_between = {
     "rehearse_verdicts",
     "SELECT v.verdict_seq, v.report_no, v.cause = 'received', r.report_no IS NULL, r.repeats IS NOT NULL, " US(
-	"r.received_at") ", " US("r.handed_in_at") ", " US("r.known_at") ", v.catalogue_version, v.peer_cut, v.words,"
+	"r.received_at") ", " US("r.handed_in_at") ", " US("r.known_at") ", v.catalogue_version, v.peer_cut,"
+									 " v.closing_no, v.words,"
 									 " v.outcomes FROM tram.verdict v"
 									 " LEFT JOIN tram.report r ON r.agent_no = "
 									 "v.agent_no AND r.report_no = v.report_no"
@@ -60,6 +62,7 @@ static bool take_verdict(const PGresult *r, int row, struct arena *a, struct reh
 	    .known_at_us = cell_int(r, row, VERDICT_KNOWN_AT),
 	    .catalogue_version = (uint32_t)cell_int(r, row, VERDICT_CATALOGUE),
 	    .peer_cut = (uint32_t)cell_int(r, row, VERDICT_PEER_CUT),
+	    .closing_no = cell_int(r, row, VERDICT_CLOSING),
 	    .words = arena_strdup(a, cell_text(r, row, VERDICT_WORDS)),
 	    .outcomes = outcomes,
 	    .n = n,
@@ -180,6 +183,44 @@ enum store_result store_rehearse_decisions(struct store *s, int32_t agent_no, st
 	}
 	PQclear(r);
 	return result == STORE_OK && !*ret ? full(err) : result;
+}
+
+/* ---------------------------------------------------------------- closings */
+
+static const char closings_sql[] = "SELECT c.closing_no, c.dataflow, c.period, c.vintage, " US(
+    "c.closed_at") ", c.closed_by FROM tram.closing c"
+		   " ORDER BY c.dataflow COLLATE \"C\", c.period, c.closing_no";
+
+static bool take_closing(const PGresult *r, int row, struct arena *a, struct rehearse_closing *ret)
+{
+	*ret = (struct rehearse_closing){.closing_no = cell_int(r, row, 0),
+					 .dataflow = arena_strdup(a, cell_text(r, row, 1)),
+					 .period = (int32_t)cell_int(r, row, 2),
+					 .closed = {.vintage = (int32_t)cell_int(r, row, 3),
+						    .closed_at_us = cell_int(r, row, 4),
+						    .closed_by = arena_strdup(a, cell_text(r, row, 5))}};
+	return ret->dataflow && ret->closed.closed_by;
+}
+
+enum store_result store_rehearse_closings(struct store *s, struct arena *a, struct rehearse_closing **ret,
+					  size_t *ret_n, struct err *err)
+{
+	struct params p;
+	PGresult *r;
+	enum store_result result;
+	bool fits;
+
+	params_init(&p);
+	result = connection_ask(s, closings_sql, &p, &r, err);
+	params_done(&p);
+	*ret_n = (size_t)PQntuples(r);
+	*ret = arena_calloc(a, *ret_n, sizeof **ret);
+	fits = *ret != NULL;
+	for (size_t i = 0; fits && i < *ret_n; i++) {
+		fits = take_closing(r, (int)i, a, &(*ret)[i]);
+	}
+	PQclear(r);
+	return result == STORE_OK && !fits ? full(err) : result;
 }
 
 /* ---------------------------------------------------------------- roll-ups */

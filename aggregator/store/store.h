@@ -281,6 +281,7 @@ struct verdict_row {
 	uint64_t verdict_seq, report_no;
 	uint32_t catalogue_version;
 	int32_t peer_cut;             /* that was known; 0: none */
+	int64_t closing_no;           /* the newest that was known; 0: none */
 	const enum word_state *words; /* n_words of them */
 	size_t n_words;
 	const enum outcome *outcomes;
@@ -356,14 +357,18 @@ enum store_result store_todo(struct store *s, const struct todo_question *questi
 
 /* ---------------------------------------------------------------- the past (lane) */
 
-/* Has any report of the dataflow and packed period been stored by the provider? One cheap look-up for n at once. */
+/* A dataflow's packed period, and its provider. */
 struct period_question {
 	const char *provider, *dataflow;
 	int32_t period;
-	bool answer;
+	/* the answer */
+	bool has_reports;     /* of the provider */
+	struct closed closed; /* its newest closing; vintage 0: it is open */
 };
-enum store_result store_has_reports(struct store *s, struct period_question *questions, size_t n,
-				    struct err *err) MUST_CHECK;
+/* One cheap look-up for n at once, as of the newest closing of all (0: there is none); names in the arena. STORE_POISON with
+   ERR_PROTOCOL: the arena is exhausted. */
+enum store_result store_periods(struct store *s, struct period_question *questions, size_t n, struct arena *a,
+				int64_t *ret_closing_no, struct err *err) MUST_CHECK;
 
 /* The latest revision stored for each (area_no, key with revision 0); texts in the arena. One query for all. */
 struct past_question {

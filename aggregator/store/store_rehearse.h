@@ -22,7 +22,8 @@ struct rehearse_verdict {
 	int64_t received_at_us, handed_in_at_us, known_at_us;
 	uint32_t catalogue_version;
 	uint32_t peer_cut;
-	const char *words; /* a letter each */
+	int64_t closing_no; /* the newest that it knew */
+	const char *words;  /* a letter each */
 	const uint8_t *outcomes;
 	size_t n;
 };
@@ -53,6 +54,16 @@ struct rehearse_decision {
 };
 enum store_result store_rehearse_decisions(struct store *s, int32_t agent_no, struct arena *a,
 					   struct rehearse_decision **ret, size_t *ret_n, struct err *err) MUST_CHECK;
+
+/* All closings, by dataflow (as strcmp() has it), period and number. In the arena. */
+struct rehearse_closing {
+	int64_t closing_no;
+	const char *dataflow;
+	int32_t period;
+	struct closed closed;
+};
+enum store_result store_rehearse_closings(struct store *s, struct arena *a, struct rehearse_closing **ret,
+					  size_t *ret_n, struct err *err) MUST_CHECK;
 
 /* ---------------------------------------------------------------- what peer cuts knew */
 

@@ -192,6 +192,7 @@ static void test_reports_of_a_period_are_known(void **state)
 					      {.provider = "P63-46", .dataflow = "governance_province"},
 					      {.provider = "P63-01", .dataflow = "province_statistics"},
 					      {.provider = "P63-46", .dataflow = "province_statistics", .period = 77}};
+	int64_t closing_no;
 
 	(void)state;
 	assert_true(period_parse("1993", &p));
@@ -201,8 +202,46 @@ static void test_reports_of_a_period_are_known(void **state)
 	contract_ask("INSERT INTO tram.report SELECT 5, now(), now(), now(), 1, 1, %d, NULL, NULL, NULL, 1, 'R', false,"
 		     " '', 'P63-46', 'province_statistics', '1993', '', '', NULL, '', NULL, '', ''",
 		     period_pack(&p));
-	assert_result(STORE_OK, store_has_reports(writer, questions, 4, &contract_err));
-	assert_true(questions[0].answer && !questions[1].answer && !questions[2].answer && !questions[3].answer);
+	assert_result(STORE_OK, store_periods(writer, questions, 4, arena, &closing_no, &contract_err));
+	assert_int_equal(closing_no, 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(questions[i].has_reports, i == 0);
+		assert_int_equal(questions[i].closed.vintage, 0);
+	}
+}
+
+/* Of each period the newest vintage, whoever reports; and the newest closing of all, of whatever period. */
+static void test_closed_periods_are_known(void **state)
+{
+	struct period_question questions[] = {{.provider = "P63-46", .dataflow = "province_statistics", .period = 77},
+					      {.provider = "P63-01", .dataflow = "province_statistics", .period = 77},
+					      {.provider = "P63-46", .dataflow = "province_statistics", .period = 78},
+					      {.provider = "P63-46", .dataflow = "governance_province", .period = 77},
+					      {.provider = "P63-46", .dataflow = "governance_province", .period = 78}};
+	static const int vintages[] = {2, 2, 1, 0, 0};
+	static const char *const names[] = {"Lê Bình", "Lê Bình", "Võ An", NULL, NULL};
+	int64_t closing_no;
+
+	(void)state;
+	contract_ask(
+	    "INSERT INTO tram.closing (closing_no, dataflow, period, vintage, closed_at, closed_by, reason, "
+	    "provisional,"
+	    "                          figures, digest)"
+	    " SELECT n, d, p, v, timestamptz '2026-01-01 00:00:00.000001+00' + n * interval '1 day', who, 'x', true, 0,"
+	    "        decode(repeat('00', 32), 'hex')"
+	    " FROM (VALUES (1, 'province_statistics', 77, 1, 'Võ An'), (2, 'province_statistics', 77, 2, 'Lê Bình'),"
+	    "              (3, 'province_statistics', 78, 1, 'Võ An'), (4, 'governance_province', 79, 1, 'Võ An'))"
+	    " c(n, d, p, v, who)");
+	assert_result(STORE_OK, store_periods(writer, questions, 5, arena, &closing_no, &contract_err));
+	assert_int_equal(closing_no, 4);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(questions[i].closed.vintage, vintages[i]);
+		if (names[i]) {
+			assert_string_equal(questions[i].closed.closed_by, names[i]);
+		}
+	}
+	assert_int_equal(questions[1].closed.closed_at_us, INT64_C(1767398400000001));
+	contract_ask("DELETE FROM tram.closing");
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -628,6 +667,7 @@ int main(void)
 	    TEST(test_the_past_of_many_is_each_ones_own),
 	    TEST(test_the_past_is_of_this_period_only),
 	    TEST(test_reports_of_a_period_are_known),
+	    TEST(test_closed_periods_are_known),
 	    TEST(test_a_verdict_is_made_again),
 	    TEST(test_verdicts_stop_where_the_memory_ends),
 	    TEST(test_a_finding_of_a_rule_that_is_gone),

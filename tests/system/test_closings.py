@@ -77,6 +77,46 @@ def test_a_correction_counts_in_the_next_closing(centre, agent, closed):
     assert refused.returncode == 65 and "nothing has changed" in refused.stderr
 
 
+SAID = {"en": "what is accepted of this report goes to the next vintage: {}", "vi": "thuộc lần chốt sau: {}"}
+
+
+def closing_told(verdict):
+    """Of all that a verdict tells: what it says of the period's closing, to the report and not to a figure."""
+    return [f["found"] for f in verdict["findings"]
+            if (f["rule"], f["severity"], f["observation"], f["field"]) == ("SONG-07", "inform", 0, "time_period")]
+
+
+def test_a_province_is_told_that_the_period_was_closed(centre, agent):
+    """Before the closing nothing; then of what corrects a figure, not of what is stored already; and in `tram check`."""
+    state(agent, CLOSED)
+    close(centre, "--provisional")
+    first = centre.value("SELECT (closed_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date::text FROM tram.closing")
+    correction = csv_text(POPULATION | {"value": str(CORRECTED)}, revises="yes", purpose="correction")
+    path = agent.file(correction)
+    checked = agent.tram("check", path, "--format", "json", check=False)
+    assert checked.returncode == 0, checked.stderr
+    wanted = f"1 → 2 ({first}, {BY[1]})"
+    assert closing_told(json.loads(checked.stdout)["verdicts"][0]) == [wanted]
+    for language, words in SAID.items():
+        assert words.format(wanted) in agent.tram("check", path, language=language).stdout
+    agent.submit(correction)
+    verdict = agent.wait_for_verdicts()[-1]
+    assert verdict["accepted"] == 1 and closing_told(verdict) == [wanted]
+    for language, words in SAID.items():
+        assert words.format(wanted) in agent.tram("verdicts", language=language).stdout
+    agent.submit(csv_text(POPULATION | {"value": str(CORRECTED)}, comment="once more"))
+    verdict = agent.wait_for_verdicts()[-1]
+    assert verdict["duplicate"] == 1 and closing_told(verdict) == []
+    close(centre, "--provisional", reason="đính chính")
+    state(agent, CORRECTED + 1, revises="yes", purpose="correction")
+    assert [said.split(" (")[0] for said in closing_told(agent.verdicts()[-1])] == ["2 → 3"]
+    state(agent, CLOSED, time_period="2023", reference_date="2023-12-31", purpose="backfill")
+    assert closing_told(agent.verdicts()[-1]) == [], "2023 is open"
+    assert [seq for (seq,) in centre.sql("SELECT closing_no FROM tram.verdict ORDER BY verdict_seq")] == [0, 1, 1, 2, 2]
+    rehearsed = centre.tram("rules", "rehearse", ROOT / "deploy" / "catalogue", "--format", "json")
+    assert json.loads(rehearsed.stdout)["reports_judged"] == 5  # and all as they were: it would have failed
+
+
 def test_who_is_missing_is_named(centre, agent):
     state(agent, CLOSED)
     done = close(centre, check=False)

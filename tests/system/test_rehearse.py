@@ -151,6 +151,14 @@ def copies(centre, agents, semester):
                    "a cut that knows the report")
 
 
+def close_some(centre, rng):
+    """Periods are closed while reports come; what was judged before knows nothing of it."""
+    for semester in rng.sample(SEMESTERS, 3):
+        done = centre.tram("periods", "close", "public_services_province", semester, "--provisional", "--by", "Lê Văn An",
+                           "--reason", "báo cáo", check=False)
+        assert done.returncode in (0, 65), done.stderr  # 65: nothing came, or nothing has changed
+
+
 def a_history(centre, agents, rng, rounds):
     for turn in range(rounds):
         if turn == 8:
@@ -168,6 +176,8 @@ def a_history(centre, agents, rng, rounds):
         if turn % 3 == 1:
             settle(centre, agents.values())
             decide(centre, rng)
+        if turn % 8 == 5:
+            close_some(centre, rng)
         if turn % 4 == 2:
             centre.daemon.kill() if rng.random() < 0.5 else centre.daemon.stop()
             centre.start()
@@ -242,6 +252,10 @@ def test_the_history_has_all_that_is_promised(history):
     assert count("SELECT count(*) FROM tram.decision WHERE decision = 'refused'") > 3
     assert count("SELECT count(DISTINCT peer_cut) FROM tram.verdict") > 5
     assert count("SELECT count(*) FROM tram.report_finding WHERE rule = 'SACH-09' AND found <> ''") > 0
+    told = "rule = 'SONG-07' AND field = 'time_period'"
+    assert count(f"SELECT count(*) FROM tram.report_finding WHERE {told}") > 3
+    assert count("SELECT count(*) FROM tram.report r JOIN tram.closing c USING (dataflow, period) JOIN tram.verdict v USING"
+                 " (agent_no, report_no) WHERE c.vintage = 1 AND v.cause = 'received' AND v.closing_no < c.closing_no") > 3
     rules = {rule for (rule,) in history.sql("SELECT DISTINCT rule FROM tram.report_finding")}
     assert rules >= {"DUNG-08", "DUNG-10", "SACH-01", "SACH-02", "SACH-06"}, rules
 

@@ -327,13 +327,27 @@ static void set_look_alike(struct given *g, const char *value)
 	g->look_alike = a;
 }
 
-/* "h1", "q12", "s.", "reported", "alike": what is known besides. False: it is none of these. */
+/* "1 2024-07-31 Lê Văn An" */
+static void set_closed(struct given *g, const char *value)
+{
+	char *rest = text(g, value);
+	struct closed *c = arena_alloc(g->arena, sizeof *c);
+
+	c->vintage = atoi(strsep(&rest, " "));
+	c->closed_at_us = moment(strsep(&rest, " "));
+	c->closed_by = rest;
+	g->closed = c;
+}
+
+/* "h1", "q12", "s.", "reported", "alike", "closed": what is known besides. False: it is none of these. */
 static bool set_known(struct given *g, const char *name, const char *value)
 {
 	if (strcmp(name, "reported") == 0) {
 		g->reported = text(g, value);
 	} else if (strcmp(name, "alike") == 0) {
 		set_look_alike(g, value);
+	} else if (strcmp(name, "closed") == 0) {
+		set_closed(g, value);
 	} else if (has_prefix(name, "s.")) {
 		set_stands(g, name + 2, value);
 	} else if (*name == 'h' && name[1] >= '1' && name[1] <= '9') {
@@ -479,6 +493,7 @@ void given_judge(struct given *g, const struct catalogue *c)
 				  .history = g->history + 1,
 				  .peers = g->peers + 1,
 				  .look_alike = g->look_alike,
+				  .closed = g->closed,
 				  .reported = reported(g, c),
 				  .point_of = point_of,
 				  .context = g};
