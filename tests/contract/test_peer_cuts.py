@@ -21,7 +21,7 @@ import psycopg
 
 from test_rollup import load_registry, make_schema
 
-SEED = int(os.environ.get("TRAM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("TRAM_TEST_SEED", "20260712"))  # the same every time: what fails, fails again
 EVENTS = 300
 # code: (provided_by, value_type, unit)
 INDICATORS = {

@@ -21,7 +21,7 @@ import psycopg
 import test_rollup as base
 from test_rollup import FOREVER, NOW, QUALIFIERS, STATUS_ORDER, fraction
 
-SEED = int(os.environ.get("TRAM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("TRAM_TEST_SEED", "20260712"))  # the same every time: what fails, fails again
 POINTS = 4
 
 # code: (provided_by, unit, over_area, over_time, mean_weight, coverage_weight, derives_from, frequencies, gate)

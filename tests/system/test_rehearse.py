@@ -19,7 +19,7 @@ import pytest
 from fleet import Fleet
 from tramtest import BIN, REPORT, ROOT, csv_text, wait_until
 
-SEED = int(os.environ.get("TRAM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("TRAM_TEST_SEED", "20260712"))  # the same every time: what fails, fails again
 PROVINCES = ("46", "01", "79")
 SEMESTERS = [f"{year}-S{half}" for year in (2021, 2022, 2023, 2024) for half in (1, 2)]
 COUNTS = {"psp_registered_accounts": ("account", 90000), "psp_new_accounts": ("account", 9000),

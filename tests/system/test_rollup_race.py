@@ -18,7 +18,7 @@ import race
 from rollup_oracle import FOREVER, fraction
 from tramtest import wait_until
 
-SEED = int(os.environ.get("TRAM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("TRAM_TEST_SEED", "20260712"))  # the same every time: what fails, fails again
 SECONDS = int(os.environ.get("TRAM_RACE_SECONDS", 60))
 LEVELS = ("nation", "region", "province")
 EXACT = ("areas_reporting", "areas_expected", "held", "obs_status", "qualifier", "demonstration", "finality", "parts_reporting",
