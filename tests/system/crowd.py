@@ -113,8 +113,11 @@ class Part:
             self.cut(now)
         elif word == "lost":
             for agent in self.agents:
+                while agent.socket is not None and agent.socket.poll(0, zmq.POLLOUT):
+                    time.sleep(0.005)  # the connection's end was not noticed yet, and a HELLO would go nowhere
                 agent.lose()
                 self.await_connection(agent)
+            self.pipe.send(word)
         elif word == "heard":
             self.pipe.send([agent.heard_at for agent in self.agents])
         return word != "end"
@@ -181,6 +184,12 @@ class Crowd:
     def tell(self, word):
         for pipe in self.pipes:
             pipe.send(word)
+
+    def lose(self):
+        """After the centre's end, and before it is there again: all have noticed, and wait for it to be back."""
+        self.tell("lost")
+        for pipe in self.pipes:
+            pipe.recv()
 
     def heard(self):
         """When each was heard since it was lost, on the monotonic clock; 0: not yet."""

@@ -27,13 +27,11 @@ def test_all_come_at_once(fleet):
         crowd.tell("connect")
         all_are_heard(crowd, since)
         centre.daemon.kill()
-        time.sleep(0.3)  # for the connections' end to be noticed
-        crowd.tell("lost")
+        crowd.lose()
         centre.start()
         all_are_heard(crowd, time.monotonic())
         since = time.monotonic()
         crowd.tell("cut")
-        time.sleep(0.2)
         all_are_heard(crowd, since)
     finally:
         crowd.close()
