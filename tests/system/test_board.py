@@ -11,13 +11,16 @@ def liveness(centre):
     return dict(centre.sql("SELECT agent, connected FROM tram.agent_liveness WHERE heard_at IS NOT NULL"))
 
 
+def missing_after(centre, seconds):
+    centre.sql("UPDATE tram.parameter SET value = %s WHERE parameter = 'SONG-03.silent_seconds' RETURNING 1", seconds)
+
+
 def announced(centre, event):
     return [row[0] for row in centre.sql("SELECT subject FROM tram.announced WHERE event = %s", event)]
 
 
 def test_an_agent_is_heard_then_missing_and_that_is_said_once(fleet):
     centre = fleet.centre(liveness="200ms", heartbeat="200ms")
-    centre.sql("UPDATE tram.parameter SET value = 2 WHERE parameter = 'SONG-03.silent_seconds' RETURNING 1")
     with Tail(centre) as tail:
         agent = fleet.agent(centre)
         tail.until("agent.connected")
@@ -28,16 +31,23 @@ def test_an_agent_is_heard_then_missing_and_that_is_said_once(fleet):
         row = next(r for r in centre.json("board") if r["area"] == "63/46")
         assert row["agent_state"] == "alive" and row["heard_at"]
         agent.daemon.kill()
+        missing_after(centre, 2)
         event = tail.until("agent.missing")
     assert event["agent"] == "agent-63-46" and event["area"] == "63/46"
     assert centre.value("SELECT agent_state FROM tram.agent_liveness WHERE area = '63/46'") == "silent"
-    assert liveness(centre) == {"agent-63-46": False}
+    wait_until(lambda: liveness(centre) == {"agent-63-46": False}, "the end of its session")
+    said = "SELECT told_at FROM tram.announced WHERE event = 'agent.missing' AND subject = 'agent-63-46'"
+    (kept,) = centre.sql(said)
     centre.daemon.stop()
     centre.start()
-    kept = centre.value("SELECT told_at FROM tram.announced WHERE event = 'agent.missing'")
+    fleet.agent(centre, "agent-63-48")
+    again = centre.value("SELECT clock_timestamp() + interval '3 seconds'")
+    wait_until(lambda: centre.value("SELECT max(told_at) > %s FROM tram.liveness", again), "a look at who is still missing")
+    assert centre.sql(said) == [kept]
+    missing_after(centre, 900)
     agent.start()
     wait_until(lambda: liveness(centre).get("agent-63-46"), "the agent to be back")
-    assert centre.sql("SELECT told_at FROM tram.announced WHERE event = 'agent.missing'") == [(kept,)]
+    assert centre.sql(said) == [kept]
 
 
 def test_data_are_late_the_day_after_they_were_due(fleet):

@@ -84,7 +84,8 @@ def test_a_report_that_was_refused_as_a_whole_is_one_line(owing):
 def test_days_are_those_of_corrections(owing, working, days):
     """Ten working days after a Monday is a Monday again: 14 days."""
     centre, agent = owing
-    monday = "(date_trunc('week', tram.local_day(clock_timestamp())::timestamp) + interval '9 hours') AT TIME ZONE 'Asia/Ho_Chi_Minh'"
+    monday = ("least((date_trunc('week', tram.local_day(clock_timestamp())::timestamp) + interval '9 hours')"
+              " AT TIME ZONE 'Asia/Ho_Chi_Minh', clock_timestamp())")
     centre.sql("UPDATE tram.parameter SET value = %s WHERE parameter = 'SONG-06.working_days' RETURNING 1", working)
     report(agent, REFUSED)
     centre.sql(f"UPDATE tram.report SET known_at = {monday} RETURNING 1")
