@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from fleet import Fleet
 from prometheus_client.openmetrics import parser
-from tramtest import POPULATION, ROOT, csv_text, wait_until
+from tramtest import POPULATION, ROOT, csv_text, free_port, wait_until
 
 
 class Reply:
@@ -244,7 +244,7 @@ def ask_aside(centre, path):
 
 
 def test_more_questions_than_may_wait(fleet):
-    centre = centre_with_http(fleet, http_readers=1, http_waiting=1)
+    centre = centre_with_http(fleet, http_readers=1, http_waiting=1, http_time="10min")
     get = Client(centre)
     assert get("/api/v1/indicators").status == 200
     with lock(centre):
@@ -267,7 +267,7 @@ def test_a_question_that_takes_too_long(fleet):
     with lock(centre):
         reply = get("/api/v1/indicators")
     assert (reply.status, reply.json()["type"]) == (503, "urn:tram:problem:took-too-long")
-    assert get("/api/v1/indicators").status == 200
+    wait_until(lambda: get("/api/v1/indicators").status == 200, "an answer")  # in 200 ms: a busy machine may need another try
 
 
 def test_a_client_that_does_not_read_holds_no_connection_to_the_store(fleet):
@@ -310,7 +310,7 @@ def test_a_reload_keeps_what_is_asked(centre, reported, get):
 def test_a_port_that_is_taken_keeps_nobody_from_reporting(fleet):
     """It is said, reports are taken, and the port is opened when it is free."""
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind(("127.0.0.1", free_port()))
         s.listen()
         address = f"127.0.0.1:{s.getsockname()[1]}"
         centre = fleet.centre(http=address)
@@ -425,8 +425,9 @@ def test_nothing_is_lost_or_told_twice_while_two_lanes_write(fleet):
         read_on()
     for agent in agents:
         agent.wait_for_verdicts(30)
-    while read_on():
-        pass
+    end = centre.value("SELECT tram.settled_moment()")
+    while read_on() or centre.value("SELECT tram.cursor_moment(%s) < %s", cursor, end):
+        pass  # a moment is settled once a second
     moved = centre.sql("SELECT indicator, area, value_before::text, value_after::text FROM"
                        " tram.changes(tram.cursor_moment(%s), tram.cursor_moment(%s), NULL, 'province')"
                        " ORDER BY moment, indicator, time_period, area", begin, cursor)
