@@ -3,7 +3,7 @@
 The walk-through in deploy/walkthrough, run word for word: its files are written, its commands run, and what they print is
 what the document says.
 
-In what is expected "…" stands for any text of a line, and a line of it alone for any lines. Times, seconds and the outbox's name in
+In what is expected "…" stands for any text of a line, and a line of it alone for any lines. Times, ages and the outbox's name in
 tickets differ from run to run and count as equal. What the centre decides reaches the province a moment later, so a clerk's look at
 the verdicts is repeated until it shows what the document shows.
 """
@@ -20,12 +20,12 @@ from tramtest import BIN, PATIENCE_S, ROOT, wait_until
 FOLDER = ROOT / "deploy" / "walkthrough"
 BLOCK = re.compile(r"^```(?P<kind>[a-z]+) (?P<what>[^\n]+)\n(?P<text>.*?)^```$", re.M | re.S)
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-AGO = re.compile(r"\b\d (s|giây)\b")
+AGO = re.compile(r" +\d+ (s|giây|min|phút|h|giờ|d|ngày)\b")  # with the spaces that make a column of it
 OUTBOX = re.compile(r"(agent-63-24/)[0-9a-f]{8}")
 
 
 def same_for_all(text):
-    return OUTBOX.sub(r"\1OUTBOX", AGO.sub(r"N \1", TIME.sub("TIME", text)))
+    return OUTBOX.sub(r"\1OUTBOX", AGO.sub(" AGO", TIME.sub("TIME", text)))
 
 
 def pattern_of(expected):
