@@ -41,14 +41,18 @@ def code_of(agent, look):
 
 
 def wait_for_code(agent, look, code, patience_s=30):
+    """What it sees there. The link may come and go meanwhile: it says the same in both languages, one after the other."""
+    def seen():
+        sights = [doctor(agent, language).get(look, {}) for language in ("en", "vi", "en")]
+        texts = [agent.tram("doctor", "--settings", agent.conf, check=False, language=language).stdout for language in ("en", "vi")]
+        return {sight.get("code") for sight in sights} == {code} == {code_of(agent, look)} and (sights, texts)
     wait_until(lambda: code_of(agent, look) == code, f"{look}: {code}; it says {code_of(agent, look)}", patience_s)
-    for language, remedy in (("en", "remedy:"), ("vi", "cách sửa:")):
-        text = agent.tram("doctor", "--settings", agent.conf, check=False, language=language).stdout
-        assert remedy in text or code == "fine", text
+    (english, vietnamese, _), texts = wait_until(seen, f"{look}: {code}, in both languages", patience_s)
+    for text, remedy in zip(texts, ("remedy:", "cách sửa:")):
+        assert remedy in text, text
     # The agent speaks English here; its remedy reaches a Vietnamese clerk in Vietnamese all the same.
-    english, vietnamese = (doctor(agent, language)[look]["remedy"] for language in ("en", "vi"))
-    assert english != vietnamese or code == "fine", english
-    return doctor(agent)[look]
+    assert english["remedy"] != vietnamese["remedy"], english
+    return english
 
 
 def all_is_well(agent):
@@ -305,13 +309,15 @@ def test_the_centre_is_restored_to_yesterday(fleet):
 
 def test_the_centre_is_restored_to_before_what_is_kept(fleet):
     centre = fleet.centre()
-    agent = fleet.agent(centre, retention="1s")
+    agent = fleet.agent(centre)
     long_ago = centre.keep()
     hand_in(agent, 1, 2)
+    agent.write_settings(retention="1s")
+    agent.daemon.send(signal.SIGHUP)
     wait_until(lambda: agent.json("status")["first_kept"] == 0, "the end of the retention")
     agent.write_settings(retention="30d")
     agent.daemon.send(signal.SIGHUP)
-    wait_until(lambda: "settings.reloaded" in agent.daemon.log(), "the settings")
+    wait_until(lambda: agent.daemon.log().count("settings.reloaded") == 2, "the settings")
     (kept,) = hand_in(agent, 3)
     centre.go_back(long_ago)
     sight = wait_for_code(agent, "link", "trimmed")
