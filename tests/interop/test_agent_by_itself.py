@@ -35,7 +35,7 @@ pb = messages()
 control = control_messages()
 BIN = pathlib.Path(os.environ.get("TRAM_BIN", pathlib.Path(__file__).resolve().parents[2] / "build/dev/bin"))
 AGENT = "agent-63-46"
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 def wait_until(condition, what):
@@ -234,7 +234,7 @@ def test_from_hand_in_to_verdict(agent):
     status = agent.wait_for_state("streaming")
     wait_until(lambda: agent.status()["catalogue_version"] == "1", "the codebook")
     assert status["handed_in"] == status["acknowledged"] == status["verdicts"] == "2" and status["pending"] == "0"
-    assert int(status["time_to_verdict_p50_ms"]) <= int(status["time_to_verdict_p99_ms"]) < 20000
+    assert int(status["time_to_verdict_p50_ms"]) <= int(status["time_to_verdict_p99_ms"]) < 1000 * PATIENCE_S
     assert agent.ask(codebook=control.CodebookGet())[0].catalogue_version == 1
     assert agent.stop() == 0
 
