@@ -84,7 +84,7 @@ def test_it_stays_up_until_it_is_told_to_stop(directory):
                                check=False)
         assert again.returncode == 75  # one at a time
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
