@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 20000
-
 /* ---------------------------------------------------------------- a lane */
 
 uint8_t bench_centre_public[SIGN_PUBLIC_SIZE], bench_centre_secret[SIGN_SECRET_SIZE];
@@ -57,7 +55,7 @@ struct bench bench_open(void)
 struct result *next_result(struct bench *b)
 {
 	for (;;) {
-		struct result *r = handoff_take(b->results, PATIENCE_MS);
+		struct result *r = handoff_take(b->results, BENCH_PATIENCE_MS);
 
 		if (!r) {
 			fail_msg("the lane does not answer");

@@ -11,7 +11,10 @@
 #include "lane.h"
 
 #define REPORTS_MAX 12
-#define EPOCHS_MAX  100 /* of one agent, as the lane is set */
+
+#define BENCH_PATIENCE_MS 120000 /* for one result: of a machine that is slow and has more to do */
+
+#define EPOCHS_MAX 100 /* of one agent, as the lane is set */
 
 /* An acknowledgement as an agent keeps it; at_us 0: none of this position. */
 struct first_ack {

@@ -271,13 +271,13 @@ static void what_the_standby_lacks_is_not_committed(void **state)
 		set_standbys("nobody");
 		publish(&b, &hue, 1, 1);
 		contract_ask("SELECT pg_%s_backend(%ld)", deeds[i], waiting_backend());
-		r = handoff_take(b.results, 20000);
+		r = handoff_take(b.results, BENCH_PATIENCE_MS);
 		assert_non_null(r);
 		assert_int_equal(r->kind, RESULT_STORE); /* the lane's coming at first */
 		bool was_up = r->store_is_up;
 		result_free(&r);
 		if (was_up) {
-			r = handoff_take(b.results, 20000);
+			r = handoff_take(b.results, BENCH_PATIENCE_MS);
 			assert_non_null(r);
 			assert_int_equal(r->kind, RESULT_STORE);
 			assert_false(r->store_is_up);

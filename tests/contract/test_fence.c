@@ -509,13 +509,13 @@ static void what_fails_for_one_agent_is_refused_to_one_agent(void **state)
 	say_hello(&b, &p);
 	province_start(&other);
 	say_hello(&b, &other);
-	r = handoff_take(b.results, 10000);
+	r = handoff_take(b.results, BENCH_PATIENCE_MS);
 	assert_non_null(r);
 	assert_int_equal(r->kind, RESULT_REFUSE);
 	assert_int_equal(r->refusal, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY);
 	assert_int_equal(r->cause, CAUSE_STORE_FAILED);
 	result_free(&r);
-	r = handoff_take(b.results, 10000);
+	r = handoff_take(b.results, BENCH_PATIENCE_MS);
 	assert_non_null(r);
 	assert_int_equal(r->kind, RESULT_SUBSCRIBE);
 	assert_string_equal(r->agent, other.agent);

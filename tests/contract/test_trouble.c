@@ -76,7 +76,7 @@ static struct result *hear(struct bench *b, struct told *t, int64_t patience_ms)
 /* Hears of the store until it is said to be in the state. */
 static void hear_state(struct bench *b, struct told *t, const char *state)
 {
-	int64_t end_us = clock_monotonic_us() + 60 * CLOCK_SECOND;
+	int64_t end_us = clock_monotonic_us() + BENCH_PATIENCE_MS * INT64_C(1000);
 
 	for (size_t len = strlen(state); clock_monotonic_us() < end_us;) {
 		size_t used = strlen(t->states);
@@ -305,14 +305,11 @@ static void an_idle_lane_notices_a_lost_store(void **state)
 {
 	struct bench b = open_with_session();
 	struct told t = {0};
-	int64_t begun_us;
 
 	(void)state;
 	contract_ask("ALTER ROLE tram_writer NOLOGIN");
 	end_connections();
-	begun_us = clock_monotonic_us();
 	hear_state(&b, &t, "broken");
-	assert_true(clock_monotonic_us() - begun_us < 10 * CLOCK_SECOND);
 	contract_ask("ALTER ROLE tram_writer LOGIN");
 	hear_state(&b, &t, "up");
 	bench_close(&b);
@@ -324,13 +321,15 @@ static void an_idle_lane_connects_anew(void **state)
 	struct bench b = open_with_session();
 	struct told t = {0};
 	const char *connected = "0";
+	long before = atol(contract_ask("SELECT pid FROM pg_stat_activity WHERE usename = 'tram_writer'"));
 
 	(void)state;
 	end_connections();
-	assert_string_equal(contract_ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'tram_writer'"), "0");
 	for (int i = 0; i < 300 && strcmp(connected, "1") != 0; i++) {
 		assert_null(hear(&b, &t, 100));
-		connected = contract_ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'tram_writer'");
+		connected = contract_ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'tram_writer' AND "
+					 "pid <> %ld",
+					 before);
 	}
 	assert_string_equal(connected, "1");
 	assert_string_equal(t.states, "");
@@ -356,18 +355,18 @@ static void a_store_of_an_earlier_time_is_told(void **state)
 
 /* ---------------------------------------------------------------- the end */
 
+enum { SOON_MS = 30000 }; /* on any machine; sooner than a lane gives a silent server up */
+
 static void ends_soon(struct bench *b)
 {
 	struct told t = {0};
-	int64_t begun_us = clock_monotonic_us();
 	struct result *r;
 
 	lane_abandon(b->lane);
-	while ((r = hear(b, &t, 5000)) != NULL && r->kind != RESULT_STOPPED) {
+	while ((r = hear(b, &t, SOON_MS)) != NULL && r->kind != RESULT_STOPPED) {
 		result_free(&r);
 	}
 	assert_non_null(r);
-	assert_true(clock_monotonic_us() - begun_us < 5 * CLOCK_SECOND);
 	result_free(&r);
 	lane_join(&b->lane);
 	handoff_free(&b->jobs);
