@@ -561,7 +561,7 @@ struct puppet {
 	int listener;
 	const char *bytes;
 	size_t len;
-	int hold_ms;
+	bool holds; /* says no more, and does not close before the other side does */
 };
 
 static void *play(void *argument)
@@ -572,7 +572,8 @@ static void *play(void *argument)
 
 	assert_true(recv(fd, asked, sizeof asked, 0) > 0);
 	assert_int_equal(send(fd, p->bytes, p->len, MSG_NOSIGNAL), (ssize_t)p->len);
-	usleep((useconds_t)p->hold_ms * 1000);
+	while (p->holds && recv(fd, asked, sizeof asked, 0) > 0)
+		;
 	close(fd);
 	return NULL;
 }
@@ -603,8 +604,8 @@ static void ask_puppet(struct puppet *p, int64_t timeout_ms, uint8_t **ret_data,
 	assert_true(fd >= 0);
 	assert_true(ctl_write(fd, "ask", 3, err));
 	*ret_data = ctl_read(fd, timeout_ms, ret_len, err);
-	pthread_join(thread, NULL);
 	close(fd);
+	pthread_join(thread, NULL);
 	close(p->listener);
 	unlink(path);
 }
@@ -633,7 +634,7 @@ static void answers_of_a_service(void **state)
 
 static void patience_ends(void **state)
 {
-	struct puppet p = {.bytes = "\0\0\0\2h", .len = 5, .hold_ms = 150};
+	struct puppet p = {.bytes = "\0\0\0\2h", .len = 5, .holds = true};
 	struct err err = {0};
 	uint8_t *data;
 	size_t len;
