@@ -18,7 +18,7 @@ NATION = ("population", "--period", "2024", "--level", "nation")
 
 @pytest.fixture
 def centre(fleet):
-    return fleet.centre(http="127.0.0.1:0")
+    return fleet.centre(http="127.0.0.1:0", http_time="10min")
 
 
 def state(agent, value, **report):

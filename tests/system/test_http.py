@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from fleet import Fleet
 from prometheus_client.openmetrics import parser
-from tramtest import POPULATION, ROOT, csv_text, free_port, wait_until
+from tramtest import PATIENCE_S, POPULATION, ROOT, csv_text, free_port, wait_until
 
 
 class Reply:
@@ -34,7 +34,7 @@ class Client:
 
     def __init__(self, centre):
         host, port = centre.json("status", "--centre", centre.conf)["http"].rsplit(":", 1)
-        self.connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE_S)
 
     def __call__(self, path, method="GET", headers=None, body=None, **parameters):
         address = path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
@@ -43,13 +43,13 @@ class Client:
 
     def raw(self, request):
         """The bytes that come back on a connection of its own, until it is closed."""
-        with socket.create_connection((self.connection.host, self.connection.port), timeout=30) as s:
+        with socket.create_connection((self.connection.host, self.connection.port), timeout=PATIENCE_S) as s:
             s.sendall(request)
             return b"".join(iter(lambda: s.recv(65536), b""))
 
 
 def centre_with_http(fleet, **settings):
-    return fleet.centre(http="127.0.0.1:0", **settings)
+    return fleet.centre(**{"http": "127.0.0.1:0", "http_time": "10min"} | settings)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def ask_aside(centre, path):
 
 
 def test_more_questions_than_may_wait(fleet):
-    centre = centre_with_http(fleet, http_readers=1, http_waiting=1, http_time="10min")
+    centre = centre_with_http(fleet, http_readers=1, http_waiting=1)
     get = Client(centre)
     assert get("/api/v1/indicators").status == 200
     with lock(centre):
@@ -318,7 +318,7 @@ def test_a_port_that_is_taken_keeps_nobody_from_reporting(fleet):
         agent = fleet.agent(centre, "agent-63-46").wait_for_codes()
         agent.submit(csv_text(POPULATION))
         assert agent.wait_for_verdicts(1)
-    wait_until(lambda: "http.recovered" in centre.daemon.log(), "the port", 30)
+    wait_until(lambda: "http.recovered" in centre.daemon.log(), "the port")
     with urllib.request.urlopen(f"http://{address}/health") as reply:
         assert reply.status == 200
     assert centre.daemon.log().count("http.failed") == 1

@@ -131,7 +131,7 @@ def decide(centre, rng):
 def settle(centre, agents):
     """All that was handed in has its verdict."""
     for agent in agents:
-        wait_until(lambda agent=agent: all(row["state"] == "judged" for row in agent.outbox()), f"verdicts of {agent.name}", 60)
+        wait_until(lambda agent=agent: all(row["state"] == "judged" for row in agent.outbox()), f"verdicts of {agent.name}")
 
 
 def copies(centre, agents, semester):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tramtest import BIN, POPULATION, Agent, csv_text, wait_until
+from tramtest import BIN, PATIENCE_S, POPULATION, Agent, csv_text, wait_until
 
 
 def monthly(number, **report):
@@ -40,7 +40,7 @@ def code_of(agent, look):
     return doctor(agent).get(look, {}).get("code")
 
 
-def wait_for_code(agent, look, code, patience_s=30):
+def wait_for_code(agent, look, code, patience_s=PATIENCE_S):
     """What it sees there. The link may come and go meanwhile: it says the same in both languages, one after the other."""
     def seen():
         sights = [doctor(agent, language).get(look, {}) for language in ("en", "vi", "en")]
@@ -58,7 +58,7 @@ def wait_for_code(agent, look, code, patience_s=30):
 def all_is_well(agent):
     def well():
         return all(row["code"] in ("fine", "on_their_way", "new_outbox") for row in doctor(agent).values())
-    wait_until(well, f"health; it says {doctor(agent)}", 60)
+    wait_until(well, f"health; it says {doctor(agent)}")
 
 
 SYSTEMCTL = """#!/bin/sh
@@ -312,12 +312,13 @@ def test_the_centre_is_restored_to_before_what_is_kept(fleet):
     agent = fleet.agent(centre)
     long_ago = centre.keep()
     hand_in(agent, 1, 2)
+    agent.daemon.stop()
     agent.write_settings(retention="1s")
-    agent.daemon.send(signal.SIGHUP)
+    agent.start()
     wait_until(lambda: agent.json("status")["first_kept"] == 0, "the end of the retention")
     agent.write_settings(retention="30d")
     agent.daemon.send(signal.SIGHUP)
-    wait_until(lambda: agent.daemon.log().count("settings.reloaded") == 2, "the settings")
+    wait_until(lambda: "settings.reloaded" in agent.daemon.log(), "the settings")
     (kept,) = hand_in(agent, 3)
     centre.go_back(long_ago)
     sight = wait_for_code(agent, "link", "trimmed")

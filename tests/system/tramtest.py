@@ -22,7 +22,7 @@ import psycopg
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TRAM_BIN", ROOT / "build" / "dev" / "bin"))
-PATIENCE_S = 30
+PATIENCE_S = 120  # for a machine that is slow and busy; nobody waits longer than it takes
 
 REPORT = {
     "provider": "P63-46", "dataflow": "province_statistics", "time_period": "2024", "reference_date": "2024-12-31",
