@@ -137,11 +137,22 @@ static void tell_next(const struct listing *l, const struct changes_page *page)
 {
 	if (!l->for_people) {
 		fprintf(stderr, "%s\n", page->next);
-	} else if (page->more) {
-		printf(_("there is more already: go on with --since %s\n"), page->next);
 	} else {
 		printf(_("go on later with --since %s\n"), page->next);
 	}
+}
+
+/* Page by page, until all is told that there is. */
+static bool ask(struct store *s, struct changes_question *q, struct changes_page *page, struct listing *l,
+		struct err *err)
+{
+	bool ok;
+
+	do {
+		ok = store_changes(s, q, page, show_change, l, err) == STORE_OK;
+		q->cursor = page->next;
+	} while (ok && page->more);
+	return ok;
 }
 
 bool rollup_changes(struct store *s, const struct rollup_question *q, const char *since, enum table_format format,
@@ -164,7 +175,7 @@ bool rollup_changes(struct store *s, const struct rollup_question *q, const char
 	}
 	columns(&l);
 	table_when_empty(l.table, _("nothing has moved since"));
-	ok = store_changes(s, &question, &page, show_change, &l, err) == STORE_OK;
+	ok = ask(s, &question, &page, &l, err);
 	table_close(&l.table, ok);
 	if (ok) {
 		tell_next(&l, &page);

@@ -169,13 +169,16 @@ class ChangesTest(unittest.TestCase):
 
     # ------------------------------------------------------------ reading on
 
-    def pages(self, cursor, indicator):
+    def pages(self, cursor, indicator, most):
         """Every page's changes until there is no more; the last cursor. What is known after now is not told yet."""
         rows = []
         while True:
             before = cursor
             since, until, cursor, more = self.db.execute("SELECT * FROM tram.changes_page(%s, %s)", (cursor, indicator)).fetchone()
             rows += self.changes(since, until, indicator, "nation", None, None)
+            figures, moments = self.db.execute("SELECT count(*), count(DISTINCT moment) FROM tram.touched(%s, %s, %s, NULL)",
+                                               (since, until, indicator)).fetchone()
+            self.assertTrue(figures <= most or moments == 1, (figures, moments))
             if not more:
                 return rows, cursor, until
             self.assertGreater(until, since)
@@ -184,13 +187,13 @@ class ChangesTest(unittest.TestCase):
     def test_reading_on_is_complete_and_repeats_nothing(self):
         since = self.moments[-30]
         start = self.db.execute("SELECT tram.cursor_text(%s)", (since,)).fetchone()[0]
-        for indicator, most, statements in (("sum_growth", 7, 100000), (None, 100, 50)):
-            with self.subTest(indicator=indicator):
-                self.db.execute("INSERT INTO tram.parameter VALUES ('changes.most', %s), ('changes.statements', %s)",
-                                (most, statements))
+        for indicator, page, most, statements in (("sum_growth", 5000, 7, 100000), (None, 40, 5000, 50), (None, 30, 60, 100000)):
+            with self.subTest(indicator=indicator, page=page):
+                self.db.execute("INSERT INTO tram.parameter VALUES ('changes.page', %s), ('changes.most', %s),"
+                                " ('changes.statements', %s)", (page, most, statements))
                 try:
-                    rows, cursor, until = self.pages(start, indicator)
-                    self.assertEqual(self.pages(cursor, indicator)[0], [])
+                    rows, cursor, until = self.pages(start, indicator, min(page, most))
+                    self.assertEqual(self.pages(cursor, indicator, min(page, most))[0], [])
                 finally:
                     self.db.execute("DELETE FROM tram.parameter")
                 self.db.execute("INSERT INTO tram.parameter VALUES ('changes.most', 1000000)")

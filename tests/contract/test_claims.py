@@ -93,6 +93,9 @@ class ClaimsTest(DemonstrationTest):
                           ("2025-03-04", "-1000000", "correction", AREA, "4"),
                           ("2025-03-05", "1000000", "correction", AREA, "5")])
         self.assertEqual((rows[0]["value_before"], rows[0]["value_after"], rows[0]["statements"]), ("16400000", "16700000", 1))
+        self.db.execute("UPDATE tram.parameter SET value = 1 WHERE parameter = 'changes.page'")
+        self.assertEqual(table("rollup", INDICATOR, "--period", PERIOD, "--changes", "--since", "2025-02-15"), rows, "all pages")
+        self.db.execute("UPDATE tram.parameter SET value = 100 WHERE parameter = 'changes.page'")
         everything = table("rollup", "--changes", "--since", "2025-02-15")
         self.assertEqual({r["indicator"] for r in everything if r["time_period"] == PERIOD}, {INDICATOR})
         for language, words in (("en", ("correction 63/46", "+0.3", "16.7 million")), ("vi", ("bản sửa 63/46", "+0,3"))):

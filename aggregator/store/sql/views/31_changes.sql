@@ -85,9 +85,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The figures that may have moved after a moment, up to another one, and when. Of one indicator, or (null) of all; of one
--- period, or of all that anything was or can be reported for.
+-- period, or of all that anything was or can be reported for. Where it is one figure of one area alone that can have moved it:
+-- that one.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
-RETURNS TABLE (indicator text, period integer, moment timestamptz)
+RETURNS TABLE (indicator text, period integer, moment timestamptz, only_area_no integer, only_cell bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
@@ -96,11 +97,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     UNION
     SELECT a.indicator FROM wanted w JOIN above a ON a.made = w.indicator
   ), moved AS MATERIALIZED (
-    SELECT DISTINCT o.key >> 14 AS cell, o.known_at AS moment FROM tram.observation o
+    SELECT DISTINCT o.key >> 14 AS cell, o.area_no, o.known_at AS moment FROM tram.observation o
     WHERE touched.indicator IS NULL AND greatest(o.known_at, o.known_at) > touched.since
       AND greatest(o.known_at, o.known_at) <= touched.until
     UNION
-    SELECT DISTINCT o.key >> 14, o.known_at
+    SELECT DISTINCT o.key >> 14, o.area_no, o.known_at
     FROM wanted w
     JOIN tram.series s ON s.indicator = w.indicator AND s.dimensions = ''
     CROSS JOIN tram.area_number n
@@ -108,7 +109,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
                            AND o.key < (s.series_no + 1)::bigint << 44
     WHERE o.known_at > touched.since AND o.known_at <= touched.until
     UNION
-    SELECT d.key >> 14, d.decided_at FROM tram.decision d
+    SELECT d.key >> 14, d.area_no, d.decided_at FROM tram.decision d
     WHERE greatest(d.decided_at, d.decided_at) > touched.since AND greatest(d.decided_at, d.decided_at) <= touched.until
   ), figure AS (
     SELECT * FROM tram.part_of(ARRAY(SELECT DISTINCT m.cell FROM moved m))
@@ -126,26 +127,31 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     JOIN tram.dataflow f USING (dataflow)
     JOIN tram.frequency q ON q.frequency::text = ANY (string_to_array(f.frequencies, '|'))
   )
-  SELECT DISTINCT f.indicator, f.period, m.moment
+  SELECT f.indicator, f.period, m.moment, CASE count(*) WHEN 1 THEN min(m.area_no) END, CASE count(*) WHEN 1 THEN min(m.cell) << 14 END
   FROM figure f JOIN moved m USING (cell)
   WHERE (f.indicator, f.period) IN (TABLE there_is)
      OR touched.period IS NULL AND (touched.indicator IS NULL OR f.indicator = touched.indicator)
         AND (f.indicator, f.period >> 27) IN (TABLE may_be)
+  GROUP BY f.indicator, f.period, m.moment
 $$;
 
--- Of one figure: what moved it at these moments (ascending, after since), or did not.
+-- Of one figure: what moved it at these moments (ascending, after since), or did not. Where it can be but one figure of one
+-- area (only_…, as tram.touched() has them; else null), that is told, and what it is made of need not be compared.
 CREATE FUNCTION tram.figure_changes(indicator text, period integer, level text, boundary text, since timestamptz,
-                                    moments timestamptz[])
+                                    moments timestamptz[], only_area_nos integer[] DEFAULT '{}', only_cells bigint[] DEFAULT '{}')
 RETURNS SETOF tram.change
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   WITH step AS MATERIALIZED (
-    SELECT s.n, s.moment FROM unnest(figure_changes.since || figure_changes.moments) WITH ORDINALITY s(moment, n)
+    SELECT s.n, s.moment, s.area_no, s.cell
+    FROM unnest(figure_changes.since || figure_changes.moments, array_prepend(NULL, figure_changes.only_area_nos),
+                array_prepend(NULL, figure_changes.only_cells))
+         WITH ORDINALITY s(moment, area_no, cell, n)
   ), figure AS MATERIALIZED (
     SELECT s.n, r.*
     FROM step s CROSS JOIN LATERAL tram.rollup_at(figure_changes.indicator, figure_changes.period, figure_changes.level,
                                                   figure_changes.boundary, s.moment, 0) r
   ), moved AS MATERIALIZED (
-    SELECT s.n, s.moment, u.area, b.value AS value_before, a.value AS value_after, b.numerator AS numerator_before,
+    SELECT s.n, s.moment, s.area_no, s.cell, u.area, b.value AS value_before, a.value AS value_after, b.numerator AS numerator_before,
            a.numerator AS numerator_after, b.denominator AS denominator_before, a.denominator AS denominator_after,
            b.finality AS finality_before, a.finality AS finality_after, coalesce(b.areas_reporting, 0) AS areas_reporting_before,
            coalesce(a.areas_reporting, 0) AS areas_reporting_after, coalesce(b.held, 0) AS held_before,
@@ -166,8 +172,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
            b.obs_status, b.parts_reporting)
   ), changed AS MATERIALIZED (
     -- the figures that are others now, in what it is made of
+    SELECT m.moment, m.area AS unit, m.area_no, m.cell FROM moved m WHERE m.cell IS NOT NULL
+    UNION ALL
     SELECT DISTINCT c.moment, c.unit, c.area_no, (s.series_no::bigint << 44) | (c.period::bigint << 14) AS cell
-    FROM (SELECT DISTINCT m.moment, b.moment AS before FROM moved m JOIN step b ON b.n = m.n - 1) m
+    FROM (SELECT DISTINCT m.moment, b.moment AS before FROM moved m JOIN step b ON b.n = m.n - 1 WHERE m.cell IS NULL) m
     CROSS JOIN LATERAL (
       WITH before AS MATERIALIZED (
         SELECT c.* FROM tram.contributions(figure_changes.indicator, figure_changes.period, figure_changes.level,
@@ -233,9 +241,11 @@ $$;
 -- ------------------------------------------------------------------ what people and programs ask
 
 CREATE TYPE tram.touched_figure AS (
-  indicator text,
-  period    integer,
-  moments   timestamptz[]
+  indicator     text,
+  period        integer,
+  moments       timestamptz[],
+  only_area_nos integer[],
+  only_cells    bigint[]
 );
 
 CREATE FUNCTION tram.check_changes(indicator text, period text, level text, boundary text) RETURNS void
@@ -289,9 +299,10 @@ BEGIN
     RAISE EXCEPTION 'more than % figures were stated since then', v_statements USING ERRCODE = 'program_limit_exceeded',
       HINT = 'ask for one indicator, or for less time; the catalogue''s parameter changes.statements is the limit';
   END IF;
-  SELECT array_agg((t.indicator, t.period, t.moments)::tram.touched_figure), sum(cardinality(t.moments))
+  SELECT array_agg((t.indicator, t.period, t.moments, t.area_nos, t.cells)::tram.touched_figure), sum(cardinality(t.moments))
   INTO v_touched, v_figures
-  FROM (SELECT t.indicator, t.period, array_agg(t.moment ORDER BY t.moment) AS moments
+  FROM (SELECT t.indicator, t.period, array_agg(t.moment ORDER BY t.moment) AS moments,
+               array_agg(t.only_area_no ORDER BY t.moment) AS area_nos, array_agg(t.only_cell ORDER BY t.moment) AS cells
         FROM tram.touched(changes.since, v_until, changes.indicator, tram.period_pack(changes.period)) t
         GROUP BY t.indicator, t.period) t;
   SELECT count(DISTINCT m) INTO v_moments FROM unnest(v_touched) t CROSS JOIN unnest(t.moments) m;
@@ -303,7 +314,8 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT c.* FROM unnest(v_touched) t
-  CROSS JOIN LATERAL tram.figure_changes(t.indicator, t.period, changes.level, v_boundary, changes.since, t.moments) c
+  CROSS JOIN LATERAL tram.figure_changes(t.indicator, t.period, changes.level, v_boundary, changes.since, t.moments,
+                                         t.only_area_nos, t.only_cells) c
   ORDER BY c.moment, c.indicator, t.period, c.area;
 END $$;
 COMMENT ON FUNCTION tram.changes(timestamptz, timestamptz, text, text, text, text) IS
@@ -334,8 +346,9 @@ BEGIN
 END $$;
 
 -- What whoever reads on asks next: tram.changes(since, until, …) with the same question, which is complete, repeats nothing of
--- what came before the cursor, and is within the limits; and the cursor to go on with. more: there is more already. Without a
--- cursor: nothing yet, from now on. It settles a moment, at most one a second, so that it must not be asked of a standby.
+-- what came before the cursor, and is no more than is worked out in a moment (changes.page); and the cursor to go on with. more:
+-- there is more already. Without a cursor: nothing yet, from now on. It settles a moment, at most one a second, so that it must
+-- not be asked of a standby.
 CREATE FUNCTION tram.changes_page(cursor text DEFAULT NULL, indicator text DEFAULT NULL, level text DEFAULT 'nation',
                                   boundary text DEFAULT NULL, period text DEFAULT NULL,
                                   OUT since timestamptz, OUT until timestamptz, OUT next text, OUT more boolean)
@@ -343,7 +356,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 #variable_conflict use_variable
 DECLARE
   v_settled timestamptz;
-  v_most    bigint := tram.parameter_or('changes.most', 5000);
+  v_most    bigint := least(tram.parameter_or('changes.page', 100), tram.parameter_or('changes.most', 5000));
   v_until   timestamptz;
 BEGIN
   PERFORM tram.check_changes(changes_page.indicator, changes_page.period, changes_page.level, changes_page.boundary);
@@ -354,8 +367,9 @@ BEGIN
   changes_page.until := greatest(v_settled, changes_page.since);
   v_settled := changes_page.until;
   IF changes_page.indicator IS NULL THEN
+    -- nearly every statement touches a figure: more than are told need not be looked at
     changes_page.until := coalesce(tram.statements_until(changes_page.since, v_settled,
-                                                         tram.parameter_or('changes.statements', 100000)), v_settled);
+                                                         least(v_most, tram.parameter_or('changes.statements', 100000))), v_settled);
   END IF;
   SELECT max(t.moment) FILTER (WHERE t.total <= v_most OR t.place = 1) INTO v_until
   FROM (SELECT t.moment, sum(count(*)) OVER (ORDER BY t.moment) AS total, row_number() OVER (ORDER BY t.moment) AS place
@@ -372,6 +386,6 @@ COMMENT ON FUNCTION tram.changes_page(text, text, text, text, text) IS
 REVOKE EXECUTE ON FUNCTION
   tram.changes(timestamptz, timestamptz, text, text, text, text), tram.changes_page(text, text, text, text, text),
   tram.touched(timestamptz, timestamptz, text, integer), tram.statements_until(timestamptz, timestamptz, bigint),
-  tram.figure_changes(text, integer, text, text, timestamptz, timestamptz[]) FROM PUBLIC;
+  tram.figure_changes(text, integer, text, text, timestamptz, timestamptz[], integer[], bigint[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tram.changes(timestamptz, timestamptz, text, text, text, text),
                           tram.changes_page(text, text, text, text, text) TO tram_reader, tram_admin;
