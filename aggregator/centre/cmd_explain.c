@@ -7,7 +7,7 @@
 #include "explain_proof.h"
 #include "explain_show.h"
 #include "lang.h"
-#include "nearest.h"
+#include "named.h"
 #include "period.h"
 
 #include <jansson.h>
@@ -15,23 +15,23 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define PERIODS_OFFERED 3
-
 struct explain_options {
 	struct centre_options centre;
 	const char *level, *area, *boundary, *as_of, *proof, *keys;
-	bool signatures;
+	bool signatures, open;
 };
 
 static const struct option_row rows[] = {
     {"area", "AREA", OPTION_TEXT, offsetof(struct explain_options, area),
-     N_("the figure of this province or region: 63/46, 63/red_river_delta (the nation's)")},
+     N_("of this province or region: 63/46, P63-46, 46, 63/red_river_delta (the nation)")},
     {"level", "LEVEL", OPTION_TEXT, offsetof(struct explain_options, level),
      N_("nation, region or province; follows from --area")},
     {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct explain_options, boundary),
      N_("63 or 34 provinces, or a day (those of --area, or in force at the period's end)")},
     {"as-of", "TIME", OPTION_TEXT, offsetof(struct explain_options, as_of),
      N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
+    {"open", NULL, OPTION_FLAG, offsetof(struct explain_options, open),
+     N_("what is known, and not what a period was closed with")},
     {"signatures", NULL, OPTION_FLAG, offsetof(struct explain_options, signatures),
      N_("shows digest, chain and signature of every report too")},
     {"proof", "FILE", OPTION_TEXT, offsetof(struct explain_options, proof),
@@ -73,87 +73,21 @@ static bool check_time(const char *text, int64_t *ret, struct err *err)
 	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"), text);
 }
 
-struct search {
-	struct nearest near;
-	bool is_there;
-	char found[128];
-	char offered[256];
-	size_t n;
-};
-
-static void try_name(void *context, const char *name)
-{
-	struct search *s = context;
-
-	s->is_there = s->is_there || strcmp(name, s->near.word) == 0;
-	nearest_try(&s->near, name);
-	if (s->near.found == name) { /* it lives for this call only */
-		snprintf(s->found, sizeof s->found, "%s", name);
-		s->near.found = s->found;
-	}
-}
-
-/* "; did you mean X?" where there is one. */
-static bool offer(const struct search *s, struct err *err)
-{
-	struct err said = *err;
-
-	return s->near.found ? err_set(err, said.kind, _("%s; did you mean %s?"), said.text, s->found) : false;
-}
-
-static bool check_indicator(struct store *s, const char *indicator, struct err *err)
-{
-	struct search search = {.near = nearest_to(indicator)};
-
-	if (store_indicator_names(s, try_name, &search, err) != STORE_OK)
-		return false;
-	if (search.is_there)
-		return true;
-	err_set(err, ERR_DATA, _("the catalogue has no indicator %s (tram rollup lists those with figures)"),
-		indicator);
-	return offer(&search, err);
-}
-
-static void try_period(void *context, const char *period)
-{
-	struct search *s = context;
-	size_t len = strlen(s->offered);
-
-	s->is_there = s->is_there || strcmp(period, s->near.word) == 0;
-	if (s->n++ < PERIODS_OFFERED)
-		snprintf(s->offered + len, sizeof s->offered - len, "%s%s", len ? ", " : "", period);
-}
-
 /* Nothing was stated for the period: most likely another one is meant. */
-static bool check_has_period(struct store *s, const struct explain_question *q, struct err *err)
+static bool check_has_period(struct store *s, const struct explanation *e, struct err *err)
 {
-	struct search search = {.near = nearest_to(q->period)};
+	const struct explain_question *q = &e->question;
+	struct explanation_periods others;
 
-	if (store_indicator_periods(s, q->indicator, q->period, try_period, &search, err) != STORE_OK)
+	if (explanation_periods(s, e, &others, err) != STORE_OK) {
 		return false;
-	if (search.is_there)
+	}
+	if (!others.is_unknown) {
 		return true;
-	return search.n > 0 ? err_set(err, ERR_DATA, _("%s has no figures for %s; it has for %s"), q->indicator,
-				      q->period, search.offered)
-			    : err_set(err, ERR_DATA, _("%s has no figures yet"), q->indicator);
-}
-
-static bool find_area(struct store *s, const char *name, struct explain_area *ret, struct err *err)
-{
-	struct search search = {.near = nearest_to(name)};
-	bool is_there;
-
-	if (store_explain_area(s, name, ret, &is_there, err) != STORE_OK)
-		return false;
-	if (is_there)
-		return true;
-	if (store_area_names(s, try_name, &search, err) != STORE_OK)
-		return false;
-	err_set(err, ERR_DATA,
-		_("there is no area %s: write VN, a region's area or a province's, 63/46 (tram rollup --level province "
-		  "--format csv lists them)"),
-		name);
-	return offer(&search, err);
+	}
+	return *others.nearest ? err_set(err, ERR_DATA, _("%s has no figures for %s; it has for %s"), q->indicator,
+					 q->period, others.nearest)
+			       : err_set(err, ERR_DATA, _("%s has no figures yet"), q->indicator);
 }
 
 /* "34", and not a day on which units were in force. */
@@ -163,15 +97,17 @@ static bool is_vintage(const char *boundary)
 }
 
 /* The level and the units follow from the area. */
-static bool read_area(struct store *s, const struct explain_options *o, struct explain_area *area,
+static bool read_area(struct store *s, const struct explain_options *o, struct arena *a, struct explain_area *area,
 		      struct explain_question *q, struct err *err)
 {
+	const char *name = o->area ? o->area : "VN";
+
 	if (!o->area && o->level && strcmp(o->level, "nation") != 0)
 		return err_set(
 		    err, ERR_USAGE,
 		    _("--level %s: say of which, with --area (tram rollup --level %s --format csv lists them)"),
 		    o->level, o->level);
-	if (!find_area(s, o->area ? o->area : "VN", area, err))
+	if (!named(s, STORE_AREA, a, &name, err) || store_explain_area(s, name, area, err) != STORE_OK)
 		return false;
 	if (o->level && strcmp(o->level, area->level) != 0)
 		return err_set(err, ERR_USAGE, _("--level %s: %s is of level %s"), o->level, area->area, area->level);
@@ -195,13 +131,6 @@ static bool show(const struct explanation *e, const struct explain_options *o, s
 	return true;
 }
 
-static bool has_figures(const struct explanation *e)
-{
-	const struct rollup_figure *r = &e->figures[0].about.figure;
-
-	return r->areas_reporting > 0 || r->held > 0;
-}
-
 static bool answer(struct store *s, const struct explain_options *o, const struct explain_question *q, struct err *err)
 {
 	struct arena *arena = arena_new(EXPLANATION_MEMORY);
@@ -214,7 +143,7 @@ static bool answer(struct store *s, const struct explain_options *o, const struc
 		if (fine && e.n == 0)
 			fine = err_set(err, ERR_DATA, _("there is no figure of %s for %s, %s"), q->area, q->indicator,
 				       q->period);
-		fine = fine && (has_figures(&e) || check_has_period(s, q, err));
+		fine = fine && check_has_period(s, &e, err);
 		fine = fine && (!o->proof || explain_prove(s, &e, &o->centre, o->keys, o->proof, err));
 		store_explain_end(s);
 	}
@@ -231,10 +160,13 @@ static bool settle(struct store *s, const struct explain_options *o, struct expl
 
 static bool explain(struct store *s, const struct explain_options *o, struct explain_question *q, struct err *err)
 {
+	struct arena *a = arena_new(SIZE_MAX);
 	struct explain_area area;
+	bool fine = named(s, STORE_INDICATOR, a, &q->indicator, err) && read_area(s, o, a, &area, q, err) &&
+		    settle(s, o, q, err) && answer(s, o, q, err);
 
-	return check_indicator(s, q->indicator, err) && read_area(s, o, &area, q, err) && settle(s, o, q, err) &&
-	       answer(s, o, q, err);
+	arena_free(&a);
+	return fine;
 }
 
 int cmd_explain(int argc, char **argv)
@@ -248,7 +180,8 @@ int cmd_explain(int argc, char **argv)
 
 	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status))
 		return status;
-	q = (struct explain_question){.indicator = argv[first], .period = argv[first + 1], .boundary = o.boundary};
+	q = (struct explain_question){
+	    .indicator = argv[first], .period = argv[first + 1], .boundary = o.boundary, .open = o.open};
 	if (!check_period(q.period, &err) || !check_time(o.as_of, &q.as_of_us, &err) ||
 	    !(s = centre_connect(&o.centre, o.proof ? CENTRE_AUDITOR : CENTRE_READER, &err)))
 		return centre_fail(&err);

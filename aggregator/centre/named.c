@@ -12,6 +12,10 @@ static bool refuse(enum store_thing thing, const char *word, struct err *err)
 			       _("the catalogue has no indicator %s: tram rollup lists those with figures"), word);
 	case STORE_RULE: return err_set(err, ERR_DATA, _("there is no rule %s: tram rules list shows them all"), word);
 	case STORE_PROVIDER: return err_set(err, ERR_DATA, _("the catalogue has no provider %s"), word);
+	case STORE_AREA:
+		return err_set(err, ERR_DATA,
+			       _("there is no area %s: write VN, a region's area, or a province: 63/46, P63-46 or 46"),
+			       word);
 	case STORE_PROVINCE: break;
 	}
 	return err_set(err, ERR_DATA, _("no province %s in the catalogue: write 63/46, P63-46 or 46"), word);
@@ -25,6 +29,7 @@ static bool suggest(enum store_thing thing, const char *word, const char *meant,
 	case STORE_RULE: return err_set(err, ERR_DATA, _("there is no rule %s; did you mean %s?"), word, meant);
 	case STORE_PROVIDER:
 		return err_set(err, ERR_DATA, _("the catalogue has no provider %s; did you mean %s?"), word, meant);
+	case STORE_AREA: return err_set(err, ERR_DATA, _("there is no area %s; did you mean %s?"), word, meant);
 	case STORE_PROVINCE: break;
 	}
 	return err_set(err, ERR_DATA, _("no province %s in the catalogue; did you mean %s?"), word, meant);

@@ -3,7 +3,10 @@
 
 #include "lang.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define PERIODS_OFFERED 3
 
 struct gathering {
 	struct arena *arena;
@@ -180,6 +183,39 @@ bool explanation_ask(struct store *s, const struct explain_question *q, int64_t 
 		fine = is_fine(&g, store_explained_contributions(s, &about, take_row, &g, err), err);
 	}
 	return fine;
+}
+
+struct search {
+	const char *period;
+	bool is_there;
+	char *nearest;
+	size_t n, len, size;
+};
+
+static void try_period(void *context, const char *period)
+{
+	struct search *s = context;
+
+	s->is_there = s->is_there || strcmp(period, s->period) == 0;
+	if (s->n++ < PERIODS_OFFERED && s->len < s->size) {
+		s->len += (size_t)snprintf(s->nearest + s->len, s->size - s->len, "%s%s", s->len ? ", " : "", period);
+	}
+}
+
+enum store_result explanation_periods(struct store *s, const struct explanation *e, struct explanation_periods *ret,
+				      struct err *err)
+{
+	const struct rollup_figure *figure = &e->figures[0].about.figure;
+	struct search search = {.period = e->question.period, .nearest = ret->nearest, .size = sizeof ret->nearest};
+	enum store_result result = STORE_OK;
+
+	*ret = (struct explanation_periods){.nearest = ""};
+	if (figure->areas_reporting == 0 && figure->held == 0) {
+		result =
+		    store_indicator_periods(s, e->question.indicator, e->question.period, try_period, &search, err);
+		ret->is_unknown = !search.is_there;
+	}
+	return result;
 }
 
 size_t explanation_count(const struct explanation_figure *f, const char *part, const char *state)

@@ -37,6 +37,14 @@ bool explanation_ask(struct store *s, const struct explain_question *q, int64_t 
 struct json_t;
 struct json_t *explanation_json(const struct explanation *e);
 
+/* Of a figure that nobody reports to. */
+struct explanation_periods {
+	bool is_unknown;   /* nothing was stated for the period either: most likely another one is meant */
+	char nearest[256]; /* up to three that there are, by ", "; "": none */
+};
+enum store_result explanation_periods(struct store *s, const struct explanation *e, struct explanation_periods *ret,
+				      struct err *err) MUST_CHECK;
+
 /* What counts: rows of a state and part. */
 size_t explanation_count(const struct explanation_figure *f, const char *part, const char *state);
 

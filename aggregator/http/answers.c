@@ -19,6 +19,11 @@ static const char *given(const struct answering *a, enum ask_param id)
 	return a->ask->given[id];
 }
 
+static bool is_set(const struct answering *a, enum ask_param id)
+{
+	return given(a, id) && strcmp(given(a, id), "true") == 0;
+}
+
 static const char *in_language(const struct answering *a, const char *vi, const char *en)
 {
 	return a->ask->in_vietnamese ? vi : en;
@@ -85,6 +90,7 @@ static enum store_result give_rollups(struct answering *a, struct err *err)
 	    .boundary = given(a, PARAM_BOUNDARY),
 	    .as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
 	    .updated_after_us = ask_time(a->ask, PARAM_UPDATED_AFTER, 0),
+	    .open = is_set(a, PARAM_OPEN),
 	    .most_rows = a->most_rows + 1,
 	};
 	const struct export_meta meta = {.level = q.level,
@@ -307,7 +313,15 @@ static enum store_result ask_changes(struct answering *a, change_each *each, str
 					   .cursor = is_cursor ? since : NULL,
 					   .since_us = is_cursor ? INT64_MAX : ask_time(a->ask, PARAM_SINCE, INT64_MAX),
 					   .most_rows = a->most_rows};
-	enum store_result result = store_changes(a->store, &q, page, each, a, err);
+	*page = (struct changes_page){.more = false};
+	enum store_result result = check_indicator(a, err);
+	if (result != STORE_OK || a->problem->id)
+		return result;
+	result = store_changes(a->store, &q, page, each, a, err);
+	if (page->is_no_cursor) {
+		ask_wrong(PARAM_SINCE, since, a->ask->in_vietnamese, a->problem);
+		return STORE_OK;
+	}
 	if (result == STORE_OK && page->is_cut)
 		a->rows = a->most_rows + 1;
 	else if (result == STORE_OK)
@@ -348,6 +362,19 @@ static void write_explanation(struct answering *a, const struct explanation *e)
 	body_text(a->body, "\n");
 }
 
+/* Nothing was stated for the period: that is told, as the command tells it, and no figure of nothing. */
+static enum store_result answer_explained(struct answering *a, const struct explanation *e, struct err *err)
+{
+	struct explanation_periods others;
+	enum store_result result = explanation_periods(a->store, e, &others, err);
+	if (result == STORE_OK && others.is_unknown)
+		problem_set(a->problem, PROBLEM_EMPTY, "period", e->question.period,
+			    *others.nearest ? others.nearest : "–");
+	else if (result == STORE_OK)
+		write_explanation(a, e);
+	return result;
+}
+
 static enum store_result explain(struct answering *a, const struct explain_question *q, struct err *err)
 {
 	struct explanation e;
@@ -360,7 +387,7 @@ static enum store_result explain(struct answering *a, const struct explain_quest
 	if (fine && e.n == 0)
 		problem_set(a->problem, PROBLEM_NOTHING, NULL, q->area, NULL);
 	else if (fine)
-		write_explanation(a, &e);
+		result = answer_explained(a, &e, err);
 	else if (result == STORE_OK && err->kind == ERR_PROTOCOL)
 		a->rows = a->most_rows + 1; /* it has more contributions than fit */
 	else if (result == STORE_OK)
@@ -369,16 +396,27 @@ static enum store_result explain(struct answering *a, const struct explain_quest
 	return result;
 }
 
+/* The area that is asked for, by any of its codes; else the nation. */
+static enum store_result find_area(struct answering *a, struct explain_area *ret, struct err *err)
+{
+	const char *name = given(a, PARAM_AREA) ? given(a, PARAM_AREA) : "VN", *code;
+	struct arena *arena = arena_new(NAMES_MEMORY);
+	enum store_result result = find_code(a, STORE_AREA, name, arena, &code, err);
+	if (result == STORE_OK && !code)
+		problem_set(a->problem, PROBLEM_AREA, "area", name, NULL);
+	else if (result == STORE_OK)
+		result = store_explain_area(a->store, code, ret, err);
+	arena_free(&arena);
+	return result;
+}
+
 static enum store_result give_explanation(struct answering *a, struct err *err)
 {
 	struct explain_area area;
-	bool is_there = true;
-	const char *name = given(a, PARAM_AREA) ? given(a, PARAM_AREA) : "VN", *boundary = given(a, PARAM_BOUNDARY);
+	const char *boundary = given(a, PARAM_BOUNDARY);
 	enum store_result result = check_indicator(a, err);
 	if (result == STORE_OK && !a->problem->id)
-		result = store_explain_area(a->store, name, &area, &is_there, err);
-	if (result == STORE_OK && !is_there)
-		problem_set(a->problem, PROBLEM_AREA, "area", name, NULL);
+		result = find_area(a, &area, err);
 	if (result != STORE_OK || a->problem->id)
 		return result;
 	const struct explain_question q = {.indicator = given(a, PARAM_INDICATOR),
@@ -386,7 +424,8 @@ static enum store_result give_explanation(struct answering *a, struct err *err)
 					   .level = area.level,
 					   .area = area.area,
 					   .boundary = boundary || !*area.vintage ? boundary : area.vintage,
-					   .as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX)};
+					   .as_of_us = ask_time(a->ask, PARAM_AS_OF, INT64_MAX),
+					   .open = is_set(a, PARAM_OPEN)};
 	return explain(a, &q, err);
 }
 

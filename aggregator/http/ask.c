@@ -87,6 +87,11 @@ static bool is_cursor(const char *text)
 	       is_time(text);
 }
 
+static bool is_flag(const char *text)
+{
+	return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+}
+
 static bool is_format(const char *text)
 {
 	enum export_format format;
@@ -222,11 +227,16 @@ static bool unknown(const struct route *route, const char *name, struct problem 
 	return problem_set(problem, PROBLEM_PARAMETER, name, NULL, there);
 }
 
-static bool read_value(int id, const char *value, size_t len, struct ask *ret, struct problem *problem)
+bool ask_wrong(enum ask_param id, const char *value, bool in_vietnamese, struct problem *problem)
+{
+	return problem_set(problem, PROBLEM_VALUE, params[id].name, value,
+			   in_vietnamese ? kinds[params[id].kind].vi : kinds[params[id].kind].en);
+}
+
+static bool read_value(enum ask_param id, const char *value, size_t len, struct ask *ret, struct problem *problem)
 {
 	if (strlen(value) != len || !kinds[params[id].kind].check(value))
-		return problem_set(problem, PROBLEM_VALUE, params[id].name, value,
-				   ret->in_vietnamese ? kinds[params[id].kind].vi : kinds[params[id].kind].en);
+		return ask_wrong(id, value, ret->in_vietnamese, problem);
 	ret->given[id] = value;
 	return true;
 }
@@ -241,7 +251,8 @@ static bool read_pair(const struct route *route, const struct ask_pair *pair, st
 		return unknown(route, pair->name, problem);
 	if (ret->given[id])
 		return problem_set(problem, PROBLEM_REPEATED, params[id].name, NULL, NULL);
-	return read_value(id, pair->value ? pair->value : "", pair->value ? pair->value_len : 0, ret, problem);
+	return read_value((enum ask_param)id, pair->value ? pair->value : "", pair->value ? pair->value_len : 0, ret,
+			  problem);
 }
 
 /* What the path says: an indicator, and behind it all of the rest, as a period may have a "/" in it. */

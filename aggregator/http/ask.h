@@ -55,6 +55,9 @@ struct ask {
 /* False and *problem when there is no such question; *ret then has what language to say so in. */
 bool ask_read(const struct ask_request *request, struct ask *ret, struct problem *problem);
 
+/* Of a parameter that says nothing it may say: *problem with what it may. Returns false. */
+bool ask_wrong(enum ask_param id, const char *value, bool in_vietnamese, struct problem *problem);
+
 enum ask_needs ask_needs(const struct ask *a);
 
 /* A time or day among the parameters; otherwise when it is not given. */

@@ -23,7 +23,7 @@ enum problem_id {
 
 struct problem {
 	enum problem_id id; /* PROBLEM_NONE: there is none */
-	char parameter[64], value[128], more[PROBLEM_TEXT];
+	char parameter[64], value[PROBLEM_TEXT], more[PROBLEM_TEXT];
 };
 
 /* Fills it; texts may be NULL, and any bytes. Returns false, so that callers can `return problem_set(...)`. */

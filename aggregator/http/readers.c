@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "handoff.h"
 #include "mem.h"
+#include "refused.h"
 #include "retry.h"
 #include "text.h"
 
@@ -94,6 +95,15 @@ static bool have_store(struct reader *me)
 
 /* ---------------------------------------------------------------- a question */
 
+/* What a function of the schema refused, and what to ask instead, in the language of the answer. */
+static void name_refusal(struct question *q, enum problem_id id, const char *why, const char *instead)
+{
+	char said[PROBLEM_TEXT], remedy[PROBLEM_TEXT];
+	refused_say(why, q->ask.in_vietnamese, said, sizeof(said));
+	refused_say(instead, q->ask.in_vietnamese, remedy, sizeof(remedy));
+	problem_set(&q->problem, id, NULL, remedy, said);
+}
+
 static void name_failure(struct reader *me, struct question *q, enum store_result result, const struct err *err)
 {
 	const char *why, *instead;
@@ -104,9 +114,9 @@ static void name_failure(struct reader *me, struct question *q, enum store_resul
 	} else if (result == STORE_RETRY) { /* figures are being written, and hold what was asked for */
 		problem_set(&q->problem, PROBLEM_BUSY, NULL, NULL, NULL);
 	} else if (store_was_too_much(me->store, &why, &instead)) {
-		problem_set(&q->problem, PROBLEM_TOO_MUCH_WORK, NULL, instead, why);
+		name_refusal(q, PROBLEM_TOO_MUCH_WORK, why, instead);
 	} else if (store_was_refused(me->store, &why, &instead)) {
-		problem_set(&q->problem, PROBLEM_REFUSED, NULL, instead, why);
+		name_refusal(q, PROBLEM_REFUSED, why, instead);
 	} else {
 		problem_set(&q->problem, PROBLEM_STORE, NULL, NULL, NULL);
 		note(me->all, err);

@@ -130,13 +130,22 @@ static void tell(const PGresult *r, int n, change_each *each, void *context)
 	}
 }
 
+/* As tram.cursor_moment() refuses one. */
+static bool is_no_cursor(const struct store *s, const char *cursor)
+{
+	char refusal[128];
+
+	snprintf(refusal, sizeof refusal, "%s is no cursor", cursor);
+	return strcmp(s->failure.message, refusal) == 0;
+}
+
 enum store_result store_changes(struct store *s, const struct changes_question *q, struct changes_page *ret,
 				change_each *each, void *context, struct err *err)
 {
 	PGresult *page = NULL, *r = NULL;
 	enum store_result result = ask_page(s, q, &page, err);
 
-	*ret = (struct changes_page){.more = false};
+	*ret = (struct changes_page){.is_no_cursor = result != STORE_OK && q->cursor && is_no_cursor(s, q->cursor)};
 	if (result == STORE_OK) {
 		result = ask_changes(s, q, page, &r, err);
 	}

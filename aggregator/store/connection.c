@@ -63,8 +63,8 @@ static void say_refusal(const struct store *s, enum store_result result, struct 
 {
 	char why[ERR_TEXT_MAX], instead[ERR_TEXT_MAX];
 
-	refused_say(s->failure.message, why, sizeof why);
-	refused_say(s->failure.hint, instead, sizeof instead);
+	refused_say(s->failure.message, lang_is_vi(), why, sizeof why);
+	refused_say(s->failure.hint, lang_is_vi(), instead, sizeof instead);
 	err_set(err, err_kind_of(result), "%s%s%s", why, *instead ? "; " : "", instead);
 }
 

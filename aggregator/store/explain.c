@@ -166,22 +166,20 @@ enum store_result store_explained_contributions(struct store *s, const struct ex
 
 /* ---------------------------------------------------------------- areas and moments */
 
-enum store_result store_explain_area(struct store *s, const char *name, struct explain_area *ret, bool *ret_is_there,
-				     struct err *err)
+enum store_result store_explain_area(struct store *s, const char *area, struct explain_area *ret, struct err *err)
 {
-	static const char sql[] = "SELECT a.area, a.level, a.vintage FROM tram.area a WHERE a.area = $1 OR a.area ="
-				  " (SELECT p.area FROM tram.provider p WHERE p.provider = $1)"
-				  " ORDER BY a.valid_from DESC LIMIT 1";
+	static const char sql[] =
+	    "SELECT a.area, a.level, a.vintage FROM tram.area a WHERE a.area = $1 ORDER BY a.valid_from DESC LIMIT 1";
 	struct params p;
 	PGresult *r;
 	enum store_result result;
 
 	params_init(&p);
-	params_text(&p, name);
+	params_text(&p, area);
 	result = connection_ask(s, sql, &p, &r, err);
 	params_done(&p);
-	*ret_is_there = PQntuples(r) > 0;
-	if (*ret_is_there) {
+	*ret = (struct explain_area){.area = ""};
+	if (PQntuples(r) > 0) {
 		snprintf(ret->area, sizeof ret->area, "%s", cell_text(r, 0, 0));
 		snprintf(ret->level, sizeof ret->level, "%s", cell_text(r, 0, 1));
 		snprintf(ret->vintage, sizeof ret->vintage, "%s", cell_text(r, 0, 2));
@@ -200,29 +198,7 @@ enum store_result store_explain_moment(struct store *s, int64_t *ret_us, struct 
 	return result;
 }
 
-/* ---------------------------------------------------------------- names to offer */
-
-static enum store_result ask_names(struct store *s, const char *sql, const struct params *p, explain_name_each *each,
-				   void *context, struct err *err)
-{
-	PGresult *r;
-	enum store_result result = connection_ask(s, sql, p, &r, err);
-
-	for (int i = 0; i < PQntuples(r); i++)
-		each(context, cell_text(r, i, 0));
-	PQclear(r);
-	return result;
-}
-
-enum store_result store_indicator_names(struct store *s, explain_name_each *each, void *context, struct err *err)
-{
-	return ask_names(s, "SELECT i.indicator FROM tram.indicator i ORDER BY 1", NULL, each, context, err);
-}
-
-enum store_result store_area_names(struct store *s, explain_name_each *each, void *context, struct err *err)
-{
-	return ask_names(s, "SELECT DISTINCT a.area FROM tram.area a ORDER BY 1", NULL, each, context, err);
-}
+/* ---------------------------------------------------------------- periods to offer */
 
 enum store_result store_indicator_periods(struct store *s, const char *indicator, const char *period,
 					  explain_name_each *each, void *context, struct err *err)
@@ -231,12 +207,16 @@ enum store_result store_indicator_periods(struct store *s, const char *indicator
 	    "SELECT tram.period_text(p.period) FROM tram.indicator_period p WHERE p.indicator = $1"
 	    " ORDER BY abs(tram.period_end(p.period) - tram.period_end(tram.period_pack($2))), p.period DESC";
 	struct params p;
+	PGresult *r;
 	enum store_result result;
 
 	params_init(&p);
 	params_text(&p, indicator);
 	params_text(&p, period);
-	result = ask_names(s, sql, &p, each, context, err);
+	result = connection_ask(s, sql, &p, &r, err);
 	params_done(&p);
+	for (int i = 0; i < PQntuples(r); i++)
+		each(context, cell_text(r, i, 0));
+	PQclear(r);
 	return result;
 }

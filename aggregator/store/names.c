@@ -11,7 +11,8 @@ static const char names_sql[] =
 static const char *const things[] = {[STORE_INDICATOR] = "indicator",
 				     [STORE_RULE] = "rule",
 				     [STORE_PROVIDER] = "provider",
-				     [STORE_PROVINCE] = "province"};
+				     [STORE_PROVINCE] = "province",
+				     [STORE_AREA] = "area"};
 
 enum store_result store_names(struct store *s, enum store_thing thing, struct arena *a, struct store_name **ret,
 			      size_t *ret_n, struct err *err)

@@ -233,7 +233,7 @@ static const char explained_sql[] =
     "i.name_vi, i.name_en, "
     "e.node_period,"
     " (extract(epoch FROM e.asked_as_of) * 1000000)::bigint, (e.r).area IS NOT NULL, " FIGURE_COLUMNS(
-	"i.display_unit_mult", "i.display_decimals") " FROM tram.explained_figures($1, $2, $3, $4, $5, $6) e"
+	"i.display_unit_mult", "i.display_decimals") " FROM tram.explained_figures($1, $2, $3, $4, $5, $6, $7 <> 0) e"
 						     " JOIN tram.indicator i ON i.indicator = e.node_indicator"
 						     " CROSS JOIN LATERAL (SELECT (e.r).*) r ORDER BY e.node";
 
@@ -273,6 +273,7 @@ enum store_result store_explained_figures(struct store *s, const struct explain_
 	params_text(&p, q->area);
 	params_text(&p, q->boundary);
 	params_timestamp(&p, q->as_of_us);
+	params_int32(&p, q->open);
 	result = connection_ask(s, explained_sql, &p, &r, err);
 	params_done(&p);
 	for (int i = 0; i < PQntuples(r); i++) {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "refused.h"
 
-#include "lang.h"
-
 #include <stdio.h>
 #include <string.h>
 
 enum { GAPS_MAX = 3, GAP_SIZE = 256 };
 
-static const char *const texts[] = {
-#define REFUSED(text) text,
+static const struct {
+	const char *en, *vi;
+} texts[] = {
+#define REFUSED(text, text_vi) {text, text_vi},
 #include "refused.def"
 #undef REFUSED
 };
@@ -61,14 +61,14 @@ static bool fits(const char *text, const char *message, struct gaps *ret)
 	return strcmp(message, text) == 0;
 }
 
-static void fill(const char *text, const struct gaps *gaps, char *to, size_t size)
+static void fill(const char *text, const struct gaps *gaps, bool in_vietnamese, char *to, size_t size)
 {
 	size_t n = 0, used = 0;
 
 	for (const char *gap; (gap = strstr(text, "%s")) && used < size; text = gap + 2) {
 		char said[2 * GAP_SIZE];
 
-		refused_say(gaps->text[n++], said, sizeof said); /* the reason may be one of the texts */
+		refused_say(gaps->text[n++], in_vietnamese, said, sizeof said); /* the reason may be one of the texts */
 		used += (size_t)snprintf(to + used, size - used, "%.*s%s", (int)(gap - text), text, said);
 	}
 	if (used < size) {
@@ -76,13 +76,13 @@ static void fill(const char *text, const struct gaps *gaps, char *to, size_t siz
 	}
 }
 
-void refused_say(const char *message, char *to, size_t size)
+void refused_say(const char *message, bool in_vietnamese, char *to, size_t size)
 {
 	struct gaps gaps;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		if (fits(texts[i], message, &gaps)) {
-			fill(_(texts[i]), &gaps, to, size);
+		if (fits(texts[i].en, message, &gaps)) {
+			fill(in_vietnamese ? texts[i].vi : texts[i].en, &gaps, in_vietnamese, to, size);
 			return;
 		}
 	}

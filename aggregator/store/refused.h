@@ -12,7 +12,7 @@
 /* Whether that is what an error is. sqlstate and where: as PostgreSQL said them; either may be NULL. */
 bool refused_is(const char *sqlstate, const char *where);
 
-/* A message or a hint in the language of the process; as it stands where refused.def has none. */
-void refused_say(const char *message, char *to, size_t size);
+/* A message or a hint in a language; as it stands where refused.def has none. */
+void refused_say(const char *message, bool in_vietnamese, char *to, size_t size);
 
 #endif

@@ -68,7 +68,7 @@ enum store_result store_catalogue_load(struct store *s, const struct catalogue *
 
 /* ---------------------------------------------------------------- what things are called (reader) */
 
-enum store_thing { STORE_INDICATOR, STORE_RULE, STORE_PROVIDER, STORE_PROVINCE };
+enum store_thing { STORE_INDICATOR, STORE_RULE, STORE_PROVIDER, STORE_PROVINCE, STORE_AREA };
 
 struct store_name {
 	const char *code, *name;

@@ -22,6 +22,7 @@ struct explain_question {
 	const char *area;     /* VN, a region's or a province's code */
 	const char *boundary; /* 63, 34, a day; NULL: in force at the period's end */
 	int64_t as_of_us;     /* INT64_MAX: now */
+	bool open;            /* what is known, and not what a period was closed with */
 };
 
 struct explained_figure {
@@ -72,22 +73,18 @@ enum store_result store_explained_contributions(struct store *s, const struct ex
 enum store_result store_batch_of(struct store *s, int32_t agent_no, int32_t stream_no, uint64_t seq, struct arena *a,
 				 struct audit_batch *ret, struct err *err) MUST_CHECK;
 
-/* An area by its code (63/46, VN) or by who reports for it (P63-46). *ret_is_there false: there is none. */
+/* What is known of an area, by its code (63/46, VN). */
 struct explain_area {
 	char area[64], level[16], vintage[16]; /* vintage "": of none */
 };
-enum store_result store_explain_area(struct store *s, const char *name, struct explain_area *ret, bool *ret_is_there,
+enum store_result store_explain_area(struct store *s, const char *area, struct explain_area *ret,
 				     struct err *err) MUST_CHECK;
 
 /* A moment, now, at and before which nothing becomes known any more; not in a snapshot. */
 enum store_result store_explain_moment(struct store *s, int64_t *ret_us, struct err *err) MUST_CHECK;
 
-/* What to offer instead: indicators and areas by their codes; the periods for which an indicator has figures,
- * nearest to the one given first. */
+/* What to offer instead: the periods for which an indicator has figures, nearest to the one given first. */
 typedef void explain_name_each(void *context, const char *name);
-enum store_result store_indicator_names(struct store *s, explain_name_each *each, void *context,
-					struct err *err) MUST_CHECK;
-enum store_result store_area_names(struct store *s, explain_name_each *each, void *context, struct err *err) MUST_CHECK;
 enum store_result store_indicator_periods(struct store *s, const char *indicator, const char *period,
 					  explain_name_each *each, void *context, struct err *err) MUST_CHECK;
 

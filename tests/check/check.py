@@ -246,7 +246,11 @@ def check_commands():
 
 def check_refusals():
     """What the schema's functions refuse a question with has a row in refused.def, and so a Vietnamese text."""
-    told = set(re.findall(r'^REFUSED\(N_\("(.*)"\)\)', read("aggregator/store/refused.def"), flags=re.M))
+    rows = re.findall(r'^REFUSED\("((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)+)"\)', read("aggregator/store/refused.def"), flags=re.M)
+    told = {english for english, _ in rows}
+    for english, vietnamese in rows:
+        if english.count("%s") != vietnamese.count("%s"):
+            yield f"aggregator/store/refused.def: \"{english}\" fills in other things in Vietnamese"
     asked_wrongly = re.compile("invalid_parameter_value|feature_not_supported|program_limit_exceeded|lock_not_available")
     for name in tracked("aggregator/store/sql/views/*.sql"):
         for raised in re.findall(r"RAISE EXCEPTION (.*?);\n", read(name), flags=re.S):

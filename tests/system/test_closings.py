@@ -44,8 +44,8 @@ def shown(centre, *words):
     return row
 
 
-def over_http(centre):
-    reply = Client(centre)("/api/v1/rollups", indicator="population", period="2024", level="nation")
+def over_http(centre, **words):
+    reply = Client(centre)("/api/v1/rollups", indicator="population", period="2024", level="nation", **words)
     assert reply.status == 200, reply.body
     (row,) = reply.json()
     return row
@@ -64,8 +64,13 @@ def test_a_correction_counts_in_the_next_closing(centre, agent, closed):
         middle = rest.partition("{}")[0]
         assert first in table and middle in table, table
         assert "1.178.700" in table.split(middle)[1] or "1,178,700" in table.split(middle)[1], table
-    known = shown(centre, "--open")
-    assert (int(known["value"]), known["vintage"], known["moved"]) == (CORRECTED, 0, False)
+    for known in (shown(centre, "--open"), over_http(centre, open="true")):
+        assert (int(known["value"]), known["vintage"], known["moved"]) == (CORRECTED, 0, False)
+    for words, value in (((), CLOSED), (("--open",), CORRECTED)):
+        e, over = centre.json("explain", "population", "2024", *words), {"open": "true"} if words else {}
+        assert [figure["value"] for figure in e["figures"]] == [str(value)]
+        assert [c["value"] for c in e["figures"][0]["contributions"] if c["state"] == "counts"] == [str(value)]
+        assert Client(centre)("/api/v1/explain/population/2024", **over).json()["figures"] == e["figures"]
     again = close(centre, "--provisional", reason="đính chính của Thừa Thiên Huế")
     assert (again["vintage"], again["newest"]) == (2, True) and again["digest"] != closed["digest"]
     for row in (shown(centre), over_http(centre)):

@@ -84,6 +84,8 @@ def test_wrong_questions(country):
     for words, status, said in ((("populaton", "2024"), 65, "did you mean population?"),
                                 (("population", "2020"), 65, "it has for 2024"), (("population", "24"), 64, "no time period"),
                                 (("population", "2024", "--area", "63/460"), 65, "did you mean 63/"),
+                                (("population", "2024", "--area", "Cần Thơ"), 65, "did you mean "),
+                                (("population", "2024", "--area", "nowhere at all"), 65, "63/46, P63-46 or 46"),
                                 (("population", "2024", "--level", "region"), 64, "--area"),
                                 (("population", "2024", "--area", "63/46", "--level", "region"), 64, "of level province"),
                                 (("population", "2024", "--as-of", "x"), 64, "--as-of"), (("population",), 64, "")):

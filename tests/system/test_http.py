@@ -160,6 +160,11 @@ PROBLEMS = [
     ("/api/v1/rollups%", 400, "malformed-address", None),
     ("/api/v1/rollups?indicator=" + "a" * 3000, 414, "uri-too-long", None),
     ("/api/v1/rollups?indicator=population&period=2025&boundary=63", 422, "not-to-be-had", None),
+    ("/api/v1/rollups?open=yes", 400, "bad-value", "open"),
+    ("/api/v1/changes?since=c000000000000000000", 400, "bad-value", "since"),
+    ("/api/v1/changes?indicator=nothing", 404, "unknown-indicator", "indicator"),
+    ("/api/v1/changes?indicator=population&period=2025&boundary=63", 422, "not-to-be-had", None),
+    ("/api/v1/explain/population/2024", 404, "no-figures-for-period", "period"),
     ("/api/v1/scoreboard?from=2024-01-01", 400, "missing-parameter", "from"),
     ("/api/v1/scoreboard?area=99", 404, "unknown-area", "area"),
 ]
@@ -184,9 +189,11 @@ def test_a_problem_names_itself_and_its_remedy(quiet, address, status, kind, par
         assert (reply.status, problem["status"], problem["type"]) == (status, status, "urn:tram:problem:" + kind)
         assert reply["content-type"] == "application/problem+json" and reply["content-language"] == language
         assert problem.get("parameter") == parameter and problem["title"] and problem["detail"] and problem["remedy"]
-        told[language] = problem["title"]
-    assert told["vi"] != told["en"]
-    assert get(address).json()["title"] == told["vi"]  # as the settings have it
+        told[language] = problem
+    for part in ("title", "detail", "remedy"):
+        assert told["vi"][part] != told["en"][part] or parameter, part  # what a parameter may say may be no word
+    assert told["vi"]["title"] != told["en"]["title"]
+    assert get(address).json()["title"] == told["vi"]["title"]  # as the settings have it
 
 
 def test_requests_that_are_none_of_ours(quiet):
@@ -381,8 +388,9 @@ def test_a_cursor_goes_on_where_it_was(centre, reported, get):
     assert third.json()["changes"] == []
     as_csv = get("/api/v1/changes", since="2024-01-01", format="csv")
     assert len(as_csv.body.splitlines()) == 1 + len(get("/api/v1/changes", since="2024-01-01").json()["changes"]) > 2
-    assert get("/api/v1/changes", since="c" + "0" * 18).status == 422
-    assert get("/api/v1/changes", since="c0").status == 400
+    for wrong in ("c" + "0" * 18, first["page"]["next"][:-1] + ("0" if first["page"]["next"][-1] != "0" else "1"), "c0"):
+        reply = get("/api/v1/changes", since=wrong)
+        assert (reply.status, reply.json()["parameter"]) == (400, "since"), (wrong, reply.body)
 
 
 def test_only_what_moved_since(centre, reported, get):
@@ -441,7 +449,9 @@ def test_nothing_is_lost_or_told_twice_while_two_lanes_write(fleet):
 
 
 def test_a_figure_explains_itself(centre, reported, get):
-    for path, words in (("population/2024", ()), ("population/2024?area=63%2F46", ("--area", "63/46"))):
+    for path, words in (("population/2024", ()), ("population/2024?area=63%2F46", ("--area", "63/46")),
+                        ("population/2024?area=P63-46", ("--area", "p63-46")), ("population/2024?area=46", ("--area", "46")),
+                        ("population/2024?open=true", ("--open",))):
         shown = json.loads(centre.tram("explain", *path.split("?")[0].split("/"), *words, "--format", "json").stdout)
         said = get("/api/v1/explain/" + path)
         assert said.status == 200 and said["content-type"] == "application/json"
@@ -449,7 +459,11 @@ def test_a_figure_explains_itself(centre, reported, get):
         assert said.json() == shown and shown["figures"][0]["value"] == "1178600"
     tag = get("/api/v1/explain/population/2024")["etag"]
     assert get("/api/v1/explain/population/2024", headers={"If-None-Match": tag}).status == 304
-    assert get("/api/v1/explain/population/2018-01-01/P7Y").status in (200, 404)  # the period has a slash
+    for period in ("2018-01-01/P7Y", "2020"):  # a period may have a slash
+        reply = get("/api/v1/explain/population/" + period)
+        assert (reply.status, reply.json()["type"]) == (404, "urn:tram:problem:no-figures-for-period")
+        assert period in reply.json()["detail"] and "2024" in reply.json()["remedy"]
+        assert "it has for 2024" in centre.tram("explain", "population", period, check=False).stderr
     for path, status, kind in (("nothing/2024", 404, "unknown-indicator"), ("population", 400, "bad-value"),
                                ("population/20245", 400, "bad-value"), ("population/2024?area=99", 404, "unknown-area"),
                                ("population/2024?period=2024", 400, "unknown-parameter"), ("", 400, "bad-value")):
@@ -549,13 +563,12 @@ UNANSWERED = {
     "414": lambda get, path: get(path, nothing="x" * 3000),
     "421": lambda get, path: get(path, headers={"Host": "elsewhere.example"}),
 }
-UNKNOWN = {"/api/v1/rollups": "indicator", "/api/v1/scoreboard": "area", "/api/v1/explain/{indicator}/{period}": "area"}
+UNKNOWN = {"/api/v1/rollups": "indicator", "/api/v1/changes": "indicator", "/api/v1/scoreboard": "area", "/api/v1/explain/{indicator}/{period}": "area"}
 NOT_TO_BE_HAD = {"/api/v1/rollups": {"indicator": "population", "period": "2025"},
                  "/api/v1/changes": {"indicator": "population", "period": "2025"}}
 
 
-def test_every_problem_that_is_declared_comes_about(fleet):
-    get = Client(centre_with_http(fleet))
+def test_every_problem_that_is_declared_comes_about(fleet, reported, get):
     wait_until(lambda: get("/health").status == 200, "good health")
     for template, operation in OPERATIONS:
         path = example_of(template, operation)

@@ -44,8 +44,27 @@ static void test_what_is_filled_in_stays_and_what_no_table_has_too(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
-		refused_say(messages[i], said, sizeof said);
+		refused_say(messages[i], false, said, sizeof said);
 		assert_string_equal(said, messages[i]);
+	}
+}
+
+static void test_in_vietnamese_with_what_is_filled_in(void **state)
+{
+	static const struct {
+		const char *message, *said;
+	} cases[] = {
+	    {"2024-99 is not a time period", "2024-99 không phải là một kỳ"},
+	    {"indicator x has no figures at level region: it is stated for the nation only",
+	     "chỉ tiêu x không có số liệu ở cấp region: chỉ tiêu chỉ được báo cáo cho cả nước"},
+	    {"figures of 2026 cannot be shown at all", "figures of 2026 cannot be shown at all"},
+	};
+	char said[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		refused_say(cases[i].message, true, said, sizeof said);
+		assert_string_equal(said, cases[i].said);
 	}
 }
 
@@ -54,9 +73,9 @@ static void test_no_more_is_written_than_there_is_room_for(void **state)
 	char said[12];
 
 	(void)state;
-	refused_say("2024-99 is not a time period", said, sizeof said);
+	refused_say("2024-99 is not a time period", false, said, sizeof said);
 	assert_string_equal(said, "2024-99 is ");
-	refused_say("nothing of what the table has", said, sizeof said);
+	refused_say("nothing of what the table has", false, said, sizeof said);
 	assert_string_equal(said, "nothing of ");
 }
 
@@ -65,6 +84,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_only_what_a_function_of_the_schema_raises_is_a_refusal),
 	    cmocka_unit_test(test_what_is_filled_in_stays_and_what_no_table_has_too),
+	    cmocka_unit_test(test_in_vietnamese_with_what_is_filled_in),
 	    cmocka_unit_test(test_no_more_is_written_than_there_is_room_for),
 	};
 

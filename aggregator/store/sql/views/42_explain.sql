@@ -46,8 +46,10 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT max(k) FROM unnest(tram.finer_kinds(finest_kind.frequencies, finest_kind.period)) k
 $$;
 
--- The figures behind one figure, by number: the figure itself is the first. A closed period's is what it was closed with.
-CREATE FUNCTION tram.explained_figures(indicator text, period text, level text, area text, boundary text, as_of timestamptz)
+-- The figures behind one figure, by number: the figure itself is the first. A closed period's is what it was closed with; open:
+-- what was known all the same.
+CREATE FUNCTION tram.explained_figures(indicator text, period text, level text, area text, boundary text, as_of timestamptz,
+                                       open boolean DEFAULT false)
 RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, weighed_leaf text, node_indicator text, node_period text, top integer,
                bottom integer, asked_as_of timestamptz, r tram.rollup_row)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -57,7 +59,7 @@ DECLARE
   v_as_of timestamptz := nullif(explained_figures.as_of, 'infinity');
 BEGIN
   SELECT f.* INTO v_first FROM tram.rollup(explained_figures.indicator, explained_figures.period, explained_figures.level,
-                                           explained_figures.boundary, explained_figures.as_of) f
+                                           explained_figures.boundary, explained_figures.as_of, explained_figures.open) f
   WHERE f.area = explained_figures.area;
   IF NOT FOUND THEN
     RETURN;
@@ -138,13 +140,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   LEFT JOIN LATERAL tram.findings_of(h.agent_no, h.report_no, h.line) f ON h.agent_no IS NOT NULL
 $$;
 
-COMMENT ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz) IS
+COMMENT ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz, boolean) IS
   'The figures behind one figure: itself, and of growth and quotients the two that it is made of';
 COMMENT ON FUNCTION tram.explained_contributions(text, text, text, text, text, timestamptz) IS
   'Every figure that counts in one area''s roll-up or is missing from it, with its share, its report and how that was signed';
 
-REVOKE EXECUTE ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz),
+REVOKE EXECUTE ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz, boolean),
                            tram.explained_contributions(text, text, text, text, text, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz),
+GRANT EXECUTE ON FUNCTION tram.explained_figures(text, text, text, text, text, timestamptz, boolean),
                           tram.explained_contributions(text, text, text, text, text, timestamptz)
   TO tram_reader, tram_admin, tram_auditor;
