@@ -496,6 +496,7 @@ static void lay_out_observations(struct intake *in, const struct intake_report *
 		    .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
 		    .demonstration = r->report->demonstration,
 		    .justified = r->judgement.justified[i],
+		    .reasoned = rules_reasoned(r->report, r->report->observations[i]),
 		};
 	}
 }

@@ -248,6 +248,7 @@ static struct past past_after(const struct intake *in, const struct past *before
 	    .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
 	    .current = is_accepted(outcome),
 	    .outcome = outcome,
+	    .reasoned = rules_reasoned(r->report, o),
 	    .known_at_us = intake_known_at(in, r),
 	    .asked = is_accepted(outcome) ? asked : before->asked,
 	    .has_value = f->has_value,

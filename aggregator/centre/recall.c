@@ -314,6 +314,7 @@ struct past recall_past(const struct recall *r, int32_t area_no, int64_t key)
 			     .current = state_stored(newest) == ACCEPTED,
 			     .outcome = v->outcome,
 			     .decided = v->decided,
+			     .reasoned = v->reasoned,
 			     .known_at_us = v->known_at_us,
 			     .asked = stands ? asked_of(&stands->revision) : NULL,
 			     .has_value = v->has_value,

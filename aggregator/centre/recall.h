@@ -21,6 +21,7 @@ struct revision {
 	bool withdrawn, demonstration;
 	bool breaks;       /* says so itself, by its status */
 	const char *asked; /* the rules that asked for a reason; lives as long as recall; NULL: none */
+	bool reasoned;     /* a reason came with it */
 	int64_t known_at_us;
 	bool has_value, has_numerator, has_denominator, has_weight;
 	struct decimal value, numerator, denominator, weight;

@@ -338,6 +338,7 @@ static struct revision revision_of(const Tram__V1__Report *report, const struct 
 				 .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
 				 .demonstration = report->demonstration,
 				 .breaks = status_of(o) == 'B',
+				 .reasoned = rules_reasoned(report, o),
 				 .known_at_us = v->known_at_us,
 				 .has_value = f->has_value,
 				 .has_numerator = f->has_numerator,

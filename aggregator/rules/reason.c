@@ -78,6 +78,11 @@ static bool has_own_reason(const Tram__V1__Observation *o)
 	return is_given(o->justification_code, o->justification);
 }
 
+bool rules_reasoned(const Tram__V1__Report *report, const Tram__V1__Observation *o)
+{
+	return has_own_reason(o) || is_given(report->justification_code, report->justification);
+}
+
 /* A figure's own, or else its report's. */
 static struct reason reason_of(const struct walk *w, const Tram__V1__Observation *o)
 {

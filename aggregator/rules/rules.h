@@ -55,6 +55,7 @@ struct past {
 	bool current;         /* accepted now (by outcome and latest decision) */
 	enum outcome outcome; /* as first judged; 0: not known */
 	enum decided decided; /* what became of it since */
+	bool reasoned;        /* a reason came with it, sound or not */
 	int64_t known_at_us;  /* when its province was first told of it; 0: not known */
 	const char
 	    *asked; /* of the revision that stands: the rules that asked for a reason and got one, or were overruled by
@@ -178,6 +179,9 @@ bool rules_resolve(const struct report_context *ctx, struct arena *a, struct jud
  */
 bool rules_judge(const struct report_context *ctx, const struct knowledge *known, struct arena *a,
 		 struct judgement *j) MUST_CHECK;
+
+/* Whether a reason came with an observation, its own or its report's, sound or not. */
+bool rules_reasoned(const Tram__V1__Report *report, const Tram__V1__Observation *o);
 
 /* Whether one of the rules (codes with spaces between) is about how far a series moves: a reason for that is a break of it. */
 bool rules_break(const char *codes);

@@ -84,6 +84,12 @@ static bool waits_for_mending(const struct past *p)
 	return p->outcome == OUTCOME_HELD || p->decided == DECIDED_HELD || p->decided == DECIDED_REFUSED;
 }
 
+/* As tram.correction_told has it. */
+static bool is_disputed(const struct past *p)
+{
+	return p->decided == DECIDED_HELD || (p->decided == DECIDED_NONE && p->reasoned);
+}
+
 /* Day 0 is 1970-01-01, a Thursday. */
 static bool is_working_day(int32_t day)
 {
@@ -104,7 +110,7 @@ static int32_t days_after(int32_t day, int64_t days, bool working)
 
 void song_06(struct walk *w, const struct look *x)
 {
-	bool disputed = x->past->decided == DECIDED_HELD;
+	bool disputed = is_disputed(x->past);
 	int64_t days = catalogue_parameter(w->catalogue, disputed ? PARAMETER_DISPUTED_DAYS : PARAMETER_MEND_DAYS);
 	bool working = catalogue_parameter(w->catalogue, PARAMETER_WORKING_DAYS) != 0;
 	int32_t told, mend_by;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLAG_WITHDRAWN = 1, FLAG_DEMONSTRATION = 2, FLAG_JUSTIFIED = 4 };
+enum { FLAG_WITHDRAWN = 1, FLAG_DEMONSTRATION = 2, FLAG_JUSTIFIED = 4, FLAG_REASONED = 8 };
 
 /* ---------------------------------------------------------------- rows, one function a table */
 
@@ -144,7 +144,7 @@ static char status_letter(const Tram__V1__Observation *o)
 static int16_t flags(const struct observation_row *row)
 {
 	return (int16_t)((row->withdrawn ? FLAG_WITHDRAWN : 0) | (row->demonstration ? FLAG_DEMONSTRATION : 0) |
-			 (row->justified ? FLAG_JUSTIFIED : 0));
+			 (row->justified ? FLAG_JUSTIFIED : 0) | (row->reasoned ? FLAG_REASONED : 0));
 }
 
 static void put_observation(struct copy *c, const struct observation_row *row)

@@ -97,6 +97,7 @@ enum past_column {
 	PAST_WEIGHT,
 	PAST_OUTCOME,
 	PAST_DECISION,
+	PAST_REASONED,
 	PAST_KNOWN_AT,
 	PAST_ASKED,
 	PAST_STATED,
@@ -117,7 +118,7 @@ static const struct statement latest = {
     "latest",
     "SELECT q.i, o.key & 16383, o.flags & 1 <> 0, tram.effective_outcome(o.outcome, d.decision) IN (1, 2),"
     "       o.missing_reason, o.qualifier, o.obs_status, o.rank_out_of, o.value, o.numerator, o.denominator, o.weight,"
-    "       o.outcome, d.decision, (extract(epoch FROM o.known_at) * 1000000)::bigint,"
+    "       o.outcome, d.decision, o.flags & 8 <> 0, (extract(epoch FROM o.known_at) * 1000000)::bigint,"
     "       CASE WHEN tram.effective_outcome(o.outcome, d.decision) IN (1, 2) THEN " ASKED_OF(
 	"o") " ELSE ("
 	     "         SELECT " ASKED_OF("s") " FROM tram.observation s" DECISION_OF(
@@ -170,6 +171,7 @@ static bool read_past(const PGresult *r, int row, struct arena *a, struct past *
 	    .rank_out_of = (int32_t)cell_int(r, row, PAST_RANK_OUT_OF),
 	    .outcome = (enum outcome)cell_int(r, row, PAST_OUTCOME),
 	    .decided = decided_by_name(cell_text(r, row, PAST_DECISION)),
+	    .reasoned = cell_bool(r, row, PAST_REASONED),
 	    .known_at_us = cell_int(r, row, PAST_KNOWN_AT),
 	};
 	ret->has_value = cell_decimal(r, row, PAST_VALUE, &ret->value);

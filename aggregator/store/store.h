@@ -257,7 +257,7 @@ struct observation_row {
 	const Tram__V1__Observation *observation; /* status, qualifier, missing reason, rank, notes */
 	const struct figure *figure;              /* value, numerator, denominator, weight */
 	enum outcome outcome;
-	bool withdrawn, demonstration, justified;
+	bool withdrawn, demonstration, justified, reasoned;
 };
 
 struct poison_row {

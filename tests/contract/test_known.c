@@ -156,8 +156,8 @@ static char *past_text(const struct past *p)
 		return xstrdup("");
 	}
 	value = figure_text(p->has_value, p->value);
-	text = xasprintf("%u %s %d %d %d %s [%s] %jd", p->revision, value, p->withdrawn, p->current, (int)p->outcome,
-			 decided[p->decided], p->asked ? p->asked : "", (intmax_t)told_at(p));
+	text = xasprintf("%u %s %d %d %d %s %d [%s] %jd", p->revision, value, p->withdrawn, p->current, (int)p->outcome,
+			 decided[p->decided], p->reasoned, p->asked ? p->asked : "", (intmax_t)told_at(p));
 	free(value);
 	return text;
 }
@@ -250,7 +250,8 @@ enum store_result __wrap_connection_ask_prepared(struct store *s, const struct s
 	"   CASE WHEN o.flags & 4 <> 0 OR d.decision = 'released' THEN (SELECT string_agg(DISTINCT f.rule, ' ')"       \
 	"     FROM tram.report_finding f WHERE f.report_no = o.report_no AND f.line = o.line AND (f.severity = 'J' "   \
 	"OR f.answered))"                                                                                              \
-	"   END AS reasons"                                                                                            \
+	"   END AS reasons, EXISTS (SELECT FROM tram.observation_note n WHERE n.area_no = o.area_no AND n.key = o.key" \
+	"     AND n.justification_code || n.justification <> '')::integer AS reasoned"                                 \
 	" FROM tram.observation o JOIN tram.area_number a ON a.area_no = o.area_no AND a.area = '63/46'"               \
 	" JOIN tram.series s ON s.series_no = o.key >> 44 AND s.dimensions = ''"                                       \
 	" LEFT JOIN (SELECT DISTINCT ON (area_no, key) area_no, key, decision FROM tram.decision"                      \
@@ -275,7 +276,8 @@ static const char *expected_past(const struct told *t, size_t i)
 	return contract_ask(
 	    "WITH b AS (SELECT * FROM (" BEFORE ") x WHERE period = %d)"
 	    " SELECT coalesce((SELECT concat_ws(' ', key & 16383, coalesce(trim_scale(value)::text, '-'), flags & 1,"
-	    "   (effective IN (1, 2))::integer, outcome, coalesce(decision, ''), '[' || coalesce((SELECT reasons FROM b"
+	    "   (effective IN (1, 2))::integer, outcome, coalesce(decision, ''), reasoned, '[' || coalesce((SELECT "
+	    "reasons FROM b"
 	    "   WHERE effective IN (1, 2, 6) ORDER BY key DESC LIMIT 1), '') || ']',"
 	    "   least((extract(epoch FROM known_at) * 1000000)::bigint, %jd)) FROM b ORDER BY key DESC LIMIT 1), '')",
 	    (unsigned long long)t->seq, t->indicator[i], t->period, (intmax_t)FIRST_TOLD_BEFORE);

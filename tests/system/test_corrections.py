@@ -2,10 +2,12 @@
 """What is held or refused has days in which it is to be answered; what passes them is told once, step by step."""
 
 import datetime as dt
+import json
+import shutil
 
 import pytest
 
-from tramtest import POPULATION, csv_text, wait_until
+from tramtest import POPULATION, REPORT, ROOT, csv_text, wait_until
 
 HELD = POPULATION | {"value": "999999"}   # nines alone: SACH-06 asks for a reason
 REFUSED = POPULATION | {"value": "-1"}    # DUNG-04
@@ -37,14 +39,42 @@ def test_the_stages_of_a_figure_that_nobody_answers(agent, centre, one, kind, ru
         assert corrections(centre) == [(kind, stage, left)], days
 
 
-def test_a_justified_figure_that_is_held_is_disputed(agent, centre):
-    agent.submit(csv_text(HELD))
-    agent.wait_for_verdicts(1)
-    centre.sql("INSERT INTO tram.observation_note (key, area_no, source_system, justification_code, justification, comment)"
-               " SELECT key, area_no, '', 'other', 'đúng theo sổ', '' FROM tram.observation"
-               " ON CONFLICT (area_no, key) DO UPDATE SET justification = excluded.justification RETURNING 1")
-    told_days_ago(centre, 12)
-    assert corrections(centre) == [("held", "open", 3)]
+def lenient(folder):
+    """The catalogue, in which a reason that is none does not refuse a figure: it stays held."""
+    copy = folder / "lenient"
+    copy.mkdir()
+    for name in ("catalogue", "registry"):
+        shutil.copytree(ROOT / "deploy" / name, copy / name)
+    path = copy / "catalogue" / "rules.csv"
+    text = path.read_text(encoding="utf-8")
+    assert "\nDU-08,du,B," in text
+    path.write_text(text.replace("\nDU-08,du,B,", "\nDU-08,du,J,"), encoding="utf-8")
+    return copy / "catalogue"
+
+
+OWN, NONE = {"justification_code": "no_such_code", "justification": "đúng theo sổ"}, {"justification": ""}
+OF_REPORT = {"report_justification_code": "no_such_code", "report_justification": "đúng theo sổ"}
+
+
+@pytest.mark.parametrize("reason, of_report, days", [(NONE, {}, 10), (OWN, {}, 15), ({"justification_code": "no_such_code"}, {}, 15),
+                                                     (NONE, OF_REPORT, 15), ({"justification": " "}, {}, 10)],
+                         ids=["none", "own", "a_code_alone", "of_the_report", "blank"])
+def test_what_is_held_with_a_reason_is_disputed(fleet, tmp_path, reason, of_report, days):
+    """Days to mend it: what the store says of it, and what the rule finds of what mends it, are the same."""
+    centre = fleet.centre()
+    centre.tram("catalogue", "load", lenient(tmp_path))
+    centre.daemon.stop()
+    centre.start()
+    agent = fleet.agent(centre).wait_for_codes()
+    agent.submit(csv_text(HELD | reason, base=REPORT | of_report))
+    assert agent.wait_for_verdicts(1)[0]["held"] == 1
+    mended = agent.file(csv_text(POPULATION, revises="yes", purpose="correction"), "mended.csv")
+    for ago in (10, 11, 15, 16):
+        told_days_ago(centre, ago)
+        done = agent.tram("check", mended, "--format", "json", check=False)
+        found = {f["rule"] for f in json.loads(done.stdout)["verdicts"][0]["findings"]}
+        ((is_late,),) = centre.sql("SELECT c.mend_by < tram.local_day(clock_timestamp()) FROM tram.correction c")
+        assert is_late == (ago > days) and ("SONG-06" in found) == is_late, ago
 
 
 @pytest.mark.parametrize("one", [HELD, REFUSED], indirect=True)

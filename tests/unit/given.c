@@ -221,6 +221,8 @@ static void set_past(struct given *g, struct past *p, const char *name, const ch
 		p->current = p->decided == DECIDED_RELEASED;
 	} else if (strcmp(name, "known") == 0) {
 		p->known_at_us = moment(value);
+	} else if (strcmp(name, "reasoned") == 0) {
+		p->reasoned = atoi(value);
 	} else if (strcmp(name, "asked") == 0) {
 		p->asked = text(g, value);
 	} else if (strcmp(name, "decided") == 0) {

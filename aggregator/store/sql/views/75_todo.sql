@@ -6,16 +6,18 @@
 -- too or says what is stored already, or a decision of the centre. Where a refused figure cannot be told from others (its
 -- indicator was not understood, or it is the report as a whole, line 0), any later report of the provider, dataflow and period
 -- counts; of the provider and dataflow where the period was not understood, and of the provider where the dataflow is not known.
--- disputed: it is held though a reason was given, or was held again by a decision.
+-- disputed: it is held though a reason came with it, sound or not, or was held again by a decision; song_06() has it so too.
 CREATE VIEW tram.correction_told AS
 SELECT c.kind, tram.figure_id(h.area, h.indicator, h.dimensions, h.time_period, h.revision) AS subject, h.provider, h.agent, h.area,
        h.dataflow, h.indicator, h.dimensions, h.time_period, h.revision, h.seq, h.line, f.rules, c.told_at,
-       c.kind = 'held' AND (c.decision_no > 0 OR coalesce(h.justification, '') <> '') AS disputed, a.answered_at, a.answer,
+       c.kind = 'held' AND (c.decision_no > 0 OR c.reasoned) AS disputed, a.answered_at, a.answer,
        r.period_from, r.period_to, f.found, f.expected AS wanted
-FROM (SELECT 'held' AS kind, o.area_no, o.key, o.known_at AS told_at, 0 AS decision_no FROM tram.observation o
+FROM (SELECT 'held' AS kind, o.area_no, o.key, o.known_at AS told_at, 0 AS decision_no,
+             o.flags & 8 <> 0 AS reasoned
+      FROM tram.observation o
       WHERE o.outcome = 3
       UNION ALL
-      SELECT d.decision, d.area_no, d.key, d.decided_at, d.decision_no FROM tram.decision d
+      SELECT d.decision, d.area_no, d.key, d.decided_at, d.decision_no, NULL FROM tram.decision d
       WHERE d.decision IN ('held', 'refused')) c
 JOIN tram.observation_history h ON h.area_no = c.area_no AND h.key = c.key
 JOIN tram.report r ON r.agent_no = h.agent_no AND r.report_no = h.report_no
