@@ -152,10 +152,14 @@ random_of = random.Random(SEED)
 class History:
     def __init__(self):
         self.reports, self.cells = [], collections.defaultdict(list)  # (area, indicator, period text): [Statement]
+        self.taken_back = set()  # (area, period): what is refused at first is mended then, and then withdrawn
         for area in AREAS[:-1]:  # the last one never reports
             moments = []
-            for period in periods(FROM - 300 * DAY, TO + 200 * DAY):
-                moments += [(self.moment(period), period) for _ in range(random_of.choice((0, 1, 1, 1, 2, 3)))]
+            for at, period in enumerate(periods(FROM - 300 * DAY, TO + 200 * DAY)):
+                if at % 6 == 0:
+                    self.taken_back.add((area, period.text))
+                reports = 3 if at % 6 == 0 else random_of.choice((0, 1, 1, 1, 2, 3))
+                moments += [(self.moment(period), period) for _ in range(reports)]
             for number, (received, period) in enumerate(sorted(moments, key=lambda m: m[0]), 1):
                 self.report(area, period, number, received)
 
@@ -182,12 +186,17 @@ class History:
     def observe(self, report, indicator):
         report.lines += 1
         line = report.lines
-        if random_of.random() < 0.15:
+        is_taken_back = (report.area, report.period.text) in self.taken_back
+        turn = sum((r.area, r.period.text, r.period.dataflow) == (report.area, report.period.text, report.period.dataflow)
+                   for r in self.reports)
+        if turn == 1 if is_taken_back else random_of.random() < 0.15:
             report.findings.append((line, *random_of.choice((
                 ("DUNG-02", "B", indicator, "ref_area"), ("DUNG-04", "B", indicator, "value"))), ))
             return
         cell = self.cells[report.area, indicator, report.period.text]
         statement = Statement(report, line, indicator, len(cell))
+        if is_taken_back and turn == 3 and cell:
+            statement.withdrawn = True
         cell.append(statement)
         report.stored.append(statement)
         for rule, severity in (("DUNG-04", "W"), ("DUNG-10", "J"), ("DUNG-07", "J"), ("SACH-10", "W"), ("SACH-06", "I"), ("SACH-06", "W")):
@@ -397,8 +406,7 @@ class History:
         for stated, r in last.items():
             known = stated in INDICATORS
             cell = self.known(area, stated, period, as_of) if known else []
-            current = cell and not (cell[-1].withdrawn or cell[-1].decision_at(as_of) == "withdrawn")
-            if current and cell[-1].report.known > r.known or not known and r is not latest:
+            if cell and cell[-1].report.known > r.known or not known and r is not latest:
                 continue
             for line in {f[0] for f in r.findings if f[3] == stated and f[0] > 0 and f[2] == "B"}:
                 for rule, (_, _, applies) in RULES.items():

@@ -45,13 +45,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
     AND i.valid_from <= due.period_to AND coalesce(i.valid_to, 'infinity') >= due.period_to
 $$;
 
--- Every figure's latest statement by a moment, over the periods that are due in a span of days; one that was taken back
--- states nothing. A series' periods of one frequency lie side by side in the key: they are read in one go, and not period by
+-- Every figure's latest statement by a moment, over the periods that are due in a span of days. taken_back: it states nothing
+-- any more. A series' periods of one frequency lie side by side in the key: they are read in one go, and not period by
 -- period: a breakdown by district has hundreds of thousands of figures a year. Decisions are few beside figures.
 CREATE FUNCTION tram.statements(from_day date, to_day date, as_of timestamptz)
 RETURNS TABLE (provider text, area text, indicator text, is_integer boolean, has_parts boolean, mandatory boolean,
                max_age_days integer, period integer, period_to date, area_no integer, key bigint, agent_no integer,
-               report_no bigint, line integer, known_at timestamptz, has_value boolean, justified boolean)
+               report_no bigint, line integer, known_at timestamptz, has_value boolean, justified boolean, taken_back boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off ROWS 10000 AS $$
   WITH due AS MATERIALIZED (
     SELECT u.dataflow, u.frequency, u.period, u.period_to FROM tram.due_periods(statements.from_day, statements.to_day) u
@@ -61,7 +61,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enab
   )
   SELECT p.provider, p.area, i.indicator, i.is_integer, i.over_area = 'ratio_of_sums' OR i.kind = 'count_ratio', i.mandatory,
          i.max_age_days, u.period, u.period_to, n.area_no, o.key, st.agent_no, o.report_no, o.line, o.known_at,
-         o.missing_reason = 0, o.flags & 4 <> 0 OR d.decision IS NOT DISTINCT FROM 'released'
+         o.missing_reason = 0, o.flags & 4 <> 0 OR d.decision IS NOT DISTINCT FROM 'released',
+         o.flags & 1 <> 0 OR d.decision IS NOT DISTINCT FROM 'withdrawn'
   FROM (SELECT u.dataflow, u.frequency, min(u.period)::bigint << 14 AS first, (max(u.period)::bigint << 14) + 16383 AS last
         FROM due u GROUP BY u.dataflow, u.frequency) span
   JOIN tram.indicator i ON i.dataflow = span.dataflow
@@ -76,7 +77,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enab
   JOIN due u ON u.dataflow = span.dataflow AND u.period = (o.key >> 14 & 1073741823)::integer
   JOIN tram.stream st ON st.stream_no = (o.report_no >> 40)::integer
   LEFT JOIN decided d ON d.area_no = n.area_no AND d.key = o.key
-  WHERE o.flags & 1 = 0 AND d.decision IS DISTINCT FROM 'withdrawn'
 $$;
 
 -- What came of each expected figure by a moment:

@@ -48,8 +48,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
   WITH moment AS MATERIALIZED (
     SELECT coalesce(rule_tally.as_of, 'infinity') AS as_of,
            least(tram.local_day(least(rule_tally.as_of, clock_timestamp())), rule_tally.to_day) AS day
-  ), statement AS MATERIALIZED (
+  ), stored AS MATERIALIZED (
     SELECT s.* FROM moment m CROSS JOIN LATERAL tram.statements(rule_tally.from_day, rule_tally.to_day, m.as_of) s
+  ), statement AS MATERIALIZED (
+    SELECT s.* FROM stored s WHERE NOT s.taken_back
   ), own_report AS MATERIALIZED (
     SELECT r.* FROM moment m CROSS JOIN LATERAL tram.own_reports(rule_tally.from_day, rule_tally.to_day, m.as_of) r
   ), latest_report AS MATERIALIZED (
@@ -67,7 +69,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
       WHERE g.agent_no = r.agent_no AND g.report_no = r.report_no AND g.severity IN ('B', 'J', 'W')
       OFFSET 0) g
   ), refused AS MATERIALIZED (
-    -- The last refusal of each figure that nothing was stored for since.
+    -- The last refusal of each figure that nothing was stored for since: who mended it and then took it back says nothing any more.
     SELECT DISTINCT ON (o.provider, o.dataflow, o.period, g.indicator)
            o.provider, o.area, o.dataflow, o.period, o.agent_no, o.report_no, coalesce(i.indicator, '') AS indicator,
            g.indicator AS stated
@@ -75,7 +77,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
     JOIN own_report o ON o.agent_no = g.agent_no AND o.report_no = g.report_no
     LEFT JOIN tram.indicator i ON i.indicator = g.indicator
     WHERE g.severity = 'B' AND g.line > 0 AND NOT EXISTS (
-        SELECT FROM statement s WHERE s.provider = o.provider AND s.indicator = g.indicator AND s.period = o.period
+        SELECT FROM stored s WHERE s.provider = o.provider AND s.indicator = g.indicator AND s.period = o.period
           AND s.known_at > o.known_at)
       -- a code that nobody knows is mended by the next report
       AND (i.indicator IS NOT NULL OR EXISTS (
