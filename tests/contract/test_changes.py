@@ -15,6 +15,7 @@ import unittest
 from fractions import Fraction
 
 import psycopg
+import psycopg.types.json
 
 import test_rollup as rollups
 from test_rollup import INDICATORS, NOW, PERIODS, SEED, connect
@@ -115,6 +116,52 @@ class ChangesTest(unittest.TestCase):
             told = {period: [row["value_after"] for row in self.changes(since, None, "count_sum", "nation", None, period)]
                     for period in longer}
         self.assertEqual(told, {period: [5] for period in longer})
+
+    def state_all(self, indicator, period, at, figures, revision=0):
+        """All provinces state 1, and these their own figures; or these alone, as a revision."""
+        self.db.execute("INSERT INTO tram.observation (key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier,"
+                        " missing_reason, flags, obs_status, value) SELECT (s.series_no::bigint << 44) |"
+                        " (tram.period_pack(%(period)s)::bigint << 14) | %(revision)s, 1, %(at)s, n.area_no, 1, 0, 1, 1, 0, 0, 'A',"
+                        " coalesce((%(figures)s::jsonb ->> n.area)::numeric, 1) FROM tram.series s, tram.area_number n"
+                        " WHERE n.area IN (SELECT a.area FROM tram.area a WHERE a.level = 'province' AND a.vintage = '63')"
+                        " AND s.indicator = %(indicator)s AND s.dimensions = '' AND (%(revision)s = 0 OR %(figures)s::jsonb ? n.area)",
+                        {"indicator": indicator, "period": period, "at": at, "figures": psycopg.types.json.Jsonb(figures),
+                         "revision": revision})
+
+    def test_what_becomes_final_by_what_it_is_weighed_by(self):
+        """One province of 63 reports, and is enough, once another's figure of another year leaves it 1 % of the whole. So does
+        the growth from the year before."""
+        since, at = self.moments[-1] + DAY, self.moments[-1] + 2 * DAY
+        for weight in ("land", "own"):
+            with self.subTest(weight=weight), self.db.transaction(force_rollback=True):
+                self.db.execute("INSERT INTO tram.indicator SELECT (jsonb_populate_record(i, '{\"indicator\": \"land\"}')).*"
+                                " FROM tram.indicator i WHERE indicator = 'count_sum'")
+                self.db.execute("INSERT INTO tram.series (indicator) VALUES ('land')")
+                self.db.execute("UPDATE tram.indicator SET coverage_weight = %s, gate_percent = 1 WHERE indicator = 'count_sum'",
+                                (weight,))
+                self.db.execute("DELETE FROM tram.observation o USING tram.series s WHERE s.indicator = 'count_sum'"
+                                " AND o.key >> 44 = s.series_no")
+                self.db.execute("DELETE FROM tram.decision")
+                weighed_by = "count_sum" if weight == "own" else "land"
+                self.state_all("count_sum", "2023", since, {} if weight == "land" else {"63/02": 1000})
+                self.state_all("count_sum", "2024", since, {"63/01": 5})
+                self.db.execute("DELETE FROM tram.observation o USING tram.series s, tram.area_number n WHERE s.indicator = 'count_sum'"
+                                " AND o.key >> 44 = s.series_no AND (o.key >> 14) & 1073741823 = tram.period_pack('2024')"
+                                " AND n.area = '63/01' AND o.area_no <> n.area_no")
+                if weight == "land":
+                    self.state_all("land", "2023", since, {"63/02": 1000})
+                self.state_all(weighed_by, "2023", at, {"63/02": 2}, revision=1)
+                for question in (("count_sum", "nation", None, "2024"), ("count_sum", "nation", None, None), (None, "nation", None, None),
+                                 ("sum_growth", "nation", None, None)):
+                    indicator = question[0] or "count_sum"
+                    told = [(row["finality_before"], row["finality_after"]) for row in self.changes(since, None, *question)
+                            if (row["indicator"], row["time_period"]) == (indicator, "2024")]
+                    self.assertEqual(told, [("provisional", "final")], question)
+                (row,) = self.changes(since, None, "count_sum", "nation", None, "2024")
+                self.assertEqual((row["moment"], row["cause"], row["statements"], row["value_before"], row["value_after"]),
+                                 (at, "coverage", 0, 5, 5))
+                self.db.execute("UPDATE tram.indicator SET gate_percent = 100 WHERE indicator = 'count_sum'")
+                self.assertEqual(self.changes(since, None, "count_sum", "nation", None, "2024"), [])
 
     def test_levels_and_boundaries(self):
         for indicator in ("count_sum", "share", "mean_by_other", "sum_growth", "told_by_centre"):

@@ -51,42 +51,64 @@ RETURN (kind << 27) | ((CASE kind
 END - DATE '1900-01-01') << 10);
 
 -- What figures of an indicator are part of besides its own: those it weighs, those that derive from it (years later, in
--- growth).
-CREATE FUNCTION tram.leads_to() RETURNS TABLE (indicator text, made text, years integer)
+-- growth). covers: it is only in how much is covered, which makes a figure final where not all of it must be (gate_percent), and
+-- by the latest figures, whichever period these are of.
+CREATE FUNCTION tram.leads_to() RETURNS TABLE (indicator text, made text, years integer, covers boolean)
 LANGUAGE sql STABLE AS $$
-  SELECT i.mean_weight, i.indicator, 0 FROM tram.indicator i WHERE i.mean_weight NOT IN ('', 'observation')
+  SELECT i.mean_weight, i.indicator, 0, false FROM tram.indicator i WHERE i.mean_weight NOT IN ('', 'observation')
   UNION
-  SELECT p.part, i.indicator, 0 FROM tram.indicator i CROSS JOIN LATERAL string_to_table(i.derives_from, ' / ') p(part)
+  SELECT CASE WHEN i.coverage_weight IN ('own', 'observation') THEN i.indicator ELSE i.coverage_weight END, i.indicator, 0, true
+  FROM tram.indicator i
+  WHERE i.coverage_weight NOT IN ('', 'population')
+    AND coalesce(i.gate_percent, tram.parameter_or('DU-07.gate_percent', 100)) < 100
+  UNION
+  SELECT p.part, i.indicator, 0, false FROM tram.indicator i CROSS JOIN LATERAL string_to_table(i.derives_from, ' / ') p(part)
   WHERE i.derives_from <> ''
   UNION
-  SELECT i.derives_from, i.indicator, 1 FROM tram.indicator i WHERE i.derives_from <> '' AND i.derives_from NOT LIKE '% / %'
+  SELECT i.derives_from, i.indicator, 1, false FROM tram.indicator i WHERE i.derives_from <> '' AND i.derives_from NOT LIKE '% / %'
+$$;
+
+-- The longer periods that one is part of, as tram.finer_kinds() has it.
+CREATE FUNCTION tram.periods_around(period integer) RETURNS SETOF integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT tram.period_around(k, periods_around.period) FROM generate_series(1, 5) k
+  WHERE k < periods_around.period >> 27 AND periods_around.period >> 27 IN (2, 3, 4, 6)
 $$;
 
 -- The roll-ups that figures (keys without revision) are part of: their own, those of longer periods, and what is made of these.
-CREATE FUNCTION tram.part_of(cells bigint[]) RETURNS TABLE (cell bigint, indicator text, period integer)
+-- covers: only in how much of it is covered.
+CREATE FUNCTION tram.part_of(cells bigint[]) RETURNS TABLE (cell bigint, indicator text, period integer, covers boolean)
 LANGUAGE sql STABLE AS $$
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
+  ), covered AS MATERIALIZED (
+    SELECT DISTINCT a.indicator, a.made, q.period, tram.period_end(q.period) AS last
+    FROM above a
+    JOIN tram.indicator_period p ON p.indicator = a.made
+    CROSS JOIN LATERAL (SELECT p.period UNION ALL SELECT tram.periods_around(p.period)) q(period)
+    WHERE a.covers
   ), figure AS (
-    SELECT c.cell, s.indicator, (c.cell & 1073741823)::integer AS period
+    SELECT c.cell, s.indicator, (c.cell & 1073741823)::integer AS period, false AS covers
     FROM unnest(part_of.cells) c(cell)
     JOIN tram.series s ON s.series_no = (c.cell >> 30)::integer AND s.dimensions = ''
     UNION
-    SELECT f.cell, n.indicator, n.period
+    SELECT f.cell, n.indicator, n.period, f.covers OR n.covers
     FROM figure f CROSS JOIN LATERAL (
-      SELECT f.indicator, tram.period_around(k, f.period) FROM generate_series(1, 5) k -- as tram.finer_kinds() has it
-      WHERE k < f.period >> 27 AND f.period >> 27 IN (2, 3, 4, 6)
+      SELECT f.indicator, tram.periods_around(f.period), false
       UNION ALL
-      SELECT a.made, CASE a.years WHEN 0 THEN f.period ELSE tram.period_shift_years(f.period, a.years) END
-      FROM above a WHERE a.indicator = f.indicator) n(indicator, period)
+      SELECT a.made, CASE a.years WHEN 0 THEN f.period ELSE tram.period_shift_years(f.period, a.years) END, false
+      FROM above a WHERE a.indicator = f.indicator AND NOT a.covers
+      UNION ALL
+      SELECT c.made, c.period, true
+      FROM covered c WHERE c.indicator = f.indicator AND NOT f.covers AND c.last >= tram.period_end(f.period)) n(indicator, period, covers)
     WHERE n.period IS NOT NULL
   )
   SELECT * FROM figure
 $$;
 
 -- The figures that may have moved after a moment, up to another one, and when. Of one indicator, or (null) of all; of one
--- period, or of all that anything was or can be reported for. Where it is one figure of one area alone that can have moved it:
--- that one.
+-- period, or of all that anything was or can be reported for. Where it is one figure of one area alone that can have moved it, and
+-- not only by what it covers: that one.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
 RETURNS TABLE (indicator text, period integer, moment timestamptz, only_area_no integer, only_cell bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -127,7 +149,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     JOIN tram.dataflow f USING (dataflow)
     JOIN tram.frequency q ON q.frequency::text = ANY (string_to_array(f.frequencies, '|'))
   )
-  SELECT f.indicator, f.period, m.moment, CASE count(*) WHEN 1 THEN min(m.area_no) END, CASE count(*) WHEN 1 THEN min(m.cell) << 14 END
+  SELECT f.indicator, f.period, m.moment, CASE WHEN count(*) = 1 AND NOT bool_or(f.covers) THEN min(m.area_no) END,
+         CASE WHEN count(*) = 1 AND NOT bool_or(f.covers) THEN min(m.cell) << 14 END
   FROM figure f JOIN moved m USING (cell)
   WHERE (f.indicator, f.period) IN (TABLE there_is)
      OR touched.period IS NULL AND (touched.indicator IS NULL OR f.indicator = touched.indicator)

@@ -126,7 +126,8 @@ BEGIN
     JOIN tram.verdict v ON v.agent_no = a.agent_no AND v.verdict_seq > a.seen AND v.verdict_seq <= a.now
     JOIN tram.report r ON r.agent_no = v.agent_no AND r.report_no = v.report_no AND r.period <> 0
     CROSS JOIN LATERAL unnest(r.series) n(series_no))) f
-  JOIN tram.announcement c ON c.indicator = f.indicator AND tram.period_pack(c.time_period) = f.period;
+  JOIN tram.announcement c ON c.indicator = f.indicator AND tram.period_pack(c.time_period) = f.period
+  WHERE NOT f.covers;
   RETURN QUERY
   WITH outdated AS MATERIALIZED (
     SELECT c.* FROM tram.claim_status c WHERE c.figure_no = ANY (v_claims) AND c.status = 'outdated'
