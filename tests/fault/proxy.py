@@ -601,10 +601,10 @@ class Proxy:
 
 
 def bind_below_outgoing(listener, port):
-    """A port below the range that the kernel gives to outgoing connections, so that it can be bound again."""
+    """A port below the range that the kernel gives to outgoing connections, so that it can be bound again; none of free_port()'s."""
     for _ in range(1000):
         try:
-            listener.bind(("127.0.0.1", port or 10000 + int.from_bytes(os.urandom(2), "big") % 20000))
+            listener.bind(("127.0.0.1", port or 30000 + int.from_bytes(os.urandom(2), "big") % 2768))
             return
         except OSError:
             if port:

@@ -35,7 +35,7 @@ pb = messages()
 control = control_messages()
 BIN = pathlib.Path(os.environ.get("TRAM_BIN", pathlib.Path(__file__).resolve().parents[2] / "build/dev/bin"))
 AGENT = "agent-63-46"
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def wait_until(condition, what):

@@ -128,7 +128,8 @@ class Racer(threading.Thread):
             with contextlib.ExitStack() as self.open:
                 self.begin()
                 while not self.race.over.wait(self.rng.random() * self.pause_s):
-                    self.act()
+                    with contextlib.suppress(psycopg.errors.LockNotAvailable):  # no moment could be settled: ask again
+                        self.act()
         except BaseException as failure:
             self.failure = failure
             self.race.over.set()

@@ -6,11 +6,14 @@ cut is tests/fault/proxy.py. Nothing here sleeps for a fixed time: wait_until() 
 
 import contextlib
 import csv
+import functools
 import io
+import itertools
 import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -49,16 +52,33 @@ def wait_until(condition, what="it", patience_s=PATIENCE_S):
     return result
 
 
+def bound(port):
+    """A socket that has the port of 127.0.0.1; None when somebody else has."""
+    s = socket.socket()
+    try:
+        s.bind(("127.0.0.1", port))
+        return s
+    except OSError:
+        s.close()
+        return None
+
+
+@functools.cache
+def own_ports(_process):
+    """A hundred ports that are this process's alone, in turn: the first of them is bound for as long as it lives."""
+    for first in random.SystemRandom().sample(range(10000, 20000, 100), 100):
+        if (lock := bound(first)):
+            return lock, itertools.cycle(range(first + 1, first + 100))
+    raise AssertionError("no free ports")
+
+
 def free_port():
-    """Free now, and below the range that the kernel gives to outgoing connections."""
-    for _ in range(1000):
-        port = 10000 + int.from_bytes(os.urandom(2), "big") % 20000
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+    """Free now, given to nobody else who asks here, and below the range that the kernel gives to outgoing connections."""
+    _, ports = own_ports(os.getpid())
+    for port in itertools.islice(ports, 100):
+        if (s := bound(port)):
+            s.close()
+            return port
     raise AssertionError("no free port")
 
 
