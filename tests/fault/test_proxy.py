@@ -112,7 +112,7 @@ def test_latency(proxy):
         began = time.monotonic()
         s.sendall(b"x")
         assert read(s, 1) == b"x"
-        assert 0.3 <= time.monotonic() - began < 1
+        assert time.monotonic() - began >= 0.3
 
 
 def test_so_many_bytes_a_second(proxy):
@@ -121,7 +121,7 @@ def test_so_many_bytes_a_second(proxy):
         began = time.monotonic()
         s.sendall(b"0123456789")
         assert read(s, 10) == b"0123456789"
-        assert 0.4 <= time.monotonic() - began < 1.5
+        assert time.monotonic() - began >= 0.4
 
 
 def test_tiny_writes(proxy, echo):
