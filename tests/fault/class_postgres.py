@@ -385,8 +385,11 @@ def without_rights(w):
 def without_fsync(w):
     """A server that does not sync: the centre must give no acknowledgement on it."""
     def fault(world):
+        world.undo.append(lambda: configure(world, "fsync"))
         configure(world, "fsync = off")
+        old = sql(world, f"SELECT pid FROM pg_stat_activity WHERE {OURS}")
         terminate(world)
+        wait_until(lambda: not set(old) & set(sql(world, f"SELECT pid FROM pg_stat_activity WHERE {OURS}")), "the end of them")
         wait_until(lambda: "fsync=off" in world.centres[0].daemon.log(), "the centre to refuse the server")
         world.fired("fsync=off is refused")
         before = world.mark(world.agents[0].name)

@@ -531,7 +531,7 @@ static void write_settings(const struct world *w, const char *more)
 {
 	char *text =
 	    xasprintf("road = tcp://127.0.0.1:*\nfeed = ipc://%s/feed\ncontrol = %s\nkey_file = %s/centre.key\n"
-		      "lanes = 1\nheartbeat = 100ms\ndrain = 200ms\npeer_cut_every = 20ms\n%s",
+		      "lanes = 1\nheartbeat = 1s\ndrain = 200ms\npeer_cut_every = 20ms\n%s",
 		      w->dir, w->control, w->dir, more);
 	assert_true(fsx_write(w->conf, text, strlen(text), 0600, NULL));
 	free(text);
@@ -656,7 +656,7 @@ static void turn(struct world *w)
 
 #define WAIT_FOR(condition)                                                                                            \
 	do {                                                                                                           \
-		int64_t end = clock_monotonic_us() + 30 * CLOCK_SECOND;                                                \
+		int64_t end = clock_monotonic_us() + 120 * CLOCK_SECOND;                                               \
 		while (!(condition) && clock_monotonic_us() < end)                                                     \
 			turn(w);                                                                                       \
 		assert_true(condition);                                                                                \
