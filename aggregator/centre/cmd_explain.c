@@ -102,22 +102,27 @@ static bool read_area(struct store *s, const struct explain_options *o, struct a
 {
 	const char *name = o->area ? o->area : "VN";
 
-	if (!o->area && o->level && strcmp(o->level, "nation") != 0)
+	if (!o->area && o->level && strcmp(o->level, "nation") != 0) {
 		return err_set(
 		    err, ERR_USAGE,
 		    _("--level %s: say of which, with --area (tram rollup --level %s --format csv lists them)"),
 		    o->level, o->level);
-	if (!named(s, STORE_AREA, a, &name, err) || store_explain_area(s, name, area, err) != STORE_OK)
+	}
+	if (!named(s, STORE_AREA, a, &name, err) || store_explain_area(s, name, area, err) != STORE_OK) {
 		return false;
-	if (o->level && strcmp(o->level, area->level) != 0)
+	}
+	if (o->level && strcmp(o->level, area->level) != 0) {
 		return err_set(err, ERR_USAGE, _("--level %s: %s is of level %s"), o->level, area->area, area->level);
-	if (is_vintage(o->boundary) && *area->vintage && strcmp(o->boundary, area->vintage) != 0)
+	}
+	if (is_vintage(o->boundary) && *area->vintage && strcmp(o->boundary, area->vintage) != 0) {
 		return err_set(err, ERR_USAGE, _("--boundary %s: %s is one of the units of %s"), o->boundary,
 			       area->area, area->vintage);
+	}
 	q->area = area->area;
 	q->level = area->level;
-	if (!q->boundary && *area->vintage)
+	if (!q->boundary && *area->vintage) {
 		q->boundary = area->vintage;
+	}
 	return true;
 }
 
@@ -125,8 +130,9 @@ static bool read_area(struct store *s, const struct explain_options *o, struct a
 
 static bool show(const struct explanation *e, const struct explain_options *o, struct err *err)
 {
-	if (o->centre.common.format == TABLE_JSON)
+	if (o->centre.common.format == TABLE_JSON) {
 		return cli_print_json(explanation_json(e), err);
+	}
 	explain_show(e, o->signatures);
 	return true;
 }
@@ -140,9 +146,10 @@ static bool answer(struct store *s, const struct explain_options *o, const struc
 
 	if (fine) {
 		fine = explanation_ask(s, q, at_us, arena, &e, err);
-		if (fine && e.n == 0)
+		if (fine && e.n == 0) {
 			fine = err_set(err, ERR_DATA, _("there is no figure of %s for %s, %s"), q->area, q->indicator,
 				       q->period);
+		}
 		fine = fine && check_has_period(s, &e, err);
 		fine = fine && (!o->proof || explain_prove(s, &e, &o->centre, o->keys, o->proof, err));
 		store_explain_end(s);
@@ -178,13 +185,15 @@ int cmd_explain(int argc, char **argv)
 	int first, status;
 	bool fine;
 
-	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status))
+	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
+	}
 	q = (struct explain_question){
 	    .indicator = argv[first], .period = argv[first + 1], .boundary = o.boundary, .open = o.open};
 	if (!check_period(q.period, &err) || !check_time(o.as_of, &q.as_of_us, &err) ||
-	    !(s = centre_connect(&o.centre, o.proof ? CENTRE_AUDITOR : CENTRE_READER, &err)))
+	    !(s = centre_connect(&o.centre, o.proof ? CENTRE_AUDITOR : CENTRE_READER, &err))) {
 		return centre_fail(&err);
+	}
 	fine = explain(s, &o, &q, &err);
 	store_close(&s);
 	return fine ? EX_OK : centre_fail(&err);

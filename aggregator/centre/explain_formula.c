@@ -42,11 +42,13 @@ static void put_terms(FILE *out, const struct explanation_figure *f, size_t colu
 	for (size_t i = 0; i < f->n; i++) {
 		const char *a, *b = NULL;
 
-		if (!counts(&f->rows[i]))
+		if (!counts(&f->rows[i])) {
 			continue;
+		}
 		memcpy(&a, (const char *)&f->rows[i] + column, sizeof a);
-		if (other)
+		if (other) {
 			memcpy(&b, (const char *)&f->rows[i] + other, sizeof b);
+		}
 		if (n <= TERMS_FIRST + TERMS_LAST + 1 || at < TERMS_FIRST || at >= n - TERMS_LAST) {
 			fputs(at ? " + " : "", out);
 			put_term(out, a, b);
@@ -135,8 +137,9 @@ static void put_result(FILE *out, const struct explanation_figure *f, bool exact
 		fprintf(out, " ≈ %s", result);
 	}
 	free(result);
-	if (n > TERMS_FIRST + TERMS_LAST + 1)
+	if (n > TERMS_FIRST + TERMS_LAST + 1) {
 		fprintf(out, _(" (%zu terms)"), n);
+	}
 }
 
 char *explain_formula(const struct explanation *e, size_t figure)
@@ -168,8 +171,9 @@ char *explain_formula(const struct explanation *e, size_t figure)
 		put_result(out, f, false);
 	} else {
 		put_own(out, r, percent);
-		if (r->numerator && r->denominator)
+		if (r->numerator && r->denominator) {
 			put_result(out, f, false);
+		}
 	}
 	fclose(out);
 	return text;

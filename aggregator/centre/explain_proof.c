@@ -59,17 +59,19 @@ static bool set_item(struct figure_item *i, const struct explained_contribution 
 
 	i->part = (enum item_part)figure_word(item_parts, ITEM_PARTS, c->part);
 	i->state = (enum item_state)figure_word(item_states, ITEM_STATES, c->state);
-	if (i->part == ITEM_PARTS || i->state == ITEM_STATES || !period_parse(c->period, &period))
+	if (i->part == ITEM_PARTS || i->state == ITEM_STATES || !period_parse(c->period, &period)) {
 		return err_set(err, ERR_DATA, _("a contribution of kind %s, %s, %s does not fit into a proof"), c->part,
 			       c->state, c->period);
+	}
 	i->packed = period_pack(&period);
 	i->revision = c->revision ? strtoll(c->revision, NULL, 10) : -1;
 	i->leaves = c->leaves;
 	if (figure_is_shown(i) && c->agent && text_unhex(c->epoch, i->epoch.bytes, EPOCH_SIZE)) {
 		i->seq = (uint64_t)c->seq;
 		i->line = (uint64_t)c->line;
-		if (!SET(i->agent, c->agent))
+		if (!SET(i->agent, c->agent)) {
 			return false;
+		}
 	}
 	return SET(i->area, c->area) && SET(i->counts_for, c->counts_for) && SET(i->period, c->period) &&
 	       SET(i->value, c->value) && SET(i->numerator, c->numerator) && SET(i->denominator, c->denominator) &&
@@ -99,9 +101,10 @@ static bool set_node(struct figure_node *n, const struct explanation *e, const s
 	n->how = (enum figure_how)figure_word(figure_hows, FIGURE_HOWS, f->how);
 	n->over_time = (enum figure_time)figure_word(figure_times, FIGURE_TIMES, f->over_time);
 	n->weighed_over = (enum figure_time)figure_word(figure_times, FIGURE_TIMES, f->weighed_over);
-	if (n->how == FIGURE_HOWS || n->over_time == FIGURE_TIMES || n->weighed_over == FIGURE_TIMES || !*f->period)
+	if (n->how == FIGURE_HOWS || n->over_time == FIGURE_TIMES || n->weighed_over == FIGURE_TIMES || !*f->period) {
 		return err_set(err, ERR_DATA, _("%s, %s cannot be proven: there is nothing that it is made of"),
 			       f->indicator, f->period);
+	}
 	n->leaf = *f->leaf;
 	n->weighed_leaf = *f->weighed_leaf;
 	n->top = (size_t)f->top;
@@ -149,11 +152,13 @@ static bool fill_statement(struct proving *p, struct err *err)
 	const struct explained_figure *first = &e->figures[0].about;
 	size_t n = 0;
 
-	for (size_t i = 0; i < e->n; i++)
+	for (size_t i = 0; i < e->n; i++) {
 		n += e->figures[i].n;
-	if (n > FIGURE_ITEMS_MAX || e->n > FIGURE_NODES_MAX)
+	}
+	if (n > FIGURE_ITEMS_MAX || e->n > FIGURE_NODES_MAX) {
 		return err_set(err, ERR_DATA, _("this figure has %zu contributions, and a proof has %d at most"), n,
 			       FIGURE_ITEMS_MAX);
+	}
 	p->s.items = xcalloc(n ? n : 1, sizeof *p->s.items);
 	p->rows = xcalloc(n ? n : 1, sizeof *p->rows);
 	p->s.nodes = xcalloc(e->n, sizeof *p->s.nodes);
@@ -164,8 +169,9 @@ static bool fill_statement(struct proving *p, struct err *err)
 		struct figure_node *node = &p->s.nodes[p->s.n_nodes++];
 
 		node->first_item = p->s.n_items;
-		if (!set_node(node, e, &e->figures[i].about, err) || !add_items(p, &e->figures[i], err))
+		if (!set_node(node, e, &e->figures[i].about, err) || !add_items(p, &e->figures[i], err)) {
 			return false;
+		}
 		node->n_items = p->s.n_items - node->first_item;
 	}
 	return true;
@@ -184,11 +190,13 @@ static bool sort_places(struct proving *p, struct err *err)
 	for (size_t i = 0; i < p->s.n_items; i++) {
 		const struct figure_item *item = &p->s.items[i];
 
-		if (!figure_is_shown(item))
+		if (!figure_is_shown(item)) {
 			continue;
-		if (!*item->agent)
+		}
+		if (!*item->agent) {
 			return err_set(err, ERR_DATA, _("what %s, %s was stated with is not in the store: tram verify"),
 				       item->area, item->period);
+		}
 		p->places[p->n_places++] = (struct place){item, p->rows[i]};
 	}
 	qsort(p->places, p->n_places, sizeof *p->places, compare_places);
@@ -197,10 +205,12 @@ static bool sort_places(struct proving *p, struct err *err)
 
 static bool has_key(const struct figure_statement *s, const char *agent, const uint8_t *public_key)
 {
-	for (size_t i = s->n_keys; i-- > 0;)
+	for (size_t i = s->n_keys; i-- > 0;) {
 		if (strcmp(s->keys[i].name, agent) == 0 &&
-		    memcmp(s->keys[i].public_key, public_key, SIGN_PUBLIC_SIZE) == 0)
+		    memcmp(s->keys[i].public_key, public_key, SIGN_PUBLIC_SIZE) == 0) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -213,13 +223,15 @@ static bool add_key(struct proving *p, const struct place *place, struct err *er
 	size_t n;
 
 	if (!text_unhex(c->key_id ? c->key_id : "", id, KEY_ID_SIZE) ||
-	    store_audit_keys(p->store, c->agent_no, p->arena, &keys, &n, err) != STORE_OK)
+	    store_audit_keys(p->store, c->agent_no, p->arena, &keys, &n, err) != STORE_OK) {
 		return false;
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct proof_key *key = &p->s.keys[p->s.n_keys];
 
-		if (memcmp(keys[i].key_id, id, KEY_ID_SIZE) != 0 || has_key(&p->s, c->agent, keys[i].signing_public))
+		if (memcmp(keys[i].key_id, id, KEY_ID_SIZE) != 0 || has_key(&p->s, c->agent, keys[i].signing_public)) {
 			continue;
+		}
 		memcpy(key->public_key, keys[i].signing_public, SIGN_PUBLIC_SIZE);
 		p->s.n_keys++;
 		return SET(key->name, c->agent);
@@ -244,8 +256,9 @@ static bool gather_keys(struct proving *p, struct err *err)
 	bool fine = true;
 
 	p->s.keys = xcalloc(p->n_places + 1, sizeof *p->s.keys);
-	for (size_t i = 0; fine && i < p->n_places; i++)
+	for (size_t i = 0; fine && i < p->n_places; i++) {
 		fine = (i > 0 && is_as_before(p->places, i)) || add_key(p, &p->places[i], err);
+	}
 	qsort(p->s.keys, p->s.n_keys, sizeof *p->s.keys, compare_keys);
 	arena_reset(p->arena);
 	return fine;
@@ -300,8 +313,9 @@ static bool put_entries(struct proving *p, const struct audit_batch *b, const Tr
 
 		for (; *at < p->n_places && p->places[*at].row->stream_no == first->row->stream_no &&
 		       p->places[*at].item->seq == seq;
-		     ++*at)
+		     ++*at) {
 			shown = true;
+		}
 		if (shown) {
 			figure_put_report(p->writer, seq, report->data, report->len);
 		} else {
@@ -323,12 +337,14 @@ static bool put_batch(struct proving *p, size_t *at, struct err *err)
 
 	arena_reset(p->arena);
 	if (store_batch_of(p->store, place->row->agent_no, place->row->stream_no, place->item->seq, p->arena, &b,
-			   err) != STORE_OK)
+			   err) != STORE_OK) {
 		return false;
+	}
 	plain = codec_decompress(p->arena, (Tram__V1__Codec)b.codec, b.payload, b.payload_len, PAYLOAD_MAX, &len, err);
 	batch = plain ? codec_batch(p->arena, plain, len, err) : NULL;
-	if (!batch)
+	if (!batch) {
 		return err_prefix(err, _("the bytes of %s"), place->row->agent);
+	}
 	figure_put_batch(p->writer,
 			 &(struct batch_header){place->item->agent, place->item->epoch, b.first_seq, b.last_seq,
 						b.prev_chain, b.chain},
@@ -355,13 +371,16 @@ static bool write_all(struct proving *p, struct err *err)
 	p->writer = figure_writer_new(sink, p);
 	put_notes(p);
 	figure_put_statement(p->writer, &p->s, p->centre.sign_public, p->centre.sign_secret);
-	for (size_t at = 0; fine && p->is_read && at < p->n_places;)
+	for (size_t at = 0; fine && p->is_read && at < p->n_places;) {
 		fine = put_batch(p, &at, err);
-	if (fine)
+	}
+	if (fine) {
 		figure_put_end(p->writer);
-	if (fine && !(p->is_read && figure_reader_end(p->reader, &proof, &p->why)))
+	}
+	if (fine && !(p->is_read && figure_reader_end(p->reader, &proof, &p->why))) {
 		fine = err_set(err, ERR_DATA, _("what is stored does not prove the figure (%s): tram verify says more"),
 			       p->why.text);
+	}
 	figure_writer_free(&p->writer);
 	figure_reader_free(&p->reader);
 	return fine;
@@ -369,10 +388,12 @@ static bool write_all(struct proving *p, struct err *err)
 
 static bool write_file(struct proving *p, const char *path, struct err *err)
 {
-	if (!outfile_open(&p->out, path, err))
+	if (!outfile_open(&p->out, path, err)) {
 		return false;
-	if (write_all(p, err))
+	}
+	if (write_all(p, err)) {
 		return outfile_finish(&p->out, err);
+	}
 	outfile_abandon(&p->out);
 	return false;
 }
@@ -382,11 +403,13 @@ static bool load_keys(struct keys *ret, const struct centre_options *options, co
 	struct settings settings;
 	bool fine;
 
-	if (key_file)
+	if (key_file) {
 		return keys_load_secret(key_file, ret, err);
-	if (!centre_settings(options, &settings, err))
+	}
+	if (!centre_settings(options, &settings, err)) {
 		return err_prefix(
 		    err, _("the centre's secret keys sign a proof, and its settings name them (or --key-file)"));
+	}
 	fine = keys_load_secret(settings.key_file, ret, err);
 	settings_clear(&settings);
 	return fine;
@@ -398,8 +421,9 @@ bool explain_prove(struct store *s, const struct explanation *e, const struct ce
 	struct proving p = {.store = s, .e = e};
 	bool fine;
 
-	if (!load_keys(&p.centre, options, key_file, err))
+	if (!load_keys(&p.centre, options, key_file, err)) {
 		return false;
+	}
 	p.arena = arena_new(BATCH_CAP);
 	fine = fill_statement(&p, err) && sort_places(&p, err) && gather_keys(&p, err) && write_file(&p, path, err);
 	keys_wipe(&p.centre);

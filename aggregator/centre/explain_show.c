@@ -22,8 +22,9 @@ static void print_line(const char *title, const char *text)
 {
 	size_t columns = text_columns(title);
 
-	if (*text)
+	if (*text) {
 		printf("%s%*s %s\n", title, columns < 14 ? (int)(14 - columns) : 0, "", text);
+	}
 }
 
 static void print_owned(const char *title, char *text)
@@ -47,13 +48,16 @@ static char *method_text(const struct explained_figure *f)
 {
 	const char *text = f->how;
 
-	for (size_t i = 0; i < sizeof how_texts / sizeof *how_texts; i++)
-		if (strcmp(how_texts[i].how, f->how) == 0)
+	for (size_t i = 0; i < sizeof how_texts / sizeof *how_texts; i++) {
+		if (strcmp(how_texts[i].how, f->how) == 0) {
 			text = _(how_texts[i].text);
-	if (*f->weighed_by && strcmp(f->how, "mean") == 0)
+		}
+	}
+	if (*f->weighed_by && strcmp(f->how, "mean") == 0) {
 		return strcmp(f->weighed_by, "observation") == 0
 			   ? xasprintf(_("%s by what each figure says it weighs (%s)"), text, f->figure.method)
 			   : xasprintf(_("%s by %s (%s)"), text, f->weighed_by, f->figure.method);
+	}
 	return xasprintf("%s (%s)", text, f->figure.method);
 }
 
@@ -61,8 +65,9 @@ static char *interval_text(const struct rollup_figure *r)
 {
 	char *low, *high, *text;
 
-	if (!r->interval_low_shown || !r->interval_high_shown)
+	if (!r->interval_low_shown || !r->interval_high_shown) {
 		return display_no_interval(r);
+	}
 	low = display_number(r->interval_low_shown);
 	high = display_figure(r->interval_high_shown, "", r->display_unit_mult, r->unit, r->unit_vi);
 	text = xasprintf(_("%s to %s, if those missing had stated what they stated before (%s)"), low, high,
@@ -158,13 +163,16 @@ static char *place_text(const struct explained_contribution *c)
 static void contribution_columns(struct table *t, const struct shown *s)
 {
 	table_column(t, "area", _("Area"), TABLE_LEFT);
-	if (s->periods)
+	if (s->periods) {
 		table_column(t, "time_period", _("Period"), TABLE_LEFT);
+	}
 	table_column(t, "value", _("Value"), TABLE_RIGHT);
-	if (s->parts)
+	if (s->parts) {
 		table_column(t, "parts", _("Parts"), TABLE_RIGHT);
-	if (s->weights)
+	}
+	if (s->weights) {
 		table_column(t, "weight", _("Weight"), TABLE_RIGHT);
+	}
 	table_column(t, "share", _("Share"), TABLE_RIGHT);
 	table_column(t, "revision", _("Rev."), TABLE_RIGHT);
 	table_column(t, "findings", _("Findings"), TABLE_LEFT);
@@ -176,13 +184,16 @@ static void contribution_columns(struct table *t, const struct shown *s)
 static void contribution_row(struct table *t, const struct shown *s, const struct explained_contribution *c)
 {
 	table_cell(t, name_of(c));
-	if (s->periods)
+	if (s->periods) {
 		table_cell(t, c->period);
+	}
 	cell_owned(t, display_number(c->value));
-	if (s->parts)
+	if (s->parts) {
 		cell_owned(t, display_parts(c->numerator, c->denominator));
-	if (s->weights)
+	}
+	if (s->weights) {
 		cell_owned(t, display_number(c->weight));
+	}
 	cell_owned(t, percent_text(c->share));
 	table_cell(t, c->revision);
 	table_cell_coloured(t, "yellow", c->rules);
@@ -202,15 +213,18 @@ static void print_contributions(const struct explanation_figure *f, const char *
 	size_t n = explanation_count(f, part, "counts");
 	struct table *t;
 
-	if (n == 0)
+	if (n == 0) {
 		return;
+	}
 	printf("\n%s (%zu)\n", title, n);
 	s.weights = s.weights && strcmp(part, "value") == 0;
 	t = table_new(TABLE_TEXT, stdout);
 	contribution_columns(t, &s);
-	for (size_t i = 0; i < f->n; i++)
-		if (is_part(&f->rows[i], part, "counts"))
+	for (size_t i = 0; i < f->n; i++) {
+		if (is_part(&f->rows[i], part, "counts")) {
 			contribution_row(t, &s, &f->rows[i]);
+		}
+	}
 	table_close(&t, true);
 }
 
@@ -234,8 +248,9 @@ static void print_outside(const struct explanation_figure *f)
 		for (size_t i = 0; i < f->n; i++) {
 			const struct explained_contribution *c = &f->rows[i];
 
-			if (!is_part(c, "value", state_texts[k].state))
+			if (!is_part(c, "value", state_texts[k].state)) {
 				continue;
+			}
 			if (!t) {
 				printf("\n%s\n", _("Not in it"));
 				t = table_new(TABLE_TEXT, stdout);
@@ -256,8 +271,9 @@ static void print_outside(const struct explanation_figure *f)
 			cell_owned(t, place_text(c));
 		}
 	}
-	if (t)
+	if (t) {
 		table_close(&t, true);
+	}
 }
 
 /* ---------------------------------------------------------------- how it was signed */
@@ -276,8 +292,9 @@ static void print_signatures(const struct explanation_figure *f)
 	for (size_t i = 0; i < f->n; i++) {
 		const struct explained_contribution *c = &f->rows[i];
 
-		if (!c->agent)
+		if (!c->agent) {
 			continue;
+		}
 		table_cell(t, name_of(c));
 		cell_owned(t, place_text(c));
 		table_cell(t, c->digest);
@@ -293,13 +310,15 @@ void explain_show(const struct explanation *e, bool signatures)
 	for (size_t i = 0; i < e->n; i++) {
 		const struct explanation_figure *f = &e->figures[i];
 
-		if (i > 0)
+		if (i > 0) {
 			printf("\n");
+		}
 		print_figure(e, i);
 		print_contributions(f, "value", _("Contributions"));
 		print_contributions(f, "weight", _("Weights"));
 		print_outside(f);
-		if (signatures && f->n > 0)
+		if (signatures && f->n > 0) {
 			print_signatures(f);
+		}
 	}
 }

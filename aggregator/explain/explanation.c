@@ -100,8 +100,9 @@ static bool keep_texts(struct arena *a, void *row, const size_t *at, size_t n)
 		const char *text;
 
 		memcpy(&text, where, sizeof text);
-		if (text && !(text = arena_strdup(a, text)))
+		if (text && !(text = arena_strdup(a, text))) {
 			return false;
+		}
 		memcpy(where, &text, sizeof text);
 	}
 	return true;
@@ -112,12 +113,14 @@ static void *grown(struct gathering *g, const void *array, size_t n, size_t size
 {
 	void *larger;
 
-	if (n < g->room)
+	if (n < g->room) {
 		return (void *)(uintptr_t)array;
+	}
 	g->room = g->room ? 2 * g->room : 64;
 	larger = arena_calloc(g->arena, g->room, size);
-	if (larger && n > 0)
+	if (larger && n > 0) {
 		memcpy(larger, array, n * size);
+	}
 	return larger;
 }
 
@@ -155,8 +158,9 @@ static void take_row(void *context, const struct explained_contribution *row)
 
 static bool is_fine(const struct gathering *g, enum store_result result, struct err *err)
 {
-	if (result == STORE_OK && g->is_full)
+	if (result == STORE_OK && g->is_full) {
 		return err_set(err, ERR_PROTOCOL, _("this figure has too many contributions to be explained at once"));
+	}
 	return result == STORE_OK;
 }
 
@@ -172,8 +176,9 @@ bool explanation_ask(struct store *s, const struct explain_question *q, int64_t 
 		const struct explained_figure *f = &ret->figures[i].about;
 		struct explain_question about = *q;
 
-		if (f->top || !f->is_there)
+		if (f->top || !f->is_there) {
 			continue;
+		}
 		about.indicator = f->indicator;
 		about.period = f->period;
 		about.boundary = f->figure.boundary;
@@ -222,7 +227,8 @@ size_t explanation_count(const struct explanation_figure *f, const char *part, c
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; i < f->n; i++) {
 		n += strcmp(f->rows[i].part, part) == 0 && strcmp(f->rows[i].state, state) == 0;
+	}
 	return n;
 }

@@ -149,10 +149,12 @@ static json_t *figure(const struct explanation_figure *f)
 	set_text(object, "weighed_over_time", f->about.weighed_over);
 	json_object_set_new(object, "made_of",
 			    f->about.top ? json_pack("[ii]", f->about.top, f->about.bottom) : json_array());
-	if (f->about.is_there)
+	if (f->about.is_there) {
 		set_figure(object, &f->about.figure);
-	for (size_t i = 0; i < f->n; i++)
+	}
+	for (size_t i = 0; i < f->n; i++) {
 		json_array_append_new(rows, contribution(&f->rows[i]));
+	}
 	json_object_set_new(object, "contributions", rows);
 	return object;
 }
@@ -167,8 +169,9 @@ json_t *explanation_json(const struct explanation *e)
 	set_text(object, "area", e->question.area);
 	set_time(object, "explained_at", e->at_us);
 	set_time(object, "known_at", e->n ? e->figures[0].about.as_of_us : e->question.as_of_us);
-	for (size_t i = 0; i < e->n; i++)
+	for (size_t i = 0; i < e->n; i++) {
 		json_array_append_new(figures, figure(&e->figures[i]));
+	}
 	json_object_set_new(object, "figures", figures);
 	return object;
 }

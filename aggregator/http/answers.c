@@ -38,8 +38,9 @@ static bool has_room(struct answering *a)
 static void check_room(struct answering *a)
 {
 	char more[64];
-	if (a->rows <= a->most_rows)
+	if (a->rows <= a->most_rows) {
 		return;
+	}
 	snprintf(more, sizeof(more), "%lld %s", (long long)a->most_rows, in_language(a, "dòng", "rows"));
 	problem_set(a->problem, PROBLEM_TOO_MUCH, NULL, NULL, more);
 }
@@ -49,8 +50,9 @@ static void check_room(struct answering *a)
 static void export_one(void *context, const struct rollup_row *row)
 {
 	struct answering *a = context;
-	if (has_room(a))
+	if (has_room(a)) {
 		export_row(a->export, row);
+	}
 }
 
 /* The code of the thing that a name is a code of, in the arena; NULL: the catalogue has none. */
@@ -61,9 +63,11 @@ static enum store_result find_code(struct answering *a, enum store_thing thing, 
 	size_t n;
 	enum store_result result = store_names(a->store, thing, arena, &names, &n, err);
 	*ret = NULL;
-	for (size_t i = 0; result == STORE_OK && i < n && !*ret; i++)
-		if (names[i].is_code && strcmp(names[i].name, name) == 0)
+	for (size_t i = 0; result == STORE_OK && i < n && !*ret; i++) {
+		if (names[i].is_code && strcmp(names[i].name, name) == 0) {
 			*ret = names[i].code;
+		}
+	}
 	return result;
 }
 
@@ -71,12 +75,14 @@ static enum store_result find_code(struct answering *a, enum store_thing thing, 
 static enum store_result check_indicator(struct answering *a, struct err *err)
 {
 	const char *indicator = given(a, PARAM_INDICATOR), *code;
-	if (!indicator || a->rows > 0)
+	if (!indicator || a->rows > 0) {
 		return STORE_OK;
+	}
 	struct arena *arena = arena_new(NAMES_MEMORY);
 	enum store_result result = find_code(a, STORE_INDICATOR, indicator, arena, &code, err);
-	if (result == STORE_OK && !code)
+	if (result == STORE_OK && !code) {
 		problem_set(a->problem, PROBLEM_INDICATOR, "indicator", indicator, NULL);
+	}
 	arena_free(&arena);
 	return result;
 }
@@ -99,8 +105,9 @@ static enum store_result give_rollups(struct answering *a, struct err *err)
 					 .as_of_us = q.as_of_us};
 	a->export = export_new(a->ask->format, body_add, a->body, &meta);
 	enum store_result result = store_rollup(a->store, &q, export_one, a, err);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
 		export_end(a->export);
+	}
 	export_free(&a->export);
 	return result == STORE_OK ? check_indicator(a, err) : result;
 }
@@ -109,8 +116,9 @@ static enum store_result give_rollups(struct answering *a, struct err *err)
 
 static void columns(struct table *t, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		table_column(t, names[i], names[i], TABLE_LEFT);
+	}
 }
 #define COLUMNS(t, ...)                                                                                                \
 	columns(t, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
@@ -118,8 +126,9 @@ static void columns(struct table *t, const char *const *names, size_t n)
 static void list_indicator(void *context, const struct indicator_row *row)
 {
 	struct answering *a = context;
-	if (!has_room(a))
+	if (!has_room(a)) {
 		return;
+	}
 	table_cell(a->table, row->indicator);
 	table_cell(a->table, row->name_vi);
 	table_cell(a->table, row->name_en);
@@ -148,10 +157,12 @@ static void list_area(void *context, const struct area_row *row)
 	struct answering *a = context;
 	const char *const cells[] = {row->area,       row->level,    row->vintage, row->code,    row->parent,
 				     row->valid_from, row->valid_to, row->name_vi, row->name_en, row->iso_3166_2};
-	if (!has_room(a))
+	if (!has_room(a)) {
 		return;
-	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
+	}
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
 		table_cell(a->table, cells[i]);
+	}
 	table_cell(a->table, row->population);
 }
 
@@ -167,8 +178,9 @@ static enum store_result give_areas(struct answering *a, struct err *err)
 static void list_claim(void *context, const struct claim_row *row)
 {
 	struct answering *a = context;
-	if (has_room(a))
+	if (has_room(a)) {
 		claims_cells(a->table, row);
+	}
 }
 
 static enum store_result give_claims(struct answering *a, struct err *err)
@@ -202,8 +214,9 @@ static void list_province(void *context, const struct board_row *row)
 	struct answering *a = context;
 	const char *const counts[] = {row->due,  row->reported, row->on_time,      row->late,    row->missing,
 				      row->held, row->refused,  row->on_time_rate, row->breaches};
-	if (!has_room(a))
+	if (!has_room(a)) {
 		return;
+	}
 	table_cell(a->table, row->area);
 	table_cell(a->table, in_language(a, row->name_vi, row->name_en));
 	table_cell(a->table, row->from_day);
@@ -212,8 +225,9 @@ static void list_province(void *context, const struct board_row *row)
 	table_cell_number(a->table, row->worst_cost);
 	table_cell(a->table, in_language(a, row->worst_title_vi, row->worst_title_en));
 	table_cell(a->table, row->worst_indicator);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		table_cell_number(a->table, counts[i]);
+	}
 	table_cell(a->table, row->newest_period);
 	table_cell_number(a->table, row->age_days);
 	table_cell(a->table, row->data_state);
@@ -222,8 +236,9 @@ static void list_province(void *context, const struct board_row *row)
 	table_cell_count(a->table, (uint64_t)row->alive);
 	table_cell_count(a->table, (uint64_t)row->agents);
 	list_score(a, &row->all);
-	for (size_t i = 0; i < row->n_words; i++)
+	for (size_t i = 0; i < row->n_words; i++) {
 		list_score(a, &row->words[i]);
+	}
 }
 
 static enum store_result list_board(struct answering *a, const char *province, struct err *err)
@@ -246,10 +261,11 @@ static enum store_result give_scoreboard(struct answering *a, struct err *err)
 	const char *area = given(a, PARAM_AREA), *province = NULL;
 	struct arena *arena = arena_new(NAMES_MEMORY);
 	enum store_result result = area ? find_code(a, STORE_PROVINCE, area, arena, &province, err) : STORE_OK;
-	if (result == STORE_OK && area && !province)
+	if (result == STORE_OK && area && !province) {
 		problem_set(a->problem, PROBLEM_AREA, "area", area, NULL);
-	else if (result == STORE_OK)
+	} else if (result == STORE_OK) {
 		result = list_board(a, province, err);
+	}
 	arena_free(&arena);
 	return result;
 }
@@ -298,8 +314,9 @@ static void list_change(void *context, const char *const *cells, const char *mad
 	struct answering *a = context;
 	(void)made_by;
 	a->rows++;
-	for (int i = 0; i < CHANGE_COLUMNS; i++)
+	for (int i = 0; i < CHANGE_COLUMNS; i++) {
 		table_cell(a->table, cells[i]);
+	}
 }
 
 static enum store_result ask_changes(struct answering *a, change_each *each, struct changes_page *page, struct err *err)
@@ -315,25 +332,28 @@ static enum store_result ask_changes(struct answering *a, change_each *each, str
 					   .most_rows = a->most_rows};
 	*page = (struct changes_page){.more = false};
 	enum store_result result = check_indicator(a, err);
-	if (result != STORE_OK || a->problem->id)
+	if (result != STORE_OK || a->problem->id) {
 		return result;
+	}
 	result = store_changes(a->store, &q, page, each, a, err);
 	if (page->is_no_cursor) {
 		ask_wrong(PARAM_SINCE, since, a->ask->in_vietnamese, a->problem);
 		return STORE_OK;
 	}
-	if (result == STORE_OK && page->is_cut)
+	if (result == STORE_OK && page->is_cut) {
 		a->rows = a->most_rows + 1;
-	else if (result == STORE_OK)
+	} else if (result == STORE_OK) {
 		snprintf(a->cursor, CURSOR_SIZE, "%s", page->next);
+	}
 	return result;
 }
 
 static enum store_result table_changes(struct answering *a, struct err *err)
 {
 	struct changes_page page;
-	for (int i = 0; i < CHANGE_COLUMNS; i++)
+	for (int i = 0; i < CHANGE_COLUMNS; i++) {
 		table_column(a->table, change_table[i].name, change_table[i].name, TABLE_LEFT);
+	}
 	return ask_changes(a, list_change, &page, err);
 }
 
@@ -367,11 +387,12 @@ static enum store_result answer_explained(struct answering *a, const struct expl
 {
 	struct explanation_periods others;
 	enum store_result result = explanation_periods(a->store, e, &others, err);
-	if (result == STORE_OK && others.is_unknown)
+	if (result == STORE_OK && others.is_unknown) {
 		problem_set(a->problem, PROBLEM_EMPTY, "period", e->question.period,
 			    *others.nearest ? others.nearest : "–");
-	else if (result == STORE_OK)
+	} else if (result == STORE_OK) {
 		write_explanation(a, e);
+	}
 	return result;
 }
 
@@ -382,16 +403,18 @@ static enum store_result explain(struct answering *a, const struct explain_quest
 	int64_t at_us;
 	enum store_result result = store_explain_begin(a->store, &at_us, err);
 	bool fine = result == STORE_OK && explanation_ask(a->store, q, at_us, arena, &e, err);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
 		store_explain_end(a->store);
-	if (fine && e.n == 0)
+	}
+	if (fine && e.n == 0) {
 		problem_set(a->problem, PROBLEM_NOTHING, NULL, q->area, NULL);
-	else if (fine)
+	} else if (fine) {
 		result = answer_explained(a, &e, err);
-	else if (result == STORE_OK && err->kind == ERR_PROTOCOL)
+	} else if (result == STORE_OK && err->kind == ERR_PROTOCOL) {
 		a->rows = a->most_rows + 1; /* it has more contributions than fit */
-	else if (result == STORE_OK)
+	} else if (result == STORE_OK) {
 		result = STORE_STALLED;
+	}
 	arena_free(&arena);
 	return result;
 }
@@ -402,10 +425,11 @@ static enum store_result find_area(struct answering *a, struct explain_area *ret
 	const char *name = given(a, PARAM_AREA) ? given(a, PARAM_AREA) : "VN", *code;
 	struct arena *arena = arena_new(NAMES_MEMORY);
 	enum store_result result = find_code(a, STORE_AREA, name, arena, &code, err);
-	if (result == STORE_OK && !code)
+	if (result == STORE_OK && !code) {
 		problem_set(a->problem, PROBLEM_AREA, "area", name, NULL);
-	else if (result == STORE_OK)
+	} else if (result == STORE_OK) {
 		result = store_explain_area(a->store, code, ret, err);
+	}
 	arena_free(&arena);
 	return result;
 }
@@ -415,10 +439,12 @@ static enum store_result give_explanation(struct answering *a, struct err *err)
 	struct explain_area area;
 	const char *boundary = given(a, PARAM_BOUNDARY);
 	enum store_result result = check_indicator(a, err);
-	if (result == STORE_OK && !a->problem->id)
+	if (result == STORE_OK && !a->problem->id) {
 		result = find_area(a, &area, err);
-	if (result != STORE_OK || a->problem->id)
+	}
+	if (result != STORE_OK || a->problem->id) {
 		return result;
+	}
 	const struct explain_question q = {.indicator = given(a, PARAM_INDICATOR),
 					   .period = given(a, PARAM_PERIOD),
 					   .level = area.level,
@@ -458,8 +484,9 @@ static enum store_result give_table(struct answering *a, enum store_result (*giv
 	FILE *out = body_stream(a->body);
 	a->table = table_new(a->ask->format == EXPORT_CSV ? TABLE_CSV : TABLE_JSON, out);
 	enum store_result result = give(a, err);
-	if (result == STORE_OK && !a->problem->id)
+	if (result == STORE_OK && !a->problem->id) {
 		table_end(a->table);
+	}
 	table_free(&a->table);
 	fclose(out);
 	return result;
@@ -486,7 +513,8 @@ static enum store_result give_route(struct answering *a, struct err *err)
 enum store_result answers_give(struct answering *a, struct err *err)
 {
 	enum store_result result = give_route(a, err);
-	if (result == STORE_OK && !a->problem->id)
+	if (result == STORE_OK && !a->problem->id) {
 		check_room(a);
+	}
 	return result;
 }

@@ -33,9 +33,11 @@ static const struct route {
 static bool is_code(const char *text)
 {
 	size_t len = strlen(text);
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)text[i]) && !strchr("._-/", text[i]))
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)text[i]) && !strchr("._-/", text[i])) {
 			return false;
+		}
+	}
 	return len > 0 && len <= ASK_CODE_MAX;
 }
 
@@ -66,11 +68,13 @@ static bool read_time(const char *text, int64_t *ret_us)
 {
 	char mended[CLOCK_TEXT];
 	size_t len = strlen(text);
-	if (len >= sizeof(mended))
+	if (len >= sizeof(mended)) {
 		return false;
+	}
 	memcpy(mended, text, len + 1);
-	if (len > 6 && mended[len - 6] == ' ')
+	if (len > 6 && mended[len - 6] == ' ') {
 		mended[len - 6] = '+';
+	}
 	return clock_parse(mended, ret_us);
 }
 
@@ -127,8 +131,9 @@ static const struct {
 static bool next_element(const char **list, const char **ret, size_t *ret_len, int *ret_weight)
 {
 	const char *p = *list + strspn(*list, " \t,");
-	if (!*p)
+	if (!*p) {
 		return false;
+	}
 	size_t whole = strcspn(p, ","), name = strcspn(p, ",; \t");
 	const char *q = memmem(p, whole, "q=", 2);
 	*ret = p;
@@ -136,8 +141,9 @@ static bool next_element(const char **list, const char **ret, size_t *ret_len, i
 	*ret_weight = 1000;
 	if (q && q[2] == '0') {
 		*ret_weight = 0;
-		for (int i = 4, worth = 100; worth && q[3] == '.' && isdigit((unsigned char)q[i]); i++, worth /= 10)
+		for (int i = 4, worth = 100; worth && q[3] == '.' && isdigit((unsigned char)q[i]); i++, worth /= 10) {
 			*ret_weight += (q[i] - '0') * worth;
+		}
 	}
 	*list = p + whole;
 	return true;
@@ -169,11 +175,13 @@ static void list_formats(unsigned formats, char *to, size_t size)
 {
 	size_t n = 0;
 	*to = '\0';
-	for (unsigned f = 0; formats >> f; f++)
-		if (formats >> f & 1)
+	for (unsigned f = 0; formats >> f; f++) {
+		if (formats >> f & 1) {
 			n += (size_t)snprintf(to + n, size - n, "%s%s (%s)", n ? ", " : "",
 					      export_format_name((enum export_format)f),
 					      export_media_type((enum export_format)f));
+		}
+	}
 }
 
 static bool no_format(unsigned formats, const char *parameter, const char *value, struct problem *problem)
@@ -192,9 +200,10 @@ static bool choose_format(const struct route *route, const char *accept, struct 
 		a->format = (enum export_format)__builtin_ctz(route->formats);
 		return true;
 	}
-	if (name)
+	if (name) {
 		return (export_format_named(name, &a->format) && route->formats >> a->format & 1) ||
 		       no_format(route->formats, "format", name, problem);
+	}
 	return export_accept_among(accept, route->formats, &a->format) ||
 	       no_format(route->formats, "Accept", accept, problem);
 }
@@ -221,9 +230,11 @@ static bool unknown(const struct route *route, const char *name, struct problem 
 {
 	char there[PROBLEM_TEXT] = "-";
 	size_t n = 0;
-	for (int i = 0; i < PARAM_KINDS; i++)
-		if (route->params >> i & 1)
+	for (int i = 0; i < PARAM_KINDS; i++) {
+		if (route->params >> i & 1) {
 			n += (size_t)snprintf(there + n, sizeof(there) - n, "%s%s", n ? ", " : "", params[i].name);
+		}
+	}
 	return problem_set(problem, PROBLEM_PARAMETER, name, NULL, there);
 }
 
@@ -235,8 +246,9 @@ bool ask_wrong(enum ask_param id, const char *value, bool in_vietnamese, struct 
 
 static bool read_value(enum ask_param id, const char *value, size_t len, struct ask *ret, struct problem *problem)
 {
-	if (strlen(value) != len || !kinds[params[id].kind].check(value))
+	if (strlen(value) != len || !kinds[params[id].kind].check(value)) {
 		return ask_wrong(id, value, ret->in_vietnamese, problem);
+	}
 	ret->given[id] = value;
 	return true;
 }
@@ -245,12 +257,15 @@ static bool read_pair(const struct route *route, const struct ask_pair *pair, st
 {
 	int id = 0;
 	while (id < PARAM_KINDS && (!(route->params >> id & 1) || strlen(params[id].name) != pair->name_len ||
-				    memcmp(params[id].name, pair->name, pair->name_len) != 0))
+				    memcmp(params[id].name, pair->name, pair->name_len) != 0)) {
 		id++;
-	if (id == PARAM_KINDS)
+	}
+	if (id == PARAM_KINDS) {
 		return unknown(route, pair->name, problem);
-	if (ret->given[id])
+	}
+	if (ret->given[id]) {
 		return problem_set(problem, PROBLEM_REPEATED, params[id].name, NULL, NULL);
+	}
 	return read_value((enum ask_param)id, pair->value ? pair->value : "", pair->value ? pair->value_len : 0, ret,
 			  problem);
 }
@@ -259,8 +274,9 @@ static bool read_pair(const struct route *route, const struct ask_pair *pair, st
 static bool read_path(const struct route *route, const char *path, struct ask *ret, struct problem *problem)
 {
 	size_t fixed = strcspn(route->path, "{");
-	if (!route->path[fixed])
+	if (!route->path[fixed]) {
 		return true;
+	}
 	const char *period = strchr(path + fixed, '/');
 	size_t len = period ? (size_t)(period - path) - fixed : strlen(path + fixed);
 	snprintf(ret->indicator, sizeof(ret->indicator), "%.*s", (int)len, path + fixed);
@@ -278,14 +294,18 @@ static bool read_together(const struct ask *a, enum ask_param one, enum ask_para
 bool ask_read(const struct ask_request *request, struct ask *ret, struct problem *problem)
 {
 	*ret = (struct ask){.in_vietnamese = choose_vi(request->accept_language, request->vi_unless_told)};
-	if (!find_route(request->path, ret, problem))
+	if (!find_route(request->path, ret, problem)) {
 		return false;
+	}
 	const struct route *route = &routes[ret->route];
-	if (!read_path(route, request->path, ret, problem))
+	if (!read_path(route, request->path, ret, problem)) {
 		return false;
-	for (size_t i = 0; i < request->n_pairs; i++)
-		if (!read_pair(route, &request->pairs[i], ret, problem))
+	}
+	for (size_t i = 0; i < request->n_pairs; i++) {
+		if (!read_pair(route, &request->pairs[i], ret, problem)) {
 			return false;
+		}
+	}
 	return read_together(ret, PARAM_FROM, PARAM_TO, problem) && read_together(ret, PARAM_TO, PARAM_FROM, problem) &&
 	       choose_format(route, request->accept, ret, problem);
 }
@@ -308,8 +328,9 @@ char *ask_key(const struct ask *a)
 	char *key =
 	    xasprintf("%s %s %s", routes[a->route].path, export_format_name(a->format), a->in_vietnamese ? "vi" : "en");
 	for (int i = 0; i < PARAM_KINDS; i++) {
-		if (!a->given[i] || i == PARAM_FORMAT)
+		if (!a->given[i] || i == PARAM_FORMAT) {
 			continue;
+		}
 		char *longer = xasprintf("%s %s=%s", key, params[i].name, a->given[i]);
 		free(key);
 		key = longer;
@@ -323,12 +344,15 @@ bool ask_matches(const char *if_none_match, const char *tag)
 {
 	size_t len = strlen(tag);
 	for (const char *p = if_none_match; *(p += strspn(p, " \t,"));) {
-		if (*p == '*')
+		if (*p == '*') {
 			return true;
-		if (strncmp(p, "W/", 2) == 0)
+		}
+		if (strncmp(p, "W/", 2) == 0) {
 			p += 2;
-		if (strncmp(p, tag, len) == 0)
+		}
+		if (strncmp(p, tag, len) == 0) {
 			return true;
+		}
 		const char *end = *p == '"' ? strchr(p + 1, '"') : NULL;
 		p = end ? end + 1 : p + strcspn(p, ",");
 	}
@@ -337,9 +361,11 @@ bool ask_matches(const char *if_none_match, const char *tag)
 
 bool ask_address_is_sound(const char *address)
 {
-	for (const char *p = address; (p = strchr(p, '%')); p++)
-		if (!isxdigit((unsigned char)p[1]) || !isxdigit((unsigned char)p[2]) || strncmp(p, "%00", 3) == 0)
+	for (const char *p = address; (p = strchr(p, '%')); p++) {
+		if (!isxdigit((unsigned char)p[1]) || !isxdigit((unsigned char)p[2]) || strncmp(p, "%00", 3) == 0) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -348,8 +374,9 @@ static bool is_listed(const char *name, const char *names)
 	size_t len = strlen(name), one;
 	for (const char *p = names; *(p += strspn(p, " ")); p += one) {
 		one = strcspn(p, " ");
-		if (one == len && strncasecmp(p, name, len) == 0)
+		if (one == len && strncasecmp(p, name, len) == 0) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -362,8 +389,9 @@ bool ask_host_is_ours(const char *host, const char *names)
 		host++;
 		len = strcspn(host, "]");
 	}
-	if (len >= sizeof(name))
+	if (len >= sizeof(name)) {
 		return false;
+	}
 	memcpy(name, host, len);
 	name[len] = '\0';
 	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1 ||

@@ -36,8 +36,9 @@ void body_unref(struct body **bp)
 {
 	struct body *b = *bp;
 	*bp = NULL;
-	if (!b || atomic_fetch_sub(&b->refs, 1) > 1)
+	if (!b || atomic_fetch_sub(&b->refs, 1) > 1) {
 		return;
+	}
 	atomic_fetch_sub(&b->budget->held, b->room);
 	free(b->bytes);
 	free(b);
@@ -46,8 +47,9 @@ void body_unref(struct body **bp)
 /* Room is reserved before it is taken, so that threads together never have more than there is. */
 static bool reserve(struct body_budget *budget, size_t more)
 {
-	if (atomic_fetch_add(&budget->held, more) + more <= budget->most)
+	if (atomic_fetch_add(&budget->held, more) + more <= budget->most) {
 		return true;
+	}
 	atomic_fetch_sub(&budget->held, more);
 	return false;
 }
@@ -55,10 +57,12 @@ static bool reserve(struct body_budget *budget, size_t more)
 static void grow(struct body *b, size_t least)
 {
 	size_t room = b->room ? 2 * b->room : FIRST_ROOM;
-	while (room < least)
+	while (room < least) {
 		room *= 2;
-	if (room > b->budget->whole)
+	}
+	if (room > b->budget->whole) {
 		room = b->budget->whole;
+	}
 	if (!reserve(b->budget, room - b->room)) {
 		b->state = BODY_NO_ROOM;
 		return;
@@ -70,16 +74,19 @@ static void grow(struct body *b, size_t least)
 void body_add(void *context, const char *text, size_t len)
 {
 	struct body *b = context;
-	if (b->state != BODY_FINE || len == 0)
+	if (b->state != BODY_FINE || len == 0) {
 		return;
+	}
 	if (len > b->budget->whole - b->len) {
 		b->state = BODY_TOO_LONG;
 		return;
 	}
-	if (len > b->room - b->len)
+	if (len > b->room - b->len) {
 		grow(b, b->len + len);
-	if (b->state != BODY_FINE)
+	}
+	if (b->state != BODY_FINE) {
 		return;
+	}
 	memcpy(b->bytes + b->len, text, len);
 	b->len += len;
 }

@@ -37,8 +37,9 @@ struct cache *cache_new(size_t bytes)
 
 static void drop(struct cache *c, struct entry *e)
 {
-	if (!e->key)
+	if (!e->key) {
 		return;
+	}
 	c->held -= body_len(e->answer.body);
 	free(e->key);
 	free(e->state);
@@ -50,19 +51,23 @@ void cache_free(struct cache **cp)
 {
 	struct cache *c = *cp;
 	*cp = NULL;
-	if (!c)
+	if (!c) {
 		return;
-	for (size_t i = 0; i < CACHE_ANSWERS; i++)
+	}
+	for (size_t i = 0; i < CACHE_ANSWERS; i++) {
 		drop(c, &c->entries[i]);
+	}
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
 static struct entry *entry_of(struct cache *c, const char *key)
 {
-	for (size_t i = 0; i < CACHE_ANSWERS; i++)
-		if (c->entries[i].key && strcmp(c->entries[i].key, key) == 0)
+	for (size_t i = 0; i < CACHE_ANSWERS; i++) {
+		if (c->entries[i].key && strcmp(c->entries[i].key, key) == 0) {
 			return &c->entries[i];
+		}
+	}
 	return NULL;
 }
 
@@ -70,9 +75,11 @@ static struct entry *entry_of(struct cache *c, const char *key)
 static struct entry *oldest(struct cache *c)
 {
 	struct entry *found = &c->entries[0];
-	for (size_t i = 1; i < CACHE_ANSWERS && found->key; i++)
-		if (!c->entries[i].key || c->entries[i].used < found->used)
+	for (size_t i = 1; i < CACHE_ANSWERS && found->key; i++) {
+		if (!c->entries[i].key || c->entries[i].used < found->used) {
 			found = &c->entries[i];
+		}
+	}
 	return found;
 }
 
@@ -80,9 +87,11 @@ static struct entry *oldest(struct cache *c)
 static struct entry *oldest_held(struct cache *c)
 {
 	struct entry *found = NULL;
-	for (size_t i = 0; i < CACHE_ANSWERS; i++)
-		if (c->entries[i].key && (!found || c->entries[i].used < found->used))
+	for (size_t i = 0; i < CACHE_ANSWERS; i++) {
+		if (c->entries[i].key && (!found || c->entries[i].used < found->used)) {
 			found = &c->entries[i];
+		}
+	}
 	return found;
 }
 
@@ -116,10 +125,12 @@ void cache_keep(struct cache *c, const char *key, const char *state, const struc
 	size_t len = body_len(a->body);
 	pthread_mutex_lock(&c->lock);
 	struct entry *e = entry_of(c, key);
-	if (e)
+	if (e) {
 		drop(c, e);
-	while (c->held && c->held + len > c->most && (e = oldest_held(c)))
+	}
+	while (c->held && c->held + len > c->most && (e = oldest_held(c))) {
 		drop(c, e);
+	}
 	if (len <= c->most) {
 		e = oldest(c);
 		drop(c, e);

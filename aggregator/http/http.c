@@ -57,8 +57,9 @@ static const char *const always[][2] = {
 
 static void header(struct MHD_Response *r, const char *name, const char *value)
 {
-	if (*value)
+	if (*value) {
 		MHD_add_response_header(r, name, value);
+	}
 }
 
 static void unref(void *context)
@@ -77,15 +78,17 @@ static struct MHD_Response *response_of(struct body *b, const char *type)
 		return NULL;
 	}
 	header(r, "Content-Type", type);
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
 		header(r, always[i][0], always[i][1]);
+	}
 	return r;
 }
 
 static enum MHD_Result send_response(struct MHD_Connection *c, unsigned status, struct MHD_Response *r)
 {
-	if (!r)
+	if (!r) {
 		return MHD_NO;
+	}
 	enum MHD_Result sent = MHD_queue_response(c, status, r);
 	MHD_destroy_response(r);
 	return sent;
@@ -94,8 +97,9 @@ static enum MHD_Result send_response(struct MHD_Connection *c, unsigned status, 
 static enum counter_id counter_of(const struct problem *p)
 {
 	unsigned status = problem_status(p);
-	if (status < 500)
+	if (status < 500) {
 		return COUNTER_HTTP_REFUSED;
+	}
 	return p->id == PROBLEM_STORE ? COUNTER_HTTP_FAILED : COUNTER_HTTP_BUSY;
 }
 
@@ -186,8 +190,9 @@ static enum MHD_Result gather_pair(void *context, enum MHD_ValueKind kind, const
 {
 	struct pairs *p = context;
 	(void)kind;
-	if (p->n == PAIRS_MAX)
+	if (p->n == PAIRS_MAX) {
 		return MHD_NO;
+	}
 	p->at[p->n++] =
 	    (struct ask_pair){.name = key ? key : "", .value = value, .name_len = key_len, .value_len = value_len};
 	return MHD_YES;
@@ -201,14 +206,18 @@ static const char *header_of(struct MHD_Connection *c, const char *name)
 static bool check_frame(const struct http *h, struct MHD_Connection *c, const char *method, struct question *q)
 {
 	const char *length = header_of(c, "Content-Length"), *host = header_of(c, "Host");
-	if (q->is_malformed)
+	if (q->is_malformed) {
 		return false;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+	}
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
 		return problem_set(&q->problem, PROBLEM_METHOD, NULL, method, NULL);
-	if ((length && strcmp(length, "0") != 0) || header_of(c, "Transfer-Encoding"))
+	}
+	if ((length && strcmp(length, "0") != 0) || header_of(c, "Transfer-Encoding")) {
 		return problem_set(&q->problem, PROBLEM_CONTENT, NULL, NULL, NULL);
-	if (host && !ask_host_is_ours(host, h->names))
+	}
+	if (host && !ask_host_is_ours(host, h->names)) {
 		return problem_set(&q->problem, PROBLEM_HOST, "Host", host, NULL);
+	}
 	return true;
 }
 
@@ -225,8 +234,9 @@ static bool read_question(struct http *h, struct MHD_Connection *c, const char *
 					    .accept_language = header_of(c, "Accept-Language"),
 					    .vi_unless_told = h->settings.in_vietnamese};
 	bool fine = ask_read(&request, &q->ask, &asked);
-	if (!check_frame(h, c, method, q)) /* told in the language that was found all the same */
+	if (!check_frame(h, c, method, q)) { /* told in the language that was found all the same */
 		return false;
+	}
 	q->problem = asked;
 	return fine;
 }
@@ -235,10 +245,12 @@ static bool read_question(struct http *h, struct MHD_Connection *c, const char *
 static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const char *path, const char *method,
 			     struct question *q)
 {
-	if (!read_question(h, c, path, method, q))
+	if (!read_question(h, c, path, method, q)) {
 		return send_problem(h, c, q);
-	if (ask_needs(&q->ask) == NOBODY)
+	}
+	if (ask_needs(&q->ask) == NOBODY) {
 		return send_health(h, c);
+	}
 	if (atomic_load(&h->is_draining)) {
 		problem_set(&q->problem, PROBLEM_STOPPING, NULL, NULL, NULL);
 		return send_problem(h, c, q);
@@ -267,8 +279,9 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *c, const cha
 	(void)version;
 	(void)upload;
 	(void)upload_len;
-	if (!q->is_asked)
+	if (!q->is_asked) {
 		return begin(h, c, path, method, q);
+	}
 	return q->problem.id ? send_problem(h, c, q) : send_answer(h, c, q);
 }
 
@@ -283,12 +296,13 @@ static void *open_request(void *context, const char *address, struct MHD_Connect
 	count_here(h, COUNTER_HTTP_REQUESTS, 1);
 	snprintf(most, sizeof(most), "%d", ADDRESS_MAX);
 	q->is_malformed = true;
-	if (strlen(address) > ADDRESS_MAX)
+	if (strlen(address) > ADDRESS_MAX) {
 		problem_set(&q->problem, PROBLEM_TOO_LONG, NULL, NULL, most);
-	else if (!ask_address_is_sound(address))
+	} else if (!ask_address_is_sound(address)) {
 		problem_set(&q->problem, PROBLEM_ADDRESS, NULL, NULL, NULL);
-	else
+	} else {
 		q->is_malformed = false;
+	}
 	return q;
 }
 
@@ -298,10 +312,12 @@ static void close_request(void *context, struct MHD_Connection *c, void **state,
 	struct question *q = *state;
 	(void)c;
 	*state = NULL;
-	if (!q)
+	if (!q) {
 		return;
-	if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && why != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+	}
+	if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && why != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN) {
 		count_here(h, COUNTER_HTTP_ABANDONED, 1);
+	}
 	answer_clear(&q->answer);
 	free(q);
 	atomic_fetch_sub(&h->requests, 1);
@@ -314,10 +330,12 @@ static bool split_address(const char *address, char host[static 256], char port[
 	const char *colon = strrchr(address, ':');
 	bool bracket = *address == '[';
 	size_t len = colon ? (size_t)(colon - address) : 0;
-	if (!colon || len <= (bracket ? 2u : 0u) || len >= 256 || strlen(colon + 1) >= 16)
+	if (!colon || len <= (bracket ? 2u : 0u) || len >= 256 || strlen(colon + 1) >= 16) {
 		return false;
-	if (bracket && colon[-1] != ']')
+	}
+	if (bracket && colon[-1] != ']') {
 		return false;
+	}
 	snprintf(host, 256, "%.*s", (int)(len - (bracket ? 2 : 0)), address + bracket);
 	snprintf(port, 16, "%s", colon + 1);
 	return *port && strspn(port, "0123456789") == strlen(port);
@@ -326,8 +344,9 @@ static bool split_address(const char *address, char host[static 256], char port[
 static int bind_socket(const struct addrinfo *info, int backlog)
 {
 	int on = 1, fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0) {
 		return -1;
+	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, backlog) < 0) {
 		int failure = errno;
@@ -351,8 +370,9 @@ static int open_listener(const struct http_settings *s, struct err *err)
 	}
 	int fd = bind_socket(info, (int)s->connections);
 	freeaddrinfo(info);
-	if (fd < 0)
+	if (fd < 0) {
 		err_set_errno(err, ERR_UNAVAILABLE, _("cannot listen on http %s"), s->address);
+	}
 	return fd;
 }
 
@@ -361,9 +381,10 @@ static char *address_of(int fd)
 	struct sockaddr_storage a;
 	socklen_t len = sizeof(a);
 	char host[INET6_ADDRSTRLEN + 32] = "?", port[16] = "0";
-	if (getsockname(fd, (struct sockaddr *)&a, &len) == 0)
+	if (getsockname(fd, (struct sockaddr *)&a, &len) == 0) {
 		getnameinfo((struct sockaddr *)&a, len, host, sizeof(host), port, sizeof(port),
 			    NI_NUMERICHOST | NI_NUMERICSERV);
+	}
 	return xasprintf(a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
@@ -410,8 +431,9 @@ static void release(struct http **hp)
 struct http *http_start(const struct http_settings *settings, struct err *err)
 {
 	int fd = open_listener(settings, err);
-	if (fd < 0)
+	if (fd < 0) {
 		return NULL;
+	}
 	struct http *h = xcalloc(1, sizeof(*h));
 	h->settings = *settings;
 	h->names = xstrdup(settings->names);
@@ -421,11 +443,13 @@ struct http *http_start(const struct http_settings *settings, struct err *err)
 	h->was_fine = true;
 	told_init(&h->told);
 	start_readers(h);
-	if (start_daemon(h, fd, err))
+	if (start_daemon(h, fd, err)) {
 		return h;
+	}
 	close(fd);
-	if (readers_stop(&h->readers, STOP_WAIT_US))
+	if (readers_stop(&h->readers, STOP_WAIT_US)) {
 		release(&h);
+	}
 	return NULL;
 }
 
@@ -436,8 +460,9 @@ const char *http_address(const struct http *h)
 
 void http_tell(struct http *h, const struct http_view *view, struct counters *counters)
 {
-	for (size_t i = COUNTER_HTTP_REQUESTS; i <= COUNTER_HTTP_ABANDONED; i++)
+	for (size_t i = COUNTER_HTTP_REQUESTS; i <= COUNTER_HTTP_ABANDONED; i++) {
 		counters->at[i] = atomic_load(&h->counted.at[i]);
+	}
 	told_set(&h->told, view, counters);
 }
 
@@ -450,11 +475,13 @@ bool http_trouble(struct http *h, bool *ret_is_fine, char ret_why[static ERR_TEX
 
 void http_drain(struct http *h)
 {
-	if (atomic_exchange(&h->is_draining, true))
+	if (atomic_exchange(&h->is_draining, true)) {
 		return;
+	}
 	int fd = MHD_quiesce_daemon(h->daemon);
-	if (fd >= 0)
+	if (fd >= 0) {
 		close(fd);
+	}
 	readers_drain(h->readers);
 }
 
@@ -462,20 +489,23 @@ void http_drain(struct http *h)
 static void wait_for_sending(struct http *h)
 {
 	const struct timespec pause = {.tv_nsec = 10 * 1000000};
-	for (int waited = 0; atomic_load(&h->requests) > 0 && waited < SENDING_MS; waited += 10)
+	for (int waited = 0; atomic_load(&h->requests) > 0 && waited < SENDING_MS; waited += 10) {
 		nanosleep(&pause, NULL);
+	}
 }
 
 bool http_stop(struct http **hp)
 {
 	struct http *h = *hp;
 	*hp = NULL;
-	if (!h)
+	if (!h) {
 		return true;
+	}
 	http_drain(h);
 	/* A reader that is left behind may still resume a request of the daemon's. */
-	if (!readers_stop(&h->readers, STOP_WAIT_US))
+	if (!readers_stop(&h->readers, STOP_WAIT_US)) {
 		return false;
+	}
 	wait_for_sending(h);
 	MHD_stop_daemon(h->daemon);
 	release(&h);

@@ -29,13 +29,15 @@ static void clean(const char *text, char *to, size_t size)
 	for (size_t i = 0, one; i < len; i += one ? one : 1) {
 		one = text_character(text + i, len - i);
 		size_t room = one ? one : 1;
-		if (n + room >= size)
+		if (n + room >= size) {
 			break;
+		}
 		bool shown = one > 1 || (one == 1 && (unsigned char)text[i] >= ' ' && text[i] != 0x7f);
-		if (shown)
+		if (shown) {
 			memcpy(to + n, text + i, one);
-		else
+		} else {
 			to[n] = '?';
+		}
 		n += shown ? one : 1;
 	}
 	to[n] = '\0';
@@ -62,14 +64,16 @@ static void fill(const struct problem *p, const char *text, char to[static 2 * P
 	for (; out && *text; text++) {
 		bool slot = text[0] == '{' && text[1] && text[2] == '}';
 		const char *with = !slot ? NULL : text[1] == 'p' ? p->parameter : text[1] == 'v' ? p->value : p->more;
-		if (with)
+		if (with) {
 			fputs(with, out);
-		else
+		} else {
 			fputc(*text, out);
+		}
 		text += slot ? 2 : 0;
 	}
-	if (out)
+	if (out) {
 		fclose(out);
+	}
 }
 
 void problem_write(const struct problem *p, bool in_vietnamese, struct body *to)
@@ -81,8 +85,9 @@ void problem_write(const struct problem *p, bool in_vietnamese, struct body *to)
 	json_t *j =
 	    json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", k->type, "title", in_vietnamese ? k->vi.title : k->en.title,
 		      "status", (int)k->status, "detail", detail, "remedy", remedy);
-	if (p->parameter[0])
+	if (p->parameter[0]) {
 		json_object_set_new(j, "parameter", json_string(p->parameter));
+	}
 	char *text = json_dumps(j, JSON_INDENT(2));
 	body_text(to, text);
 	body_text(to, "\n");

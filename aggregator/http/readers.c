@@ -72,14 +72,16 @@ static bool have_store(struct reader *me)
 {
 	struct err err = {0};
 	const struct readers_settings *s = &me->all->settings;
-	if (me->store && store_is_alive(me->store))
+	if (me->store && store_is_alive(me->store)) {
 		return true;
+	}
 	if (me->store) { /* ended while nothing was asked: another one is there at once, or not */
 		store_close(&me->store);
 		me->try_at_us = 0;
 	}
-	if (clock_monotonic_us() < me->try_at_us)
+	if (clock_monotonic_us() < me->try_at_us) {
 		return false;
+	}
 	enum store_result result = store_open_reader(me->all->database, &me->store, &err);
 	if (result == STORE_OK) {
 		store_set_patience(me->store, s->question_us + PATIENCE_US);
@@ -121,18 +123,20 @@ static void name_failure(struct reader *me, struct question *q, enum store_resul
 		problem_set(&q->problem, PROBLEM_STORE, NULL, NULL, NULL);
 		note(me->all, err);
 	}
-	if (result == STORE_RECONNECT)
+	if (result == STORE_RECONNECT) {
 		lose(me, err);
+	}
 }
 
 static void name_excess(struct question *q, const struct readers_settings *s, enum body_state state)
 {
 	char more[64];
 	snprintf(more, sizeof(more), "%zu byte", s->budget->whole);
-	if (state == BODY_TOO_LONG)
+	if (state == BODY_TOO_LONG) {
 		problem_set(&q->problem, PROBLEM_TOO_MUCH, NULL, NULL, more);
-	else
+	} else {
 		problem_set(&q->problem, PROBLEM_BUSY, NULL, NULL, NULL);
+	}
 }
 
 /* Strong: of the bytes and what they are said to be. */
@@ -166,16 +170,19 @@ static void ask_store(struct reader *me, struct question *q, int64_t prepared_us
 	q->answer.body = a.body;
 	q->answer.format = q->ask.format;
 	q->answer.prepared_us = prepared_us;
-	if (result != STORE_OK)
+	if (result != STORE_OK) {
 		name_failure(me, q, result, &err);
-	else if (!q->problem.id && body_state(a.body) != BODY_FINE)
+	} else if (!q->problem.id && body_state(a.body) != BODY_FINE) {
 		name_excess(q, s, body_state(a.body));
-	if (result == STORE_OK)
+	}
+	if (result == STORE_OK) {
 		note(me->all, NULL);
-	if (q->problem.id)
+	}
+	if (q->problem.id) {
 		answer_clear(&q->answer);
-	else
+	} else {
 		make_tag(&q->answer);
+	}
 }
 
 /* An SDMX-JSON message says when it was prepared: one that else is the one of before is that very one, and keeps its tag. */
@@ -210,22 +217,24 @@ static void answer_steady(struct reader *me, struct question *q)
 		count_one(me->all, COUNTER_HTTP_FROM_CACHE);
 	} else {
 		ask_again(me, q, key);
-		if (*state && !q->problem.id)
+		if (*state && !q->problem.id) {
 			cache_keep(me->all->cache, key, state, &q->answer);
+		}
 	}
 	free(key);
 }
 
 static void answer(struct reader *me, struct question *q)
 {
-	if (is_draining(me->all))
+	if (is_draining(me->all)) {
 		problem_set(&q->problem, PROBLEM_STOPPING, NULL, NULL, NULL);
-	else if (!have_store(me))
+	} else if (!have_store(me)) {
 		problem_set(&q->problem, PROBLEM_STORE, NULL, NULL, NULL);
-	else if (ask_needs(&q->ask) == STEADY)
+	} else if (ask_needs(&q->ask) == STEADY) {
 		answer_steady(me, q);
-	else
+	} else {
 		ask_store(me, q, clock_wall_us());
+	}
 }
 
 /* ---------------------------------------------------------------- the threads */
@@ -235,12 +244,14 @@ static void look(struct reader *me)
 {
 	struct err err = {0};
 	char state[STORE_STATE_SIZE];
-	if (!have_store(me))
+	if (!have_store(me)) {
 		return;
-	if (store_state(me->store, state, &err) == STORE_OK)
+	}
+	if (store_state(me->store, state, &err) == STORE_OK) {
 		note(me->all, NULL);
-	else
+	} else {
 		lose(me, &err);
+	}
 }
 
 static void *run(void *context)
@@ -312,8 +323,9 @@ static bool all_ended(struct readers *r, int64_t wait_us)
 	int64_t until_us = clock_monotonic_us() + wait_us;
 	for (unsigned i = 0; i < r->settings.readers; i++) {
 		int64_t left_us = until_us - clock_monotonic_us();
-		if (!handoff_take(r->ends, left_us > 0 ? left_us / 1000 : 0))
+		if (!handoff_take(r->ends, left_us > 0 ? left_us / 1000 : 0)) {
 			return false;
+		}
 	}
 	return true;
 }
@@ -323,12 +335,15 @@ bool readers_stop(struct readers **rp, int64_t wait_us)
 	struct readers *r = *rp;
 	*rp = NULL;
 	readers_drain(r);
-	for (unsigned i = 0; i < r->settings.readers; i++)
+	for (unsigned i = 0; i < r->settings.readers; i++) {
 		handoff_put(r->questions, &stop);
-	if (!all_ended(r, wait_us))
+	}
+	if (!all_ended(r, wait_us)) {
 		return false;
-	for (unsigned i = 0; i < r->settings.readers; i++)
+	}
+	for (unsigned i = 0; i < r->settings.readers; i++) {
 		pthread_join(r->threads[i], NULL);
+	}
 	handoff_free(&r->questions);
 	handoff_free(&r->ends);
 	cache_free(&r->cache);

@@ -86,15 +86,18 @@ static void put_lanes(struct body *to, const struct http_view *v)
 {
 	put(to,
 	    "# TYPE tram_lane_waiting gauge\n# HELP tram_lane_waiting batches and questions that wait for a lane\n");
-	for (unsigned i = 0; i < v->lanes && i < HTTP_LANES_MAX; i++)
+	for (unsigned i = 0; i < v->lanes && i < HTTP_LANES_MAX; i++) {
 		put(to, "tram_lane_waiting{lane=\"%u\"} %" PRIu64 "\n", i, v->lane_waiting[i]);
+	}
 }
 
 static bool seen_before(size_t kind)
 {
-	for (size_t i = 0; i < kind; i++)
-		if (strcmp(counter_table[i].family, counter_table[kind].family) == 0)
+	for (size_t i = 0; i < kind; i++) {
+		if (strcmp(counter_table[i].family, counter_table[kind].family) == 0) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -103,15 +106,18 @@ static void put_family(struct body *to, const struct counters *c, size_t first)
 {
 	const char *family = counter_table[first].family;
 	put(to, "# TYPE tram_%s counter\n", family);
-	if (!counter_table[first].cause[0])
+	if (!counter_table[first].cause[0]) {
 		put(to, "# HELP tram_%s %s\n", family, counter_table[first].help);
+	}
 	for (size_t i = first; i < COUNTER_KINDS; i++) {
-		if (strcmp(counter_table[i].family, family) != 0)
+		if (strcmp(counter_table[i].family, family) != 0) {
 			continue;
-		if (counter_table[i].cause[0])
+		}
+		if (counter_table[i].cause[0]) {
 			put(to, "tram_%s_total{cause=\"%s\"} %" PRIu64 "\n", family, counter_table[i].cause, c->at[i]);
-		else
+		} else {
 			put(to, "tram_%s_total %" PRIu64 "\n", family, c->at[i]);
+		}
 	}
 }
 
@@ -131,7 +137,9 @@ void told_metrics(struct told *t, struct body *to)
 	put_gauge(to, "start_time_seconds", "when the aggregator was started, since 1970",
 		  (uint64_t)(v->started_us / CLOCK_SECOND));
 	put_lanes(to, v);
-	for (size_t i = 0; i < COUNTER_KINDS; i++)
-		if (!seen_before(i))
+	for (size_t i = 0; i < COUNTER_KINDS; i++) {
+		if (!seen_before(i)) {
 			put_family(to, &now.counters, i);
+		}
+	}
 }

@@ -12,8 +12,9 @@ enum store_result store_explain_begin(struct store *s, int64_t *ret_at_us, struc
 	PGresult *r;
 	enum store_result result = connection_run(s, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
 
-	if (result != STORE_OK)
+	if (result != STORE_OK) {
 		return result;
+	}
 	result = connection_ask(s, "SELECT " US("now()"), NULL, &r, err);
 	*ret_at_us = result == STORE_OK ? cell_int(r, 0, 0) : 0;
 	PQclear(r);
@@ -215,8 +216,9 @@ enum store_result store_indicator_periods(struct store *s, const char *indicator
 	params_text(&p, period);
 	result = connection_ask(s, sql, &p, &r, err);
 	params_done(&p);
-	for (int i = 0; i < PQntuples(r); i++)
+	for (int i = 0; i < PQntuples(r); i++) {
 		each(context, cell_text(r, i, 0));
+	}
 	PQclear(r);
 	return result;
 }
