@@ -51,7 +51,9 @@ static const struct options close_spec = {
        "next vintage, and is what roll-ups show from then on. Later corrections are accepted and judged as ever; they "
        "count\n"
        "when the period is closed once more, and roll-ups say meanwhile that the figure has moved (tram rollup --open\n"
-       "shows it). Refused while provinces are missing or figures are held, unless --provisional is given."),
+       "shows it). What provinces state for their communes is frozen as what it comes to for each province. Refused "
+       "while\n"
+       "provinces are missing or figures are held, unless --provisional is given."),
     false,
     true,
     ROWS(close_rows),

@@ -69,8 +69,9 @@ def load_catalogue(db):
     for code, (dataflow, method, weight) in INDICATORS.items():
         db.execute("INSERT INTO tram.indicator (indicator, dataflow, name_vi, name_en, value_type, unit, unit_vi,"
                    " display_unit_mult, display_decimals, is_integer, kind, over_area, over_time, mean_weight, frequencies,"
-                   " mandatory, max_age_days, valid_from, coverage_weight) VALUES (%s, %s, '', '', 'count', '', '', 0, 0, false, '', %s,"
-                   " 'last', %s, 'M', true, 400, '2000-01-01', 'population')", (code, dataflow, method, weight))
+                   " mandatory, max_age_days, valid_from, coverage_weight, derives_from) VALUES (%s, %s, '', '', 'count', '', '', 0, 0,"
+                   " false, '', %s, 'last', %s, 'M', true, 400, '2000-01-01', 'population', %s)",
+                   (code, dataflow, method, weight, "count" if code == "growth" else ""))
         db.execute("INSERT INTO tram.series (indicator) VALUES (%s)", (code,))
     db.execute("SELECT tram.communes_loaded()")
 
@@ -437,10 +438,10 @@ class Subtotals(unittest.TestCase):
                          for as_of in (None, "2100-01-01"))
         self.assertEqual([row[:6] for row in now], [row[:6] for row in then])
 
-    def rollup(self, indicator, period, level, as_of):
+    def rollup(self, indicator, period, level, as_of, open_=False):
         rows = self.db.execute("SELECT area, value, numerator, denominator, areas_reporting, areas_expected, coverage_weight, held,"
-                               " finality, obs_status, qualifier, demonstration FROM tram.rollup(%s, %s, %s, NULL, %s)",
-                               (indicator, period, level, as_of)).fetchall()
+                               " finality, obs_status, qualifier, demonstration FROM tram.rollup(%s, %s, %s, NULL, %s, %s)",
+                               (indicator, period, level, as_of, open_)).fetchall()
         # a quotient has as many digits as PostgreSQL gives it
         return {row[0]: (None if row[1] is None else rounded(row[1]), *(fraction(part) for part in row[2:4]), *row[4:6],
                          rounded(row[6]), *row[7:]) for row in rows}
@@ -489,6 +490,50 @@ class Subtotals(unittest.TestCase):
                                          (rows[0],)).fetchall(), [(1, 49, 7)])
         self.db.execute("DELETE FROM tram.observation WHERE area_no = %s AND key = ANY (%s)", (area_no, rows))
         self.db.execute("DELETE FROM tram.subtotal WHERE first_key = ANY (%s)", (rows,))
+
+    def known(self, period):
+        """By indicator and level: the roll-ups that there should be, and what moves when it changes."""
+        rows, told = {}, {}
+        for indicator, level in itertools.product(("count", "share", "mean_own", "mean_by_count"), ("nation", "region", "province")):
+            totals = self.figures.totals(level)
+            units = {"VN"} if level == "nation" else {unit for unit in UNITS if UNITS[unit][0] == level}
+            for unit in units:
+                total = totals.get((unit, indicator, period), Total())
+                row = self.expected_row(total, unit, indicator, period, level)
+                rows.setdefault((indicator, level), {})[unit] = row
+                told[indicator, level, unit] = total.reporting > 0 and (total.value, total.top, total.bottom, row[9])
+        return rows, told
+
+    def assert_shown(self, period, rows, open_=False):
+        for (indicator, level), expected in rows.items():
+            self.assertEqual(self.rollup(indicator, period, level, None, open_), expected, (indicator, level, open_))
+
+    def counted(self, indicator, period, as_of=None):
+        return {area for area, in self.db.execute("SELECT area FROM tram.contributions(%s, tram.period_pack(%s), 'nation', NULL, %s)"
+                                                  " WHERE state IN ('counts', 'not_applicable')", (indicator, period, as_of))}
+
+    def test_4_a_closed_period_keeps_what_communes_came_to(self):
+        """Of the nation, regions and provinces; what each commune had stated then is in history."""
+        period, close = "2024-02", "SELECT vintage, closed_at FROM tram.close_period('communes', '2024-02', 'An', 'năm', true)"
+        rows, told = self.known(period)
+        communes = [area for area in expected_communes(period) if self.figures.parts(area, "count", period) is not None]
+        vintage, closed_at = self.db.execute(close).fetchone()
+        self.assertEqual(vintage, 1)
+        session = Session(0, SEED, self.figures)
+        session.own = [(area, indicator, period) for area in COMMUNES for indicator in INDICATORS]
+        for _ in range(20):
+            session.transaction(self.db)
+        rows_now, told_now = self.known(period)
+        self.assertNotEqual(told, told_now)
+        self.assert_shown(period, rows)
+        self.assert_shown(period, rows_now, open_=True)
+        moved = {(indicator, level, unit): found for indicator, level in rows for unit, found in self.db.execute(
+            "SELECT area, moved FROM tram.rollup(%s, %s, %s)", (indicator, period, level))}
+        self.assertEqual(moved, {key: told[key] != told_now[key] for key in told})
+        self.assertEqual(self.counted("count", period, closed_at), set(communes))
+        self.assertEqual(self.db.execute("SELECT * FROM tram.closing_faults()").fetchall(), [])
+        self.assertEqual(self.db.execute(close).fetchone()[0], 2)
+        self.assert_shown(period, rows_now)
 
     def test_5_another_catalogue_counts_them_anew(self):
         """A commune goes to another province, another gets a population, and a mean becomes a sum."""
