@@ -123,6 +123,7 @@ class Report:
         self.handed_in = received - dt.timedelta(seconds=random_of.choice((1, 600, BUDGET - 1, BUDGET, 90000)))
         self.known = received + dt.timedelta(seconds=1)
         self.stored, self.findings, self.lines = [], [], 0  # findings: (line, rule, severity, indicator, field)
+        self.areas = {}  # by line: what the report calls the area, where it is not its province
 
 
 class Statement:
@@ -183,7 +184,7 @@ class History:
             report.lines += 1
             report.findings.append((report.lines, "DUNG-02", "B", "no_such", "indicator"))
 
-    def observe(self, report, indicator):
+    def observe(self, report, indicator, area=None):
         report.lines += 1
         line = report.lines
         is_taken_back = (report.area, report.period.text) in self.taken_back
@@ -193,7 +194,7 @@ class History:
             report.findings.append((line, *random_of.choice((
                 ("DUNG-02", "B", indicator, "ref_area"), ("DUNG-04", "B", indicator, "value"))), ))
             return
-        cell = self.cells[report.area, indicator, report.period.text]
+        cell = self.cells[area or report.area, indicator, report.period.text]
         statement = Statement(report, line, indicator, len(cell))
         if is_taken_back and turn == 3 and cell:
             statement.withdrawn = True
@@ -233,7 +234,7 @@ class History:
             for (area, indicator, _), cell in self.cells.items():
                 for s in cell:
                     s.key = series[indicator] << 44 | s.report.period.packed << 14 | s.revision
-                    copy.write_row((s.key, agents[area] << 40 | s.report.number, s.report.known, areas[area], s.line, 0,
+                    copy.write_row((s.key, agents[s.report.area] << 40 | s.report.number, s.report.known, areas[area], s.line, 0,
                                     s.outcome, 1, s.missing, (1 if s.withdrawn else 0) | (4 if s.justified else 0), "A",
                                     None if s.missing or s.withdrawn else 7))
         with db.cursor().copy("COPY tram.decision (area_no, key, decision, decided_at, decided_by, reason) FROM STDIN") as copy:
@@ -246,7 +247,7 @@ class History:
             for r in self.reports:
                 for number, (line, rule, severity, indicator, field) in enumerate(r.findings, 1):
                     copy.write_row((agents[r.area] << 40 | r.number, agents[r.area], number, line, severity, rule, indicator,
-                                    r.area if line else "", field, "", "", severity))
+                                    r.areas.get(line, r.area) if line else "", field, "", "", severity))
 
     # ------------------------------------------------------------ what came of what was expected
 

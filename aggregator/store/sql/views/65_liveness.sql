@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Two clocks: agents, and their data.
 
--- The newest period of each of a province's dataflows for which one of its mandatory figures stands, and whether that is old
+-- The newest period of each of a province's dataflows for which one of its mandatory figures (or of its communes') stands, and whether that is old
 -- (the oldest age that the catalogue allows has passed) or the next one is overdue.
 CREATE FUNCTION tram.freshness(at timestamptz DEFAULT NULL)
 RETURNS TABLE (provider text, area text, dataflow text, time_period text, period_to date, age_days integer, max_age_days integer,
@@ -9,11 +9,11 @@ RETURNS TABLE (provider text, area text, dataflow text, time_period text, period
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
   WITH today AS MATERIALIZED (SELECT tram.local_day(coalesce(freshness.at, clock_timestamp())) AS day),
   wanted AS MATERIALIZED (
-    SELECT i.dataflow, max(i.max_age_days) AS max_age_days, array_agg(s.series_no) AS series
+    SELECT i.dataflow, d.area_level, max(i.max_age_days) AS max_age_days, array_agg(s.series_no) AS series
     FROM tram.indicator i
     JOIN tram.dataflow d ON d.dataflow = i.dataflow AND d.provided_by = 'province'
     JOIN tram.series s ON s.indicator = i.indicator AND s.dimensions = ''
-    WHERE i.mandatory GROUP BY i.dataflow
+    WHERE i.mandatory GROUP BY i.dataflow, d.area_level
   ), due AS MATERIALIZED (
     SELECT u.dataflow, u.period_to, u.due_day FROM today t CROSS JOIN LATERAL tram.due_periods(t.day - 800, t.day - 1) u)
   SELECT p.provider, p.area, w.dataflow, tram.period_text(n.period), n.period_to, t.day - n.period_to, w.max_age_days,
@@ -27,8 +27,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
   LEFT JOIN LATERAL (
     SELECT dp.period, tram.period_end(dp.period) AS period_to FROM tram.dataflow_period dp
     WHERE dp.dataflow = w.dataflow AND tram.period_end(dp.period) <= t.day + 366 AND EXISTS (
-      SELECT FROM unnest(w.series) AS u(series_no)
-      CROSS JOIN LATERAL tram.figure_at(an.area_no, (u.series_no::bigint << 44) | (dp.period::bigint << 14),
+      SELECT FROM (
+        SELECT an.area_no WHERE w.area_level = 'province'
+        UNION ALL
+        SELECT c.area_no FROM tram.commune c
+        WHERE w.area_level = 'commune' AND c.province_no = an.area_no
+          AND tram.period_end(dp.period) BETWEEN c.valid_from AND c.valid_to) by
+      CROSS JOIN unnest(w.series) AS u(series_no)
+      CROSS JOIN LATERAL tram.figure_at(by.area_no, (u.series_no::bigint << 44) | (dp.period::bigint << 14),
                                         coalesce(freshness.at, 'infinity')) f
       WHERE f.outcome IN (1, 2) AND f.flags & 1 = 0 AND f.missing_reason IN (0, 1))
     ORDER BY tram.period_end(dp.period) DESC LIMIT 1) n ON true

@@ -142,13 +142,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
       GROUP BY l.area, l.agent_no, l.report_no, g.rule, u.applies_to) x
     GROUP BY x.area, x.indicator, x.rule, x.applies_to <> 'report' AND x.line = 0
   ), measured AS (
-    SELECT e.area, e.indicator, 'DU-02' AS rule, count(*) AS assessed,
-           count(*) FILTER (WHERE e.state IN ('missing', 'explained')) AS failing
+    SELECT e.area, e.indicator, 'DU-02' AS rule, sum(e.figures) AS assessed,
+           coalesce(sum(e.figures) FILTER (WHERE e.state IN ('missing', 'explained')), 0) AS failing
     FROM expected e WHERE e.state <> 'pending' GROUP BY e.area, e.indicator
     UNION ALL
-    SELECT e.area, e.indicator, 'SONG-01', count(*),
-           count(*) FILTER (WHERE e.state IN ('late', 'missing', 'refused')
-                               OR e.state = 'held' AND tram.local_day(e.first_at) > e.due_day)
+    SELECT e.area, e.indicator, 'SONG-01', sum(e.figures),
+           coalesce(sum(e.figures) FILTER (WHERE e.state IN ('late', 'missing', 'refused')
+                                              OR e.state = 'held' AND tram.local_day(e.first_at) > e.due_day), 0)
     FROM expected e WHERE e.state NOT IN ('pending', 'backfilled', 'explained') GROUP BY e.area, e.indicator
     UNION ALL
     SELECT s.area, s.indicator, 'SONG-02', 1, CASE WHEN min(m.day - s.period_to) > min(s.max_age_days) THEN 1 ELSE 0 END

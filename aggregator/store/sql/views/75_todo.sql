@@ -134,9 +134,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
     FROM mend t
     UNION ALL
     SELECT CASE WHEN o.due_day < o.today THEN 3 ELSE 4 END, CASE WHEN o.due_day < o.today THEN 'late' ELSE 'due' END,
-           o.dataflow, tram.period_text(o.period), o.period_from, o.period_to, o.due_day, o.today, count(*)::integer,
-           count(*) FILTER (WHERE o.state IN ('on_time', 'late', 'backfilled'))::integer,
-           array_agg(o.indicator ORDER BY o.indicator) FILTER (WHERE o.state IN ('missing', 'pending', 'explained')),
+           o.dataflow, tram.period_text(o.period), o.period_from, o.period_to, o.due_day, o.today, sum(o.figures)::integer,
+           coalesce(sum(o.figures) FILTER (WHERE o.state IN ('on_time', 'late', 'backfilled')), 0)::integer,
+           array_agg(DISTINCT o.indicator ORDER BY o.indicator) FILTER (WHERE o.state IN ('missing', 'pending', 'explained')),
            '', '', '', ''
     FROM owed o
     GROUP BY o.dataflow, o.period, o.period_from, o.period_to, o.due_day, o.today
