@@ -8,6 +8,7 @@
 #include "intake.h"
 #include "lang.h"
 #include "mem.h"
+#include "opened.h"
 #include "pace.h"
 #include "publish.h"
 #include "retry.h"
@@ -39,7 +40,8 @@ struct lane_stream {
 	char agent[65];
 	struct epoch epoch;
 	uint64_t verdict_cursor;
-	bool known; /* the watermark is as in the store */
+	bool known;       /* the watermark is as in the store */
+	uint64_t reading; /* how often it was read there */
 	struct intake_stream in;
 };
 
@@ -63,6 +65,7 @@ struct lane {
 	unsigned failures; /* in a row */
 	struct retry retry;
 	struct arena *arena;
+	struct opened *opened;
 	struct histories *histories;
 	struct lane_stream *streams[STREAM_BUCKETS];
 };
@@ -71,6 +74,7 @@ struct lane {
 struct part {
 	struct job *job;
 	size_t payload; /* bytes of Publish.payload: what its agent's credit was charged with */
+	bool has_row;   /* the batch is in the group, or was in one before */
 	bool whole;     /* in the group to its last report: done with when it is committed */
 	bool told;
 };
@@ -403,6 +407,7 @@ static enum store_result read_watermark(struct lane *l, struct lane_stream *s, s
 	enum store_result result =
 	    store_watermark(l->store, s->agent, &s->epoch, &s->in.first_chain, s->verdict_cursor, &s->in.before, err);
 	s->known = result == STORE_OK;
+	s->reading++;
 	return result;
 }
 
@@ -560,19 +565,39 @@ static size_t work_of(const struct intake *in, const struct try *t)
 	return in->n_observations + in->n_reports + t->opened;
 }
 
-/* Puts the reports of an opened PUBLISH into the group, as far as the group has room. */
-static enum added add_entries(struct intake *in, const struct try *t, const struct lesson *lesson,
-			      struct lane_stream *s, const struct publish *publish, const struct job *job)
+/*
+ * The batch's bytes are stored once, with the first of its reports: where it takes many groups they would be most of what is
+ * written. Once the watermark was read anew nobody knows whose batch brought what is below it, and they are stored again.
+ */
+static bool add_batch(struct intake *in, struct lane_stream *s, const struct publish *publish, struct part *part)
 {
+	const struct job *job = part->job;
+	part->has_row = job->begun == s->reading || intake_add_batch(in, &s->in, publish, job->received_at_us);
+	return part->has_row;
+}
+
+/* Puts the reports of an opened PUBLISH into the group, as far as the group has room. */
+static enum added add_entries(struct intake *in, struct try *t, const struct lesson *lesson, struct lane_stream *s,
+			      const struct publish *publish)
+{
+	struct part *part = &t->parts[t->n - 1];
 	for (size_t i = 0; i < publish->n_entries; i++) {
 		if (in->n_reports == lesson->limit || (in->n_reports > 0 && work_of(in, t) >= t->room))
 			return ADDED_SOME;
-		if (i == 0 && !intake_add_batch(in, &s->in, publish, job->received_at_us))
+		if (i == 0 && !add_batch(in, s, publish, part))
 			return ADDED_NOTHING_FITS;
-		if (!intake_add_report(in, &s->in, &publish->entries[i], job->received_at_us, lesson->poison))
+		if (!intake_add_report(in, &s->in, &publish->entries[i], part->job->received_at_us, lesson->poison))
 			return ADDED_NOTHING_FITS;
 	}
 	return ADDED_ALL;
+}
+
+/* A PUBLISH is done with. */
+static void finish(struct lane *l, struct job **jp)
+{
+	opened_done(l->opened, *jp);
+	waiting_remove(l->waiting, *jp);
+	job_free(jp);
 }
 
 /* Refuses one PUBLISH; the position told is what is committed, never what this group is about to commit. */
@@ -581,8 +606,7 @@ static enum added refuse_publish_for(struct lane *l, struct try *t, struct refus
 	struct part *part = &t->parts[--t->n];
 	struct lane_stream *s = *stream_slot(l, part->job->agent);
 	refuse_for(l, part->job, why, s ? &s->in.before : NULL, detail, part->payload);
-	waiting_remove(l->waiting, part->job);
-	job_free(&part->job);
+	finish(l, &part->job);
 	return ADDED_ALL;
 }
 
@@ -599,6 +623,12 @@ static struct publish_keys keys_of(const struct lane *l, const struct job *job)
 	return keys;
 }
 
+static struct publish_limits limits_of(const struct lane *l)
+{
+	return (struct publish_limits){.batch_bytes = l->settings.batch_bytes,
+				       .batch_reports = l->settings.batch_reports};
+}
+
 /* Opens the last PUBLISH of the try and adds what is new in it. One that is refused is done with and no part any more. */
 static enum added add_publish(struct lane *l, struct intake *in, struct try *t, const struct lesson *lesson,
 			      struct err *err)
@@ -606,8 +636,8 @@ static enum added add_publish(struct lane *l, struct intake *in, struct try *t, 
 	struct part *part = &t->parts[t->n - 1];
 	const struct job *job = part->job;
 	struct lane_stream *s = *stream_slot(l, job->agent);
-	const struct publish_limits limits = {.batch_bytes = l->settings.batch_bytes,
-					      .batch_reports = l->settings.batch_reports};
+	const struct publish_limits limits = limits_of(l);
+	t->opened += job->len / KIB;
 	Tram__V1__Envelope *e = codec_envelope(l->arena, job->data, job->len, err);
 	if (!e && in->n_reports > 0)
 		return ADDED_SOME; /* this one again with an empty arena */
@@ -628,7 +658,24 @@ static enum added add_publish(struct lane *l, struct intake *in, struct try *t, 
 	if (publish.refusal)
 		return refuse_publish(l, t, publish.refusal, "");
 	FAULT_POINT(G2_BATCH_OPENED);
-	return add_entries(in, t, lesson, s, &publish, job);
+	return add_entries(in, t, lesson, s, &publish);
+}
+
+/* Adds what is left of the last PUBLISH of the try, if it is the one that was kept open. False: it is to be opened. */
+static bool go_on(struct lane *l, struct intake *in, struct try *t, const struct lesson *lesson, enum added *ret)
+{
+	struct part *part = &t->parts[t->n - 1];
+	struct lane_stream *s = *stream_slot(l, part->job->agent);
+	const struct publish_limits limits = limits_of(l);
+	const struct publish_keys keys = keys_of(l, part->job);
+	struct publish publish;
+	if (!s || judge_agent(&s->in.before, part->job->signing_public).code)
+		return false;
+	if (s->in.moved || !opened_take_up(l->opened, part->job, &s->in.before, &keys, &limits, &publish))
+		return false;
+	part->payload = publish.message->payload.len;
+	*ret = add_entries(in, t, lesson, s, &publish);
+	return true;
 }
 
 /* One PUBLISH more. STORE_OK with *ret_more false: the group is full. */
@@ -646,8 +693,10 @@ static enum store_result add_part(struct lane *l, struct intake *in, struct try 
 	size_t before = work_of(in, t);
 	struct part *part = &t->parts[t->n++];
 	*part = (struct part){.job = job};
-	t->opened += 1 + job->len / KIB;
-	enum added added = add_publish(l, in, t, lesson, err);
+	t->opened++;
+	enum added added;
+	if (!go_on(l, in, t, lesson, &added))
+		added = add_publish(l, in, t, lesson, err);
 	if (added == ADDED_NOTHING_FITS)
 		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
 	part->whole = added == ADDED_ALL;
@@ -793,6 +842,13 @@ static void tell_overlap(struct lane *l, const struct intake *in, struct part *p
 	give_result(l, r);
 }
 
+/* A part of it is committed. */
+static void go_on_later(struct lane *l, struct job *job)
+{
+	job->begun = (*stream_slot(l, job->agent))->reading;
+	opened_keep(l->opened, job);
+}
+
 static void settle_group(struct lane *l, struct intake *in, struct try *t)
 {
 	in->known_at_us = in->group.known_at_us; /* as it was written */
@@ -805,10 +861,10 @@ static void settle_group(struct lane *l, struct intake *in, struct try *t)
 		struct part *part = &t->parts[i];
 		if (!part->told && part->whole)
 			tell_overlap(l, in, part);
-		if (!part->whole)
-			continue;
-		waiting_remove(l->waiting, part->job);
-		job_free(&part->job);
+		if (part->whole)
+			finish(l, &part->job);
+		else if (part->has_row)
+			go_on_later(l, part->job);
 	}
 	if (waiting_settle(l->waiting, pace_shared_work(&l->pace)))
 		pace_shared(&l->pace, clock_monotonic_us());
@@ -1045,6 +1101,7 @@ struct lane *lane_start(const struct lane_settings *settings, struct catalogue *
 	l->results = results;
 	l->retry = (struct retry){.base_us = CLOCK_SECOND / 20, .limit_us = 10 * CLOCK_SECOND};
 	l->arena = arena_new(settings->arena_bytes);
+	l->opened = opened_new(settings->opened_bytes);
 	l->histories = histories_new(settings->history_bytes);
 	l->waiting = waiting_new();
 	l->pace = pace_of(settings->group_us, (size_t)settings->group_rows);
@@ -1085,6 +1142,7 @@ void lane_join(struct lane **lp)
 	catalogue_unref(&l->catalogue);
 	peers_unref(&l->peers);
 	arena_free(&l->arena);
+	opened_free(&l->opened);
 	histories_free(&l->histories);
 	free(l->database);
 	free(l);

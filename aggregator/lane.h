@@ -42,8 +42,9 @@ struct job {
 	uint8_t signing_public[SIGN_PUBLIC_SIZE];
 	uint8_t *data; /* the Envelope's bytes (hello, publish, check, todo_request); owned */
 	size_t len;
-	uint64_t verdict_after;      /* JOB_VERDICTS */
-	uint64_t check_id;           /* JOB_CHECK, JOB_TODO; echoed */
+	uint64_t verdict_after; /* JOB_VERDICTS */
+	uint64_t check_id;      /* JOB_CHECK, JOB_TODO; echoed */
+	uint64_t begun;         /* JOB_PUBLISH, the lane's: a part is committed, since this reading of the watermark */
 	struct catalogue *catalogue; /* JOB_CATALOGUE; a reference of the lane's own */
 	struct peers *peers;         /* JOB_PEERS; the same */
 };
@@ -129,6 +130,7 @@ struct lane_settings {
 	int64_t patience_us;  /* for a PostgreSQL that says nothing; 0: for ever */
 	uint64_t report_bytes, batch_bytes, arena_bytes;
 	uint64_t history_bytes; /* of series that are kept, so that they need not be asked for */
+	uint64_t opened_bytes;  /* of a batch that is kept open, as several groups take from it */
 	uint64_t result_bytes;  /* verdicts and events of one agent in one group; one verdict alone may be larger */
 	uint32_t observations, batch_reports;
 	uint8_t centre_public[SIGN_PUBLIC_SIZE]; /* that acknowledgements are signed with */

@@ -5,9 +5,8 @@
 
 #define SMALL         100 /* units: what such a group takes is a transaction's least */
 #define LARGE         400 /* units: what such a group takes is its work */
-#define LEAST_TIMES   2 /* where a transaction's least is long, its work may take so much longer: else little gets done */
-#define WEIGHT        8  /* a new measurement counts for one part in so many */
-#define RISE          64 /* the same for a least that is more than the one known: it falls at once and rises slowly */
+#define WEIGHT        8   /* a new measurement counts for one part in so many */
+#define RISE          64  /* the same for a least that is more than the one known: it falls at once and rises slowly */
 #define UNIT_NS       20000
 #define UNIT_LEAST_NS 100
 #define SHARED_US     (60 * CLOCK_SECOND) /* who reported within this will again */
@@ -19,7 +18,8 @@ struct pace pace_of(int64_t time_us, size_t most)
 
 size_t pace_shared_work(const struct pace *p)
 {
-	int64_t time_us = p->time_us > LEAST_TIMES * p->least_us ? p->time_us : LEAST_TIMES * p->least_us;
+	/* where a transaction's least is long, its work may take as long again: else little gets done */
+	int64_t time_us = p->time_us > p->least_us ? p->time_us : p->least_us;
 	size_t work = (size_t)(time_us * 1000 / p->unit_ns);
 	work = work < SMALL ? SMALL : work;
 	return work < p->most ? work : p->most;

@@ -4,7 +4,7 @@
  *
  * A transaction costs something however small it is, so a backlog is written in large ones. But who hands in a report while
  * one is under way waits for its end: where short lines share a lane with long ones, a group is no larger than what takes
- * so long on top of a transaction's least, or twice the least. What that is follows from the groups before. Pure.
+ * so long on top of a transaction's least, or as long again as the least. What that is follows from the groups before. Pure.
  */
 #ifndef TRAM_PACE_H
 #define TRAM_PACE_H

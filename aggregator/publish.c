@@ -190,3 +190,19 @@ void publish_open(struct arena *a, const Tram__V1__Publish *message, const char 
 	if (!ret->refusal)
 		take_first_acknowledgements(ret, agent, keys);
 }
+
+bool publish_rest(const struct publish *opened, const struct watermark *watermark, struct publish *ret)
+{
+	const struct publish_entry *first = opened->entries;
+	if (opened->n_entries == 0 || watermark->seq < first->seq || watermark->seq > opened->last_seq ||
+	    memcmp(opened->message->epoch.data, watermark->epoch.bytes, EPOCH_SIZE) != 0)
+		return false;
+	size_t done = (size_t)(watermark->seq - first->seq + 1);
+	if (memcmp(first[done - 1].chain.bytes, watermark->chain.bytes, DIGEST_SIZE) != 0)
+		return false;
+	*ret = *opened;
+	ret->entries += done;
+	ret->n_entries -= done;
+	ret->n_overlap += done;
+	return true;
+}

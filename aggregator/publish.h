@@ -56,4 +56,10 @@ struct publish {
 void publish_open(struct arena *a, const Tram__V1__Publish *message, const char *agent, const struct publish_keys *keys,
 		  const struct watermark *watermark, const struct publish_limits *limits, struct publish *ret);
 
+/*
+ * What is left of one that was opened without a refusal, now that some of its reports are committed. False, and *ret is not
+ * touched: the watermark is not at one of these, and only opening it anew tells what the matter is.
+ */
+bool publish_rest(const struct publish *opened, const struct watermark *watermark, struct publish *ret);
+
 #endif

@@ -63,6 +63,7 @@ static struct lane_settings lane_settings_of(const struct settings *s, const str
 	    .report_bytes = (uint64_t)s->report_bytes,
 	    .batch_bytes = (uint64_t)s->batch_bytes,
 	    .arena_bytes = (uint64_t)s->lane_arena,
+	    .opened_bytes = (uint64_t)s->lane_arena / 8,
 	    .result_bytes = (uint64_t)s->lane_arena / 8,
 	    .history_bytes = (uint64_t)s->history_memory,
 	    .observations = (uint32_t)s->observations,

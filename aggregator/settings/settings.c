@@ -136,10 +136,10 @@ static int64_t http_memory(const struct settings *s)
 
 struct settings_memory settings_memory(const struct settings *s)
 {
-	const int64_t results = s->lane_arena / 8 * 2, small = s->high_water * SMALL_MESSAGE;
+	const int64_t parts = s->lane_arena / 8 * 3, small = s->high_water * SMALL_MESSAGE;
 	return (struct settings_memory){
 	    .itself = OWN_MEMORY + s->credit_total + s->checks * (s->report_bytes + ENVELOPE_SLACK) +
-		      s->lanes * (s->lane_arena + results + s->history_memory + s->group_rows * ROW_MEMORY) +
+		      s->lanes * (s->lane_arena + parts + s->history_memory + s->group_rows * ROW_MEMORY) +
 		      (s->peer_cut_every ? (s->lanes + PEERS_AT_ONCE) * s->peer_memory : 0) + http_memory(s),
 	    .each = (s->receive_high_water + 2) * s->message_bytes + 2 * s->message_bytes + small + AGENT_MEMORY,
 	};

@@ -114,12 +114,14 @@ def make_agent(folder, centre, row, observations=0, communes=False):
 
 
 @contextlib.contextmanager
-def cluster_in_folder():
-    """A PostgreSQL with fsync on in a folder of its own, and a list of what else is to be stopped at the end."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-bench-", dir="/tmp"))
+def cluster_in_folder(sync_ms=None):
+    """A PostgreSQL with fsync on in a folder of its own, and a list of what else is to be stopped at the end. With sync_ms it
+    is in memory, and each COMMIT waits so long, as for a disk that nobody else uses."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tram-bench-", dir="/tmp" if sync_ms is None else "/dev/shm"))
     folder.chmod(0o755)
     (folder / "pg").mkdir()
-    cluster = tramtest.Postgres(folder / "pg", "shared_buffers = 1GB\nmax_wal_size = 8GB\ncheckpoint_timeout = 30min\n")
+    disk = "" if sync_ms is None else f"commit_delay = {sync_ms * 1000:.0f}\ncommit_siblings = 0\n"
+    cluster = tramtest.Postgres(folder / "pg", "shared_buffers = 1GB\nmax_wal_size = 8GB\ncheckpoint_timeout = 30min\n" + disk)
     daemons = [cluster]
     try:
         cluster.init()
@@ -186,16 +188,22 @@ class LightLoad:
         return handed_in
 
 
-def waits_ms(agents, begun_at, ended_at=None):
-    """Milliseconds from hand-in to the verdict in the outbox, sorted, of what was handed in between; all must have one."""
+def waits_by_time(agents, begun_at):
+    """Of every report handed in since then, and all must have a verdict: when that was, and the milliseconds until the verdict
+    was in the outbox."""
     waits = []
     for agent in agents:
         agent.wait_for_verdicts()
         for row in agent.verdicts():
             handed_in = moment(row["handed_in_at"])
-            if handed_in >= begun_at and (ended_at is None or handed_in < ended_at):
-                waits.append((moment(row["stored_at"]) - handed_in).total_seconds() * 1000)
-    return sorted(waits)
+            if handed_in >= begun_at:
+                waits.append((handed_in, (moment(row["stored_at"]) - handed_in).total_seconds() * 1000))
+    return waits
+
+
+def waits_ms(agents, begun_at):
+    """The waits alone, sorted."""
+    return sorted(wait for _, wait in waits_by_time(agents, begun_at))
 
 
 def percentile(sorted_values, percent):

@@ -22,6 +22,7 @@ static struct bench open_bench(const char *database, size_t arena)
 					 .batch_bytes = LIMIT_BATCH_BYTES,
 					 .arena_bytes = arena,
 					 .history_bytes = 8 << 20,
+					 .opened_bytes = 4 << 20,
 					 .result_bytes = 4 << 20,
 					 .observations = LIMIT_OBSERVATIONS,
 					 .batch_reports = 8,
@@ -370,4 +371,24 @@ void assert_stored(const struct province *p, const char *reports, const char *ob
 		"epoch = '%s') FROM tram.verdict WHERE " IN_STREAM,
 		epoch, epoch),
 	    "t");
+	assert_string_equal(
+	    contract_ask(
+		"SELECT count(*) FROM tram.verdict v WHERE " IN_STREAM " AND v.report_no & (1::bigint << 40) - 1 > "
+		"coalesce((SELECT b.last_seq FROM tram.batch b WHERE b.agent_no = v.agent_no AND b.stream_no = "
+		"v.report_no >> 40 AND b.from_seq <= v.report_no & (1::bigint << 40) - 1 ORDER BY b.from_seq DESC "
+		"LIMIT 1), 0)",
+		epoch),
+	    "0");
+}
+
+void assert_batches(const struct province *p, const char *batches)
+{
+	char epoch[2 * EPOCH_SIZE + 1];
+
+	sodium_bin2hex(epoch, sizeof epoch, p->epoch.bytes, EPOCH_SIZE);
+	assert_string_equal(
+	    contract_ask("SELECT count(*) FROM tram.batch JOIN tram.stream USING (stream_no) WHERE epoch "
+			 "= '%s'",
+			 epoch),
+	    batches);
 }

@@ -103,7 +103,10 @@ uint64_t subscribed_at(struct bench *b);
 /* Takes COMMITTED results until the stream stands at seq; the verdicts' first outcomes ('-' for none) are as stated. */
 void committed_through(struct bench *b, const struct province *p, uint64_t seq, const char *outcomes);
 
-/* What the store has of the stream, by rows, and a verdict for every report. */
+/* What the store has of the stream, by rows, and a verdict for every report, and its bytes in a batch. */
 void assert_stored(const struct province *p, const char *reports, const char *observations, const char *poison);
+
+/* How many batches the store has of the stream. */
+void assert_batches(const struct province *p, const char *batches);
 
 #endif

@@ -75,6 +75,7 @@ static void narrows_down_what_the_store_refuses(void **state)
 	committed_through(&b, &hue, 7, "1555-55");
 	contract_ask("ALTER TABLE tram.report DROP CONSTRAINT for_this_test");
 	assert_stored(&hue, "6", "1", "1");
+	assert_batches(&hue, "1"); /* however many groups took from it */
 	bench_close(&b);
 }
 
@@ -149,6 +150,49 @@ static void poison_is_found_anew_after_a_fence(void **state)
 	contract_ask("ALTER TABLE tram.report DROP CONSTRAINT for_this_test");
 	contract_ask("DROP FUNCTION tram.is_thorn");
 	assert_stored(&hue, "2", "0", "1");
+	bench_close(&one);
+	bench_close(&two);
+}
+
+/*
+ * A lane has committed a part of its batch, with the batch's row, when another one brings what comes next in a batch of its
+ * own. What the first one goes on with is in no batch then, unless it stores its own again.
+ */
+static void a_batch_that_another_one_cut_short_is_stored_again(void **state)
+{
+	struct bench one = bench_open(), two = bench_open();
+
+	(void)state;
+	contract_ask(
+	    "CREATE FUNCTION tram.is_thorn(comment text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF comment = "
+	    "'thorn' THEN PERFORM pg_sleep(0.3); RETURN true; END IF; RETURN false; END $$");
+	contract_ask("ALTER TABLE tram.report ADD CONSTRAINT for_this_test CHECK (NOT tram.is_thorn(comment))");
+	province_start(&hue);
+	for (int i = 0; i < 7; i++) {
+		append_report(&hue, "2024", 1178600, i == 4 ? "thorn" : "");
+	}
+	say_hello(&one, &hue);
+	assert_int_equal(subscribed_at(&one), 0);
+	publish(&one, &hue, 1, 7);
+	committed_through(&one, &hue, 3, "555");
+	say_hello(&two, &hue);
+	assert_true(subscribed_at(&two) >= 3);
+	publish(&two, &hue, 4, 4); /* waits for the try that has the thorn, and is there before the next */
+	for (uint64_t at = 0; at < 4;) {
+		struct result *r = next_result(&two);
+
+		at = r->seq;
+		result_free(&r);
+	}
+	for (uint64_t at = 0; at < 7;) {
+		struct result *r = next_result(&one);
+
+		at = r->seq;
+		result_free(&r);
+	}
+	contract_ask("ALTER TABLE tram.report DROP CONSTRAINT for_this_test");
+	contract_ask("DROP FUNCTION tram.is_thorn");
+	assert_stored(&hue, "6", "0", "1");
 	bench_close(&one);
 	bench_close(&two);
 }
@@ -431,6 +475,7 @@ int main(void)
 	    cmocka_unit_test(narrows_down_what_the_store_refuses),
 	    cmocka_unit_test(a_full_arena_is_no_fault_of_the_report),
 	    cmocka_unit_test(poison_is_found_anew_after_a_fence),
+	    cmocka_unit_test(a_batch_that_another_one_cut_short_is_stored_again),
 	    cmocka_unit_test(a_report_without_figures_is_no_poison),
 	    cmocka_unit_test(tells_what_it_has_no_room_for),
 	    cmocka_unit_test(waits_for_the_number_of_an_area),

@@ -427,9 +427,11 @@ def i4_watermark_is_the_count(facts):
 
 
 def i6_all_or_none(facts):
-    """Rows of a report are all there, in one transaction, together with the watermark that passed it."""
+    """Rows of a report are all there, in one transaction, together with the watermark that passed it; the batch that brought
+    it came with the first report that it newly brought."""
     verdicts, observations, findings = (facts.by_report(rows) for rows in (facts.verdicts, facts.observations, facts.findings))
     opened = opened_by_stream(facts)
+    begins = {(row.stream_no, row.seq): row for row in facts.reports}
     for row in facts.reports:
         where = facts.where(row.report_no)
         first = [v for v in verdicts[row.report_no] if v.cause == "received"]
@@ -444,7 +446,10 @@ def i6_all_or_none(facts):
         if stored != expected or len(observations[row.report_no]) != len(stored):
             yield f"{where}: its verdict says {expected}, and these figures are stored: {stored}"
         o = covering(opened[row.stream_no], row.seq)
-        parts = [verdict, *observations[row.report_no], *findings[row.report_no], *([o.batch] if o else [])]
+        begin = begins.get((row.stream_no, o.batch.from_seq)) if o else None
+        if begin and begin.xmin != o.batch.xmin:
+            yield f"{where}: its batch was written in another transaction ({o.batch.xmin}) than its first report ({begin.xmin})"
+        parts = [verdict, *observations[row.report_no], *findings[row.report_no]]
         for part in parts:
             if part.xmin != row.xmin:
                 yield f"{where}: its {type(part).__name__.lower()} was written in another transaction ({part.xmin}, not {row.xmin})"

@@ -299,6 +299,11 @@ def a_verdict_in_a_transaction_of_its_own(f):
 
 
 @false("I6")
+def a_batch_in_a_transaction_of_its_own(f):
+    f.batches[0].xmin += 1
+
+
+@false("I6")
 def a_watermark_in_a_transaction_of_its_own(f):
     f.streams[0].xmin += 1
 
@@ -484,12 +489,13 @@ def test_an_unknown_hand_in_may_be_there_or_not():
     assert oracle.complaints(facts) == []
 
 
-def test_a_batch_may_be_committed_in_two_parts():
+@pytest.mark.parametrize("stored_again", [False, True])
+def test_a_batch_may_be_committed_in_two_parts(stored_again):
     facts = sound()
     first, row = facts.batches[0], facts.reports[1]
     second = copy.copy(first)
     second.from_seq, second.xmin = 2, 77
-    facts.batches.append(second)
+    facts.batches += [second] if stored_again else []
     for part in (row, facts.verdicts[1], facts.findings[1], facts.observations[1]):
         part.xmin = 77
     assert oracle.complaints(facts) == []

@@ -36,7 +36,7 @@ static void a_shared_lane_keeps_to_the_time(void **state)
 		size_t least, most;
 	} cases[] = {
 	    {10000, 2000, 10000, 950, 1050},   /* 10 ms are 1,000 units */
-	    {10000, 40000, 10000, 7600, 8400}, /* a slow disk: more goes with each of its syncs */
+	    {10000, 40000, 10000, 3800, 4200}, /* a slow disk: more goes with each of its syncs */
 	    {50000, 2000, 10000, 4750, 5250},
 	    {10000, 2000, 1000000, 100, 110},     /* never so few that only transactions are made */
 	    {1000000, 2000, 10000, 10000, 10000}, /* nor more than the setting */

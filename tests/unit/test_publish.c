@@ -154,6 +154,38 @@ static void skips_what_is_committed(void **state)
 	free(s.payload);
 }
 
+/* Opened once, and taken from again when some of it is committed: as if it were opened anew, or not at all. */
+static void goes_on_where_it_was_left(void **state)
+{
+	struct road *r = *state;
+	struct sent s;
+	struct watermark w = {.epoch = r->epoch};
+	make(r, &s, 2, 4);
+	struct publish opened = open_at(r, &s, 2), p;
+	for (uint64_t seq = 3; seq <= 4; seq++) {
+		struct publish anew = open_at(r, &s, seq);
+		w.seq = seq;
+		w.chain = r->chain[seq];
+		assert_true(publish_rest(&opened, &w, &p));
+		assert_int_equal(p.n_entries, anew.n_entries);
+		assert_int_equal(p.n_overlap, anew.n_overlap);
+		for (size_t i = 0; i < p.n_entries; i++)
+			assert_memory_equal(p.entries[i].chain.bytes, anew.entries[i].chain.bytes, DIGEST_SIZE);
+	}
+	for (uint64_t seq = 2; seq <= 5; seq += 3) { /* before what was new in it, and behind all of it */
+		w.seq = seq;
+		w.chain = r->chain[seq];
+		assert_false(publish_rest(&opened, &w, &p));
+	}
+	w.seq = 4;
+	assert_false(publish_rest(&opened, &w, &p)); /* of another history */
+	w.chain = r->chain[4];
+	assert_true(publish_rest(&opened, &w, &p));
+	w.epoch.bytes[0] ^= 1;
+	assert_false(publish_rest(&opened, &w, &p));
+	free(s.payload);
+}
+
 typedef void spoil(struct road *r, struct sent *s);
 
 static void spoil_nothing(struct road *r, struct sent *s)
@@ -405,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(continues_the_stream, road_open, road_close),
 	    cmocka_unit_test_setup_teardown(skips_what_is_committed, road_open, road_close),
+	    cmocka_unit_test_setup_teardown(goes_on_where_it_was_left, road_open, road_close),
 	    cmocka_unit_test_setup_teardown(refuses_what_is_wrong, road_open, road_close),
 	    cmocka_unit_test_setup_teardown(believes_only_what_the_centre_said, road_open, road_close),
 	};

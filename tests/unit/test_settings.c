@@ -55,7 +55,7 @@ static void memory_follows_from_the_settings(void **state)
 	s.credit_total += mib;
 	s.lane_arena += 4 * mib;
 	s.history_memory += 2 * mib;
-	assert_int_equal(settings_memory(&s).itself - m.itself, mib + s.lanes * 7 * mib);
+	assert_int_equal(settings_memory(&s).itself - m.itself, mib + s.lanes * (4 * mib + 3 * mib / 2 + 2 * mib));
 	int64_t before = settings_memory(&s).itself;
 	s.peer_memory += mib;
 	assert_int_equal(settings_memory(&s).itself - before, (s.lanes + 6) * mib);
