@@ -109,6 +109,22 @@ def test_figures_of_communes_make_roll_ups(fleet, centre, agents):
     assert areas == {area for code in AGENTS for area in communes_of(code)}
 
 
+def test_what_is_owed_is_counted_by_commune(centre, agents):
+    """Of the year's mandatory figures one was handed in for every commune, years later; the others for none."""
+    mandatory = [row["code"] for row in rows(ROOT / "deploy" / "catalogue" / "indicators.csv")
+                 if row["dataflow"] == "province_statistics" and row["mandatory"] == "y"]
+    found = {row[0]: row[1:] for row in centre.sql(
+        "SELECT area, expected, reported, late + backfilled, missing, answered, missing_indicators FROM tram.completeness('2022-01-01', '2022-12-31')"
+        " WHERE dataflow = 'province_statistics' AND time_period = '2022'")}
+    assert len(found) == 63
+    for area, row in found.items():
+        n, reports = len(communes_of(area[3:])), area[3:] in AGENTS
+        assert row == (n * len(mandatory), n * reports, n * reports, n * (len(mandatory) - reports), "partial" if reports else "none",
+                       sorted(set(mandatory) - ({"population"} if reports else set())))
+    board = {row["area"]: row for row in centre.json("board", "--from", "2022-01-01", "--to", "2022-12-31", "--province", "P63-46")}
+    assert board["63/46"]["reported"] == found["63/46"][1]
+
+
 def test_a_correction_and_a_release_move_them(centre, agents):
     agent, areas = agents["46"], communes_of("46")
     values = {area: value_of(area, 2022) for area in areas}
