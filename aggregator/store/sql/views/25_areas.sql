@@ -24,12 +24,53 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     AND a.vintage = areas_in_force.vintage
 $$;
 
--- A vintage as people ask for one: by itself, or by a day, for the one that was in force on it. '?': none was, or there is no such day.
+-- A vintage as people ask for one: by itself, or by a day, for the one that was in force on it. '?': none was, or there is no
+-- such day.
 CREATE FUNCTION tram.vintage_asked(boundary text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN boundary ~ '^\d{4}-\d\d-\d\d$'
             THEN coalesce(tram.vintage_on(tram.period_start(tram.period_pack(boundary))), '?')
             ELSE boundary END;
+
+-- The other words of a question: each is what it should be, or an error says what is wrong with it.
+CREATE FUNCTION tram.period_asked(period text) RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+  v_period integer := tram.period_pack(period_asked.period);
+BEGIN
+  IF v_period IS NULL THEN
+    RAISE EXCEPTION '% is not a time period', period_asked.period USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or 2018-01-01/P7Y';
+  END IF;
+  RETURN v_period;
+END $$;
+
+CREATE FUNCTION tram.check_indicator(indicator text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM tram.indicator i WHERE i.indicator = check_indicator.indicator) THEN
+    RAISE EXCEPTION 'no indicator % in the catalogue', check_indicator.indicator USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT indicator FROM tram.indicator lists them';
+  END IF;
+END $$;
+
+CREATE FUNCTION tram.check_dataflow(dataflow text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM tram.dataflow d WHERE d.dataflow = check_dataflow.dataflow) THEN
+    RAISE EXCEPTION 'no dataflow % in the catalogue', check_dataflow.dataflow USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'SELECT dataflow FROM tram.dataflow lists them';
+  END IF;
+END $$;
+
+CREATE FUNCTION tram.check_level(level text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  IF coalesce(check_level.level NOT IN ('nation', 'region', 'province'), true) THEN
+    RAISE EXCEPTION '% is not a level', check_level.level USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'nation, region or province';
+  END IF;
+END $$;
 
 -- The areas that are in force on any day from first to last, from when to when, and what each counts for: counts_for, the
 -- area in force on the last day (itself, or its successor), and unit, which is in the units of a vintage (itself or its

@@ -350,22 +350,13 @@ RETURNS SETOF tram.rollup_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  v_period   integer := tram.period_pack(rollup.period);
+  v_period   integer;
   v_in_force text;
   v_boundary text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM tram.indicator i WHERE i.indicator = rollup.indicator) THEN
-    RAISE EXCEPTION 'no indicator % in the catalogue', rollup.indicator USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'SELECT indicator FROM tram.indicator lists them';
-  END IF;
-  IF v_period IS NULL THEN
-    RAISE EXCEPTION '% is not a time period', rollup.period USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or 2018-01-01/P7Y';
-  END IF;
-  IF coalesce(rollup.level NOT IN ('nation', 'region', 'province'), true) THEN
-    RAISE EXCEPTION '% is not a level', rollup.level USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'nation, region or province';
-  END IF;
+  PERFORM tram.check_indicator(rollup.indicator);
+  v_period := tram.period_asked(rollup.period);
+  PERFORM tram.check_level(rollup.level);
   IF rollup.level <> 'nation' AND NOT tram.has_level(rollup.indicator, rollup.level) THEN
     RAISE EXCEPTION 'indicator % has no figures at level %: %', rollup.indicator, rollup.level,
       (SELECT CASE i.over_area WHEN 'rank_external' THEN 'a rank is never made of, or divided into, others'

@@ -277,16 +277,14 @@ BEGIN
   IF check_changes.indicator IS NOT NULL AND check_changes.period IS NOT NULL THEN
     -- it says best what is wrong with a question
     PERFORM FROM tram.rollup(check_changes.indicator, check_changes.period, check_changes.level, check_changes.boundary, '-infinity');
-  ELSIF check_changes.indicator IS NOT NULL AND
-        NOT EXISTS (SELECT FROM tram.indicator i WHERE i.indicator = check_changes.indicator) THEN
-    RAISE EXCEPTION 'no indicator % in the catalogue', check_changes.indicator USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'SELECT indicator FROM tram.indicator lists them';
-  ELSIF coalesce(check_changes.level NOT IN ('nation', 'region', 'province'), true) THEN
-    RAISE EXCEPTION '% is not a level', check_changes.level USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'nation, region or province';
-  ELSIF check_changes.period IS NOT NULL AND tram.period_pack(check_changes.period) IS NULL THEN
-    RAISE EXCEPTION '% is not a time period', check_changes.period USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or 2018-01-01/P7Y';
+  ELSE
+    IF check_changes.indicator IS NOT NULL THEN
+      PERFORM tram.check_indicator(check_changes.indicator);
+    END IF;
+    PERFORM tram.check_level(check_changes.level);
+    IF check_changes.period IS NOT NULL THEN
+      PERFORM tram.period_asked(check_changes.period);
+    END IF;
   END IF;
 END $$;
 

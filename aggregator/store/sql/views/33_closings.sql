@@ -67,18 +67,9 @@ END $$;
 -- The dataflow and the packed period that are meant, or an error that says what is wrong with them.
 CREATE FUNCTION tram.period_to_close(dataflow text, period text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_period integer := tram.period_pack(period_to_close.period);
 BEGIN
-  IF NOT EXISTS (SELECT FROM tram.dataflow d WHERE d.dataflow = period_to_close.dataflow) THEN
-    RAISE EXCEPTION 'no dataflow % in the catalogue', period_to_close.dataflow USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'SELECT dataflow FROM tram.dataflow lists them';
-  END IF;
-  IF v_period IS NULL THEN
-    RAISE EXCEPTION '% is not a time period', period_to_close.period USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or 2018-01-01/P7Y';
-  END IF;
-  RETURN v_period;
+  PERFORM tram.check_dataflow(period_to_close.dataflow);
+  RETURN tram.period_asked(period_to_close.period);
 END $$;
 
 -- The figures for which the period is not finished: provinces are missing, or what they stated is held. One of which nothing
