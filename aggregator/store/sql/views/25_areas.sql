@@ -161,11 +161,18 @@ $$;
 -- halves, quarters, months and days, a week of days. Empty: it is stated as it is or not at all.
 CREATE FUNCTION tram.finer_kinds(frequencies text, period integer) RETURNS integer[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  v_kind  integer := period >> 27;
+  v_finer integer[] := '{}';
 BEGIN
-  RETURN ARRAY(SELECT k.kind FROM unnest(ARRAY['S', 'Q', 'M', 'D'], ARRAY[2, 3, 4, 6]) k(letter, kind)
-               WHERE k.letter = ANY (string_to_array(finer_kinds.frequencies, '|')) AND k.kind > finer_kinds.period >> 27
-                 AND (finer_kinds.period >> 27 BETWEEN 1 AND 4 OR finer_kinds.period >> 27 = 5 AND k.kind = 6)
-               ORDER BY k.kind);
+  IF v_kind NOT BETWEEN 1 AND 5 THEN
+    RETURN v_finer;
+  END IF;
+  IF v_kind < 2 AND strpos(frequencies, 'S') > 0 THEN v_finer := v_finer || 2; END IF;
+  IF v_kind < 3 AND strpos(frequencies, 'Q') > 0 THEN v_finer := v_finer || 3; END IF;
+  IF v_kind < 4 AND strpos(frequencies, 'M') > 0 THEN v_finer := v_finer || 4; END IF;
+  IF strpos(frequencies, 'D') > 0 THEN v_finer := v_finer || 6; END IF;
+  RETURN v_finer;
 END $$;
 
 CREATE FUNCTION tram.period_of(kind integer, first date) RETURNS integer

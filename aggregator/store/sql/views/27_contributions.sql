@@ -35,14 +35,16 @@ CREATE TYPE tram.contribution AS (
 );
 
 -- Of each figure of these areas between first and last (keys with revision 0): the revision that stands, and one that is
--- held after it. Times are in coalesce() so that no index of times is thought to help: nearly all are before as_of.
+-- held after it (alone: none stands). Times are in coalesce() so that no index of times is thought to help: nearly all are
+-- before as_of.
 CREATE FUNCTION tram.standing(area_nos integer[], first bigint, last bigint, as_of timestamptz)
-RETURNS TABLE (area_no integer, key bigint, held boolean, value numeric, numerator numeric, denominator numeric,
+RETURNS TABLE (area_no integer, key bigint, held boolean, alone boolean, value numeric, numerator numeric, denominator numeric,
                weight numeric, qualifier smallint, missing_reason smallint, flags smallint, obs_status "char")
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT s.area_no, s.key, s.now = 3, s.value, s.numerator, s.denominator, s.weight, s.qualifier, s.missing_reason, s.flags,
-         s.obs_status
-  FROM (SELECT o.*, max(o.key) OVER figure AS newest, max(o.key) FILTER (WHERE o.now IN (1, 2, 6)) OVER figure AS settled
+  SELECT s.area_no, s.key, s.now = 3, s.now = 3 AND (s.stands = s.settled) IS NOT TRUE, s.value, s.numerator, s.denominator,
+         s.weight, s.qualifier, s.missing_reason, s.flags, s.obs_status
+  FROM (SELECT o.*, max(o.key) OVER figure AS newest, max(o.key) FILTER (WHERE o.now IN (1, 2, 6)) OVER figure AS settled,
+               max(o.key) FILTER (WHERE o.now IN (1, 2) AND o.flags & 1 = 0) OVER figure AS stands
         FROM (SELECT o.area_no, o.key, o.value, o.numerator, o.denominator, o.weight, o.qualifier, o.missing_reason, o.flags,
                      o.obs_status, tram.effective_outcome(o.outcome, d.decision) AS now
               FROM tram.observation o
@@ -54,7 +56,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
               WHERE o.area_no = ANY (standing.area_nos) AND o.key BETWEEN standing.first AND standing.last | 16383
                 AND coalesce(o.known_at <= standing.as_of, false)) o
         WINDOW figure AS (PARTITION BY o.area_no, o.key >> 14)) s
-  WHERE s.key = s.settled AND s.now IN (1, 2) AND s.flags & 1 = 0 OR s.key = s.newest AND s.now = 3
+  WHERE s.key = s.settled AND s.key = s.stands OR s.key = s.newest AND s.now = 3
 $$;
 
 -- The latest figure of each area that ends by a day, whatever its frequency.
@@ -109,7 +111,8 @@ BEGIN
   RETURN CASE WHEN array_position(v_weights, NULL) IS NULL AND 0 <= ALL (v_weights) THEN v_weights END;
 END $$;
 
--- The areas whose figures a roll-up looks at, a column an array, with what they weigh when coverage is worked out.
+-- The areas whose figures a roll-up looks at, a column an array, with what they weigh when coverage is worked out. Those most
+-- asked for, the provinces in force on a day (in_force), have their numbers here alone: the rest is read with the figures.
 CREATE TYPE tram.expectation AS (
   unit       text[],
   area_no    integer[],
@@ -118,7 +121,10 @@ CREATE TYPE tram.expectation AS (
   valid_from date[],
   valid_to   date[],
   population numeric[],
-  coverage   numeric[]
+  coverage   numeric[],
+  weight     numeric[],    -- what another indicator says of each, by which a mean is weighed; null: none weighs it
+  in_force   date,
+  by_people  boolean       -- of those in force: coverage is by their population, else they are counted
 );
 
 -- first: from this day on an area that was in force is among them; that of the period, or its last.
@@ -140,13 +146,16 @@ BEGIN
            array_agg(a.valid_to), array_agg(a.population)
     INTO e.unit, e.area_no, e.area, e.counts_for, e.valid_from, e.valid_to, e.population
     FROM tram.stating_areas(expectation.level, expectation.boundary) a;
-  ELSIF expectation.first = expectation.last AND expectation.boundary = tram.vintage_on(expectation.last)
-        AND NOT tram.is_of_communes(expectation.i.dataflow) THEN
-    SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
-           array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
-    INTO e.unit, e.area_no, e.area, e.counts_for, e.valid_from, e.valid_to, e.population
-    FROM tram.areas_in_force(expectation.last, expectation.level, expectation.boundary) a;
   ELSE
+    IF expectation.first = expectation.last AND expectation.i.coverage_weight IN ('', 'population')
+       AND (expectation.method <> 'weighted_mean' OR expectation.i.mean_weight = 'observation')
+       AND expectation.boundary = tram.vintage_on(expectation.last) AND NOT tram.is_of_communes(expectation.i.dataflow) THEN
+      SELECT array_agg(a.area_no), expectation.i.coverage_weight <> '' AND bool_and(coalesce(a.population >= 0, false))
+      INTO e.area_no, e.by_people
+      FROM tram.areas_in_force(expectation.last, expectation.level, expectation.boundary) a;
+      e.in_force := expectation.last;
+      RETURN e;
+    END IF;
     SELECT array_agg(a.unit), array_agg(a.area_no), array_agg(a.area), array_agg(a.counts_for), array_agg(a.valid_from),
            array_agg(coalesce(a.valid_to, 'infinity')), array_agg(a.population)
     INTO e.unit, e.area_no, e.area, e.counts_for, e.valid_from, e.valid_to, e.population
@@ -158,8 +167,10 @@ BEGIN
                                         expectation.as_of);
   ELSE
     SELECT array_agg(a.area), array_agg(a.area_no), array_agg(a.population) INTO h_area, h_no, h_people
-    FROM unnest(e.area, e.counts_for, e.area_no, e.population) a(area, counts_for, area_no, population) WHERE a.area = a.counts_for;
-    h_coverage := tram.coverage_weights(expectation.i, expectation.method, h_no, h_people, expectation.last, expectation.as_of);
+    FROM unnest(e.area, e.counts_for, e.area_no, e.population) a(area, counts_for, area_no, population)
+    WHERE a.area = a.counts_for;
+    h_coverage := tram.coverage_weights(expectation.i, expectation.method, h_no, h_people, expectation.last,
+                                        expectation.as_of);
     e.coverage := ARRAY(SELECT h.coverage FROM unnest(e.counts_for) WITH ORDINALITY p(area, place)
                         LEFT JOIN unnest(h_area, h_coverage) h(area, coverage) ON h.area = p.area ORDER BY p.place);
   END IF;
@@ -167,37 +178,55 @@ BEGIN
 END $$;
 
 -- The figures of a period that has no finer ones within it (first_key: with revision 0): of each area the one that stands, or
--- the lack of it, and one that is held. It is inlined where it is called: in what shows figures, and in what adds them up.
-CREATE FUNCTION tram.single_figures(method text, first_key bigint, as_of timestamptz, e tram.expectation, weighs_by text,
-                                    weight_areas integer[], weights numeric[])
+-- the lack of it, and one that is held; alone: its area lacks one as well. It is inlined where it is called: in what shows
+-- figures, and in what adds them up.
+CREATE FUNCTION tram.single_figures(method text, first_key bigint, as_of timestamptz, e tram.expectation, level text,
+                                    boundary text)
 RETURNS TABLE (unit text, area text, area_no integer, key bigint, value numeric, numerator numeric, denominator numeric,
-               weight numeric, population numeric, state text, qualifier smallint, obs_status "char", demonstration boolean,
-               counts_for text, leaves integer, coverage numeric)
+               weight numeric, population numeric, state text, alone boolean, qualifier smallint, obs_status "char",
+               demonstration boolean, coverage numeric)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  WITH expected AS MATERIALIZED (
-    SELECT x.* FROM unnest((single_figures.e).unit, (single_figures.e).area_no, (single_figures.e).area, (single_figures.e).counts_for,
-                           (single_figures.e).population, (single_figures.e).coverage)
-                    x(unit, area_no, area, counts_for, population, coverage)
-  ), figure AS MATERIALIZED (
-    SELECT f.*, CASE WHEN single_figures.weighs_by IS NULL THEN f.weight ELSE u.weight END AS weighs
-    FROM tram.standing((single_figures.e).area_no, single_figures.first_key, single_figures.first_key, single_figures.as_of) f
-    LEFT JOIN unnest(single_figures.weight_areas, single_figures.weights) u(area_no, weight) ON u.area_no = f.area_no
-  )
-  SELECT e.unit, e.area, e.area_no, f.key, f.value, f.numerator, f.denominator, f.weighs, e.population,
+  SELECT e.unit, e.area, e.area_no, f.key, f.value, f.numerator, f.denominator, w.weight, e.population,
          CASE WHEN f.key IS NULL THEN 'missing'
+              WHEN f.held THEN 'held'
               WHEN f.missing_reason = 1 THEN 'not_applicable'
               WHEN f.missing_reason > 1 THEN 'explained'
-              WHEN tram.has_parts(single_figures.method, f.value, f.numerator, f.denominator, f.weighs) THEN 'counts'
+              WHEN tram.has_parts(single_figures.method, f.value, f.numerator, f.denominator, w.weight) THEN 'counts'
               ELSE 'missing' END,
-         f.qualifier, coalesce(f.obs_status, 'M'), coalesce(f.flags & 2 <> 0, false), e.counts_for, 1, e.coverage
-  FROM expected e
-  LEFT JOIN figure f ON f.area_no = e.area_no AND NOT f.held
-  UNION ALL
-  SELECT e.unit, e.area, e.area_no, f.key, f.value, f.numerator, f.denominator, f.weighs, e.population, 'held', f.qualifier,
-         f.obs_status, f.flags & 2 <> 0, e.counts_for, 0, e.coverage
-  FROM expected e
-  JOIN figure f ON f.area_no = e.area_no AND f.held
+         coalesce(f.alone, false), f.qualifier, coalesce(f.obs_status, 'M'), coalesce(f.flags & 2 <> 0, false), e.coverage
+  FROM (SELECT a.unit, a.area_no, a.area, a.population, CASE WHEN (single_figures.e).by_people THEN a.population END AS coverage,
+               NULL::numeric AS weight
+        FROM tram.areas_in_force((single_figures.e).in_force, single_figures.level, single_figures.boundary) a
+        WHERE (single_figures.e).in_force IS NOT NULL
+        UNION ALL
+        SELECT a.* FROM unnest((single_figures.e).unit, (single_figures.e).area_no, (single_figures.e).area,
+                               (single_figures.e).population, (single_figures.e).coverage, (single_figures.e).weight) a
+        WHERE (single_figures.e).in_force IS NULL) e
+  LEFT JOIN tram.standing((single_figures.e).area_no, single_figures.first_key, single_figures.first_key, single_figures.as_of) f
+    ON f.area_no = e.area_no
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN (single_figures.e).weight IS NULL THEN f.weight ELSE e.weight END AS weight) w
 $$;
+
+-- What another indicator says of areas, by which a mean is weighed.
+CREATE FUNCTION tram.mean_weights(i tram.indicator, period integer, area_nos integer[], figures tram.contribution[])
+RETURNS numeric[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE
+  v_leaf integer := coalesce((SELECT max(k) FROM unnest(tram.finer_kinds(mean_weights.i.frequencies, mean_weights.period)) k), 6);
+BEGIN
+  RETURN ARRAY(
+    SELECT w.value
+    FROM unnest(mean_weights.area_nos) WITH ORDINALITY a(area_no, place)
+    LEFT JOIN (SELECT w.area_no, CASE mean_weights.i.over_time WHEN 'mean' THEN sum(w.value * n.parts) / sum(n.parts)
+                                                               ELSE sum(w.value) END AS value
+               FROM unnest(mean_weights.figures) w
+               CROSS JOIN LATERAL (
+                 SELECT tram.ends_between(v_leaf, tram.period_start(w.period), tram.period_end(w.period)) AS parts) n
+               WHERE w.state = 'counts' GROUP BY w.area_no) w ON w.area_no = a.area_no
+    ORDER BY a.place);
+END $$;
 
 -- The figures of one stated indicator for a period by a method: sum, ratio_of_sums, weighted_mean; own: each unit's own
 -- statement, which is never made from others (ranks, targets, distinct counts, benchmarks).
@@ -222,15 +251,13 @@ DECLARE
   v_firsts  bigint[];      -- keys to look at: one range a frequency
   v_lasts   bigint[];
   v_weighs  tram.indicator;
-  v_weight_leaf  integer;
-  v_weight_rows  tram.contribution[];
-  v_weight_areas integer[];
-  v_weights numeric[];
+  v_weights tram.contribution[];
   v_e       tram.expectation;
 BEGIN
   v_e := tram.expectation(stated_figures.i, stated_figures.method, CASE WHEN v_finer = '{}' THEN v_last ELSE v_first END, v_last,
                           stated_figures.level, stated_figures.boundary, stated_figures.as_of);
-  SELECT array_agg((s.series_no::bigint << 44) | (k.first::bigint << 14)), array_agg((s.series_no::bigint << 44) | (k.last::bigint << 14))
+  SELECT array_agg((s.series_no::bigint << 44) | (k.first::bigint << 14)),
+         array_agg((s.series_no::bigint << 44) | (k.last::bigint << 14))
   INTO v_firsts, v_lasts
   FROM tram.series s
   CROSS JOIN LATERAL (
@@ -240,41 +267,38 @@ BEGIN
   WHERE s.indicator = stated_figures.i.indicator AND s.dimensions = '';
   IF stated_figures.method = 'weighted_mean' AND stated_figures.i.mean_weight <> 'observation' THEN
     SELECT w.* INTO v_weighs FROM tram.indicator w WHERE w.indicator = stated_figures.i.mean_weight;
-    v_weight_leaf := coalesce((SELECT max(k) FROM unnest(tram.finer_kinds(v_weighs.frequencies, stated_figures.period)) k), 6);
-    v_weight_rows := ARRAY(SELECT w FROM tram.stated_figures(v_weighs, 'sum', stated_figures.period, stated_figures.level,
-                                                             stated_figures.boundary, stated_figures.as_of) w);
-    SELECT array_agg(w.area_no), array_agg(w.value) INTO v_weight_areas, v_weights
-    FROM (SELECT w.area_no,
-                 CASE v_weighs.over_time
-                   WHEN 'mean' THEN sum(w.value * n.parts) / sum(n.parts)
-                   ELSE sum(w.value) END AS value
-          FROM unnest(v_weight_rows) w
-          CROSS JOIN LATERAL (
-            SELECT tram.ends_between(v_weight_leaf, tram.period_start(w.period), tram.period_end(w.period)) AS parts) n
-          WHERE w.state = 'counts' GROUP BY w.area_no) w;
+    v_weights := ARRAY(SELECT w FROM tram.stated_figures(v_weighs, 'sum', stated_figures.period, stated_figures.level,
+                                                         stated_figures.boundary, stated_figures.as_of) w);
+    v_e.weight := tram.mean_weights(v_weighs, stated_figures.period, v_e.area_no, v_weights);
     RETURN QUERY
     SELECT w.unit, 'weight', w.indicator, w.area, w.area_no, w.period, w.time_period, w.key, w.revision, w.value, w.numerator,
            w.denominator, w.weight, w.population, w.state, w.qualifier, w.obs_status, w.demonstration, w.counts_for, w.leaves,
            w.coverage
-    FROM unnest(v_weight_rows) w;
+    FROM unnest(v_weights) w;
   END IF;
 
   IF v_finer = '{}' THEN
     RETURN QUERY
-    SELECT f.unit, 'value', stated_figures.i.indicator, f.area, f.area_no, stated_figures.period, v_text, f.key,
-           (f.key & 16383)::integer, f.value, f.numerator, f.denominator, f.weight, f.population, f.state, coalesce(q.code, ''),
-           f.obs_status, f.demonstration, f.counts_for, f.leaves, f.coverage
-    FROM tram.single_figures(stated_figures.method, v_firsts[1], stated_figures.as_of, v_e, v_weighs.indicator, v_weight_areas,
-                             v_weights) f
-    LEFT JOIN tram.qualifier q ON q.qualifier = f.qualifier;
+    SELECT f.unit, 'value', stated_figures.i.indicator, f.area, f.area_no, stated_figures.period, v_text, n.key,
+           (n.key & 16383)::integer, n.value, n.numerator, n.denominator, n.weight, f.population, n.state, coalesce(q.code, ''),
+           coalesce(n.obs_status, 'M'), coalesce(n.demonstration, false), f.area, n.leaves, f.coverage
+    FROM tram.single_figures(stated_figures.method, v_firsts[1], stated_figures.as_of, v_e, stated_figures.level,
+                             stated_figures.boundary) f
+    CROSS JOIN LATERAL (
+      SELECT f.key, f.value, f.numerator, f.denominator, f.weight, f.state, f.qualifier, f.obs_status, f.demonstration,
+             (f.state <> 'held')::integer AS leaves
+      UNION ALL
+      SELECT NULL, NULL, NULL, NULL, NULL, 'missing', NULL, NULL, NULL, 1 WHERE f.alone) n
+    LEFT JOIN tram.qualifier q ON q.qualifier = n.qualifier;
     RETURN;
   END IF;
 
   RETURN QUERY
   WITH expected AS MATERIALIZED (
     SELECT e.*, tram.ends_between(v_leaf, greatest(e.valid_from, v_first), least(e.valid_to, v_last)) AS leaves
-    FROM unnest(v_e.unit, v_e.area_no, v_e.area, v_e.counts_for, v_e.valid_from, v_e.valid_to, v_e.population, v_e.coverage)
-         e(unit, area_no, area, counts_for, valid_from, valid_to, population, coverage)
+    FROM unnest(v_e.unit, v_e.area_no, v_e.area, v_e.counts_for, v_e.valid_from, v_e.valid_to, v_e.population, v_e.coverage,
+                v_e.weight)
+         e(unit, area_no, area, counts_for, valid_from, valid_to, population, coverage, weight)
   ), cell AS MATERIALIZED (
     -- what is stated by areas that were expected to, at the end of the period it is for
     SELECT e.area, e.counts_for, e.area = e.counts_for AS itself, f.area_no, f.key, f.held, f.value, f.numerator, f.denominator,
@@ -287,8 +311,7 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT p.period, tram.period_start(p.period) AS first, tram.period_end(p.period) AS last
       FROM (SELECT (f.key >> 14 & 1073741823)::integer AS period) p) k
-    LEFT JOIN unnest(v_weight_areas, v_weights) u(area_no, weight) ON u.area_no = f.area_no
-    CROSS JOIN LATERAL (SELECT CASE WHEN v_weighs.indicator IS NULL THEN f.weight ELSE u.weight END AS weight) w
+    CROSS JOIN LATERAL (SELECT CASE WHEN v_e.weight IS NULL THEN f.weight ELSE e.weight END AS weight) w
     WHERE k.last BETWEEN e.valid_from AND e.valid_to
   ), coarse AS MATERIALIZED (
     SELECT c.area, c.counts_for, c.itself, c.period, c.first, c.last FROM cell c WHERE c.told AND c.period >> 27 < v_leaf
@@ -387,7 +410,8 @@ BEGIN
   SELECT i.* INTO STRICT v_i FROM tram.indicator i WHERE i.indicator = contributions.indicator;
   v_own := tram.states_own(v_i);
   IF v_own IS NOT NULL THEN
-    RETURN QUERY SELECT c.* FROM tram.stated_figures(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END, contributions.period, contributions.level, v_boundary,
+    RETURN QUERY SELECT c.* FROM tram.stated_figures(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END,
+                                                     contributions.period, contributions.level, v_boundary,
                                                      coalesce(contributions.as_of, 'infinity')) c
                  ORDER BY c.unit, c.part, c.area, c.period, c.key;
     RETURN;
@@ -395,7 +419,8 @@ BEGIN
   v_parts := string_to_array(v_i.derives_from, ' / ');
   RETURN QUERY
   SELECT c.unit, s.part, c.indicator, c.area, c.area_no, c.period, c.time_period, c.key, c.revision, c.value, c.numerator,
-         c.denominator, c.weight, c.population, c.state, c.qualifier, c.obs_status, c.demonstration, c.counts_for, c.leaves, c.coverage
+         c.denominator, c.weight, c.population, c.state, c.qualifier, c.obs_status, c.demonstration, c.counts_for, c.leaves,
+         c.coverage
   FROM (VALUES ('top', v_parts[1], contributions.period),
                ('bottom', v_parts[array_length(v_parts, 1)],
                 CASE array_length(v_parts, 1) WHEN 1 THEN tram.period_shift_years(contributions.period, -1)

@@ -1,13 +1,24 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What a roll-up might be if those who are missing had stated what they stated before. It is no confidence interval.
 
--- gaps: the rows of one unit that say what is missing. missing: the areas that report nothing; top and bottom: what the
--- others add up to. For each gap its area's last few accepted figures before it, of the same frequency, are tried: those of the
--- period's own, or of the finest for a part of it. What could add up is between low and high; of quotients these are the exact
--- extremes over all choices. A gap with nothing before it stays empty, which basis says. No row: no interval.
-CREATE FUNCTION tram.rollup_interval(i tram.indicator, method text, period integer, as_of timestamptz, gaps tram.contribution[],
-                                     missing text[], top numeric, bottom numeric)
-RETURNS TABLE (low numeric, high numeric, basis text)
+-- The value that stands of one figure (first_key: with revision 0). In plpgsql: what is seldom asked is made ready only then.
+CREATE FUNCTION tram.value_standing(area_no integer, first_key bigint, as_of timestamptz) RETURNS numeric
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN (SELECT f.value
+          FROM tram.standing(ARRAY[value_standing.area_no], value_standing.first_key, value_standing.first_key,
+                             value_standing.as_of) f
+          WHERE NOT f.held AND f.missing_reason = 0);
+END $$;
+
+-- Of one unit: missing, the areas that report nothing; of a period that is made of shorter ones gaps, the rows that say what is
+-- missing; top and bottom, what the others add up to. For each gap its area's last few accepted figures before it, of the same
+-- frequency, are tried: those of the period's own, or of the finest for a part of it. What could add up is between low and high;
+-- of quotients these are the exact extremes over all choices. A gap with nothing before it stays empty, which basis says. No
+-- interval: basis is empty.
+CREATE FUNCTION tram.rollup_interval(i tram.indicator, method text, period integer, as_of timestamptz, missing text[],
+                                     gaps tram.contribution[], top numeric, bottom numeric,
+                                     OUT low numeric, OUT high numeric, OUT basis text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -28,19 +39,20 @@ DECLARE
   c_top     numeric[];
   c_bottom  numeric[];
 BEGIN
-  -- Asked for every unit: what is asked for beside a join is asked before its condition is looked at.
-  IF cardinality(rollup_interval.gaps) = 0 OR rollup_interval.top IS NULL OR rollup_interval.method = 'own' THEN
-    RETURN;
-  END IF;
+  basis := '';
   WITH slot AS MATERIALIZED (
-    SELECT row_number() OVER () AS slot, g.area_no, CASE WHEN u.in_parts THEN v_leaf ELSE v_kind END AS kind,
-           CASE WHEN g.period = rollup_interval.period AND u.in_parts THEN tram.period_of(v_leaf, v_first) ELSE g.period END AS before,
-           CASE WHEN v_adds AND u.in_parts THEN g.leaves ELSE 1 END AS times
-    FROM unnest(rollup_interval.gaps) g
-    CROSS JOIN LATERAL (
-      SELECT v_finer <> '{}' AND (g.period <> rollup_interval.period OR NOT v_stated OR
-               v_adds AND g.leaves < tram.ends_between(v_leaf, v_first, tram.period_end(rollup_interval.period))) AS in_parts) u
-    WHERE v_adds OR g.area = g.counts_for AND g.area = ANY (rollup_interval.missing)
+    SELECT row_number() OVER () AS slot, g.* FROM (
+      SELECT n.area_no, v_kind AS kind, rollup_interval.period AS before, 1 AS times
+      FROM tram.area_number n WHERE v_finer = '{}' AND n.area = ANY (rollup_interval.missing)
+      UNION ALL
+      SELECT g.area_no, CASE WHEN u.in_parts THEN v_leaf ELSE v_kind END,
+             CASE WHEN g.period = rollup_interval.period AND u.in_parts THEN tram.period_of(v_leaf, v_first) ELSE g.period END,
+             CASE WHEN v_adds AND u.in_parts THEN g.leaves ELSE 1 END
+      FROM unnest(rollup_interval.gaps) g
+      CROSS JOIN LATERAL (
+        SELECT g.period <> rollup_interval.period OR NOT v_stated OR
+               v_adds AND g.leaves < tram.ends_between(v_leaf, v_first, tram.period_end(rollup_interval.period)) AS in_parts) u
+      WHERE v_adds OR g.area = g.counts_for AND g.area = ANY (rollup_interval.missing)) g
   ), choice AS (
     SELECT s.slot, s.times * tram.part_top(rollup_interval.method, e.value, e.numerator, e.weight) AS top,
            CASE WHEN v_weighs IS NULL THEN s.times ELSE 1 END
@@ -52,12 +64,10 @@ BEGIN
       SELECT f.value, f.numerator, f.denominator, u.weight
       FROM tram.standing(ARRAY[s.area_no], (r.series_no::bigint << 44) | (s.kind::bigint << 41),
                          ((r.series_no::bigint << 44) | (s.before::bigint << 14)) - 16384, rollup_interval.as_of) f
-      LEFT JOIN LATERAL (
-        SELECT g.value
-        FROM tram.standing(ARRAY[s.area_no], (w.series_no::bigint << 44) | (f.key & 17592186028032),
-                           (w.series_no::bigint << 44) | (f.key & 17592186028032), rollup_interval.as_of) g
-        WHERE NOT g.held AND g.missing_reason = 0) o ON v_weighs IS NOT NULL
-      CROSS JOIN LATERAL (SELECT CASE WHEN v_weighs IS NULL THEN f.weight ELSE o.value END AS weight) u
+      CROSS JOIN LATERAL (
+        SELECT CASE WHEN v_weighs IS NULL THEN f.weight
+                    ELSE tram.value_standing(s.area_no, (w.series_no::bigint << 44) | (f.key & 17592186028032),
+                                             rollup_interval.as_of) END AS weight OFFSET 0) u
       WHERE NOT f.held AND f.missing_reason = 0
         AND tram.has_parts(rollup_interval.method, f.value, f.numerator, f.denominator, u.weight)
       ORDER BY f.key DESC LIMIT v_points) e
@@ -67,20 +77,17 @@ BEGIN
   IF v_filled = 0 THEN
     RETURN;
   END IF;
-  basis := format('last_accepted:%s of %s', v_filled, v_slots);
   IF rollup_interval.method = 'sum' THEN
     SELECT rollup_interval.top + sum(s.least), rollup_interval.top + sum(s.most) INTO low, high
     FROM (SELECT min(c.top) AS least, max(c.top) AS most FROM unnest(c_slot, c_top) c(slot, top) GROUP BY c.slot) s;
-    RETURN NEXT;
+  ELSIF rollup_interval.bottom < 0 OR 0 > ANY (c_bottom) THEN
     RETURN;
+  ELSE
+    low := v_factor * tram.extreme_quotient(-1, rollup_interval.top, rollup_interval.bottom, c_slot, c_top, c_bottom);
+    high := v_factor * tram.extreme_quotient(1, rollup_interval.top, rollup_interval.bottom, c_slot, c_top, c_bottom);
   END IF;
-  IF rollup_interval.bottom < 0 OR 0 > ANY (c_bottom) THEN
-    RETURN;
-  END IF;
-  low := v_factor * tram.extreme_quotient(-1, rollup_interval.top, rollup_interval.bottom, c_slot, c_top, c_bottom);
-  high := v_factor * tram.extreme_quotient(1, rollup_interval.top, rollup_interval.bottom, c_slot, c_top, c_bottom);
   IF low IS NOT NULL THEN
-    RETURN NEXT;
+    basis := format('last_accepted:%s of %s', v_filled, v_slots);
   END IF;
 END $$;
 

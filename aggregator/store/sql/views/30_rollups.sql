@@ -141,61 +141,76 @@ $$;
 
 -- One indicator and packed period at a level, by a method of tram.stated_figures(). It is final when enough areas (gate_percent
 -- of them, and of what they weigh) say all that the period has.
+--
+-- It is asked thousands of times: figures that are alike but for their numbers are added up first, so that the many things that
+-- are counted are counted of a few; and what is seldom needed is no part of the query, as a plan is made ready as a whole.
 CREATE FUNCTION tram.rollup_stated(i tram.indicator, method text, period integer, level text, boundary text,
                                    as_of timestamptz, catalogue_version integer)
 RETURNS SETOF tram.rollup_row
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
+SET enable_seqscan = off SET enable_nestloop = off SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_single  boolean := tram.finer_kinds(rollup_stated.i.frequencies, rollup_stated.period) = '{}';
   v_factor  numeric := CASE rollup_stated.i.unit WHEN 'percent' THEN 100 ELSE 1 END;
   v_gate    numeric := coalesce(rollup_stated.i.gate_percent, tram.parameter_or('DU-07.gate_percent', 100)) / 100.0;
-  v_inline  boolean := v_single AND (rollup_stated.method <> 'weighted_mean' OR rollup_stated.i.mean_weight = 'observation');
-  v_last    date := tram.period_end(rollup_stated.period);
+  v_text    text := tram.period_text(rollup_stated.period);
+  v_last    date;
   v_key     bigint;
   v_e       tram.expectation;
+  v_weighs  tram.indicator;
   v_figures tram.contribution[];
+  v_row     tram.rollup_row;
+  v_top     numeric;
 BEGIN
-  IF v_inline THEN
+  IF v_single THEN
+    v_last := tram.period_end(rollup_stated.period);
     v_e := tram.expectation(rollup_stated.i, rollup_stated.method, v_last, v_last, rollup_stated.level, rollup_stated.boundary,
                             rollup_stated.as_of);
     SELECT (s.series_no::bigint << 44) | (rollup_stated.period::bigint << 14) INTO v_key
     FROM tram.series s WHERE s.indicator = rollup_stated.i.indicator AND s.dimensions = '';
+    IF rollup_stated.method = 'weighted_mean' AND rollup_stated.i.mean_weight <> 'observation' THEN
+      SELECT w.* INTO v_weighs FROM tram.indicator w WHERE w.indicator = rollup_stated.i.mean_weight;
+      v_e.weight := tram.mean_weights(v_weighs, rollup_stated.period, v_e.area_no, ARRAY(
+        SELECT w FROM tram.stated_figures(v_weighs, 'sum', rollup_stated.period, rollup_stated.level, rollup_stated.boundary,
+                                          rollup_stated.as_of) w));
+    END IF;
   ELSE
     v_figures := ARRAY(SELECT c FROM tram.stated_figures(rollup_stated.i, rollup_stated.method, rollup_stated.period,
                                                          rollup_stated.level, rollup_stated.boundary, rollup_stated.as_of) c
                        WHERE c.part = 'value');
   END IF;
-  RETURN QUERY
-  WITH single AS (
-    SELECT f.unit, f.counts_for, f.area, f.area_no, f.state, f.coverage, f.value, f.numerator, f.denominator, f.weight, f.obs_status,
-           f.qualifier, f.demonstration, f.leaves
-    FROM tram.single_figures(rollup_stated.method, v_key, rollup_stated.as_of, v_e, NULL, NULL, NULL) f
-    WHERE v_inline
-    UNION ALL
-    SELECT c.unit, c.counts_for, c.area, c.area_no, c.state, c.coverage, c.value, c.numerator, c.denominator, c.weight, c.obs_status,
-           q.qualifier, c.demonstration, c.leaves
-    FROM unnest(v_figures) c LEFT JOIN tram.qualifier q ON q.code = c.qualifier
-    WHERE v_single AND NOT v_inline
+  FOR v_row IN
+  WITH alike AS (
+    SELECT f.unit, CASE WHEN f.alone OR f.state IN ('missing', 'explained') THEN f.area END AS missing, f.state,
+           f.obs_status, f.qualifier, f.demonstration,
+           count(*) AS figures, sum(tram.part_top(rollup_stated.method, f.value, f.numerator, f.weight)) AS top,
+           sum(tram.part_bottom(rollup_stated.method, f.denominator, f.weight)) AS bottom, max(f.value) AS value,
+           sum(f.coverage) AS coverage
+    FROM tram.single_figures(rollup_stated.method, v_key, rollup_stated.as_of, v_e, rollup_stated.level,
+                             rollup_stated.boundary) f
+    WHERE v_single
+    GROUP BY 1, 2, 3, 4, 5, 6
   ), share AS (
-    SELECT c.unit, c.counts_for AS area, c.state = 'counts' AS counts, c.state IN ('counts', 'not_applicable') AS reports,
-           c.state IN ('counts', 'not_applicable') AS complete,
-           (c.state IN ('counts', 'not_applicable'))::integer::bigint AS covered, (c.state <> 'held')::integer::bigint AS expected,
-           c.coverage, tram.part_top(rollup_stated.method, c.value, c.numerator, c.weight) AS top,
-           tram.part_bottom(rollup_stated.method, c.denominator, c.weight) AS bottom, c.value, st.weakness, c.qualifier,
-           c.qualifier IN (2, 3) AS from_below, c.qualifier = 4 AS from_above, c.demonstration,
-           (c.state = 'held')::integer::bigint AS held
-    FROM single c
-    LEFT JOIN tram.obs_status st ON st.obs_status = c.obs_status
+    SELECT a.unit, a.missing, a.state = 'counts' AS counts, a.state IN ('counts', 'not_applicable') AS reports,
+           a.state IN ('counts', 'not_applicable') AS complete,
+           CASE WHEN a.state IN ('counts', 'not_applicable') THEN a.figures ELSE 0 END AS covered,
+           CASE WHEN a.state <> 'held' OR a.missing IS NOT NULL THEN a.figures ELSE 0 END AS expected,
+           a.figures AS areas, a.coverage, a.top, a.bottom, a.value, st.weakness, a.qualifier, a.qualifier IN (2, 3) AS from_below,
+           a.qualifier = 4 AS from_above, a.demonstration, CASE a.state WHEN 'held' THEN a.figures ELSE 0 END AS held
+    FROM alike a
+    LEFT JOIN tram.obs_status st ON st.obs_status = a.obs_status
     UNION ALL
-    SELECT s.* FROM tram.shares_over_time(rollup_stated.i, rollup_stated.method, rollup_stated.period, v_figures) s
+    SELECT s.unit, CASE WHEN s.expected > 0 AND NOT s.reports THEN s.area END, s.counts, s.reports, s.complete, s.covered,
+           s.expected, 1, s.coverage, s.top, s.bottom, s.value, s.weakness, s.qualifier, s.from_below, s.from_above,
+           s.demonstration, s.held
+    FROM tram.shares_over_time(rollup_stated.i, rollup_stated.method, rollup_stated.period, v_figures) s
     WHERE NOT v_single
   ), added AS (
     SELECT s.unit, sum(s.top) FILTER (WHERE s.counts) AS top, sum(s.bottom) FILTER (WHERE s.counts) AS bottom,
-           max(s.value) FILTER (WHERE s.counts) AS value, count(*) FILTER (WHERE s.reports)::integer AS reporting,
-           count(*) FILTER (WHERE s.expected > 0)::integer AS expected,
-           count(*) FILTER (WHERE s.complete)::integer AS complete,
+           max(s.value) FILTER (WHERE s.counts) AS value, coalesce(sum(s.areas) FILTER (WHERE s.reports), 0)::integer AS reporting,
+           sum(s.areas) FILTER (WHERE s.expected > 0)::integer AS expected,
+           coalesce(sum(s.areas) FILTER (WHERE s.complete), 0)::integer AS complete,
            coalesce(sum(s.coverage) FILTER (WHERE s.reports), 0) AS weight_reporting,
            coalesce(sum(s.coverage) FILTER (WHERE s.complete), 0) AS weight_complete,
            sum(s.coverage) FILTER (WHERE s.expected > 0) AS weight_expected,
@@ -205,7 +220,7 @@ BEGIN
                 ELSE max(s.qualifier) FILTER (WHERE s.counts) END AS qualifier,
            coalesce(bool_or(s.demonstration) FILTER (WHERE s.counts), false) AS demonstration,
            sum(s.held)::integer AS held, sum(s.covered)::integer AS covered, sum(s.expected)::integer AS parts,
-           coalesce(array_agg(s.area ORDER BY s.area) FILTER (WHERE s.expected > 0 AND NOT s.reports), '{}') AS missing
+           coalesce(array_agg(s.missing ORDER BY s.missing) FILTER (WHERE s.missing IS NOT NULL), '{}') AS missing
     FROM share s GROUP BY s.unit
   ), weighed AS (
     SELECT a.*, CASE WHEN a.weight_expected > 0 THEN a.weight_reporting / a.weight_expected
@@ -214,33 +229,31 @@ BEGIN
              AND a.complete >= v_gate * a.expected AS is_final
     FROM added a
   )
-  SELECT w.unit, rollup_stated.i.indicator, tram.period_text(rollup_stated.period),
+  SELECT w.unit, rollup_stated.i.indicator, v_text,
          CASE rollup_stated.method WHEN 'sum' THEN w.top
                                    WHEN 'weighted_mean' THEN tram.quotient(w.top, w.bottom)
                                    WHEN 'ratio_of_sums' THEN tram.quotient(v_factor * w.top, w.bottom)
                                    ELSE coalesce(w.value, tram.quotient(v_factor * w.top, w.bottom)) END,
          CASE rollup_stated.method WHEN 'sum' THEN NULL ELSE w.top END, w.bottom, rollup_stated.i.over_area, rollup_stated.i.unit,
          rollup_stated.boundary, rollup_stated.catalogue_version, w.reporting, w.expected, trim_scale(w.coverage_weight),
-         CASE WHEN w.is_final THEN 'final' ELSE 'provisional' END, coalesce(st.obs_status, 'M'), coalesce(q.code, ''),
-         w.demonstration, w.held, w.covered, w.parts, w.missing, v.low, v.high, coalesce(v.basis, ''), 0, NULL::timestamptz, false
+         CASE WHEN w.is_final THEN 'final' ELSE 'provisional' END,
+         coalesce((SELECT st.obs_status FROM tram.obs_status st WHERE st.weakness = w.weakness), 'M'),
+         coalesce((SELECT q.code FROM tram.qualifier q WHERE q.qualifier = w.qualifier), ''),
+         w.demonstration, w.held, w.covered, w.parts, w.missing, NULL::numeric, NULL::numeric, '', 0, NULL::timestamptz, false
   FROM weighed w
-  LEFT JOIN tram.obs_status st ON st.weakness = w.weakness
-  LEFT JOIN tram.qualifier q ON q.qualifier = w.qualifier
-  LEFT JOIN LATERAL tram.rollup_interval(rollup_stated.i, rollup_stated.method, rollup_stated.period, rollup_stated.as_of,
-                                         CASE WHEN v_inline THEN
-                                           ARRAY(SELECT (f.unit, 'value', rollup_stated.i.indicator, f.area, f.area_no,
-                                                         rollup_stated.period, NULL, NULL, NULL, f.value, f.numerator,
-                                                         f.denominator, f.weight, NULL, f.state, NULL, f.obs_status,
-                                                         f.demonstration, f.counts_for, f.leaves, f.coverage)::tram.contribution
-                                                 FROM single f WHERE f.unit = w.unit
-                                                   AND f.state IN ('missing', 'explained'))
-                                         ELSE
-                                           ARRAY(SELECT f FROM unnest(v_figures) f WHERE f.unit = w.unit
-                                                   AND f.state IN ('missing', 'explained') AND f.leaves > 0) END,
-                                         w.missing, w.top, w.bottom) v
-    ON rollup_stated.method <> 'own' AND w.covered < w.parts AND w.top IS NOT NULL
   WHERE rollup_stated.method <> 'own' OR rollup_stated.level = 'nation' OR w.reporting > 0 OR w.held > 0
-  ORDER BY w.unit;
+  ORDER BY w.unit
+  LOOP
+    v_top := CASE rollup_stated.method WHEN 'sum' THEN v_row.value WHEN 'own' THEN NULL ELSE v_row.numerator END;
+    IF v_row.parts_reporting < v_row.parts_expected AND v_top IS NOT NULL THEN
+      SELECT v.low, v.high, v.basis INTO v_row.interval_low, v_row.interval_high, v_row.interval_basis
+      FROM tram.rollup_interval(rollup_stated.i, rollup_stated.method, rollup_stated.period, rollup_stated.as_of, v_row.missing,
+                                ARRAY(SELECT f FROM unnest(v_figures) f
+                                      WHERE f.unit = v_row.area AND f.state IN ('missing', 'explained') AND f.leaves > 0),
+                                v_top, v_row.denominator) v;
+    END IF;
+    RETURN NEXT v_row;
+  END LOOP;
 END $$;
 
 -- Made anew from what its two sides roll up to: the level now and a year before ("x"), or two indicators ("x / y").
@@ -322,8 +335,8 @@ BEGIN
     RETURN;
   END IF;
   IF v_own IS NOT NULL THEN
-    RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END, rollup_at.period, rollup_at.level, v_boundary,
-                                                  rollup_at.as_of, v_version);
+    RETURN QUERY SELECT * FROM tram.rollup_stated(v_i, CASE WHEN v_own THEN 'own' ELSE v_i.over_area END, rollup_at.period,
+                                                  rollup_at.level, v_boundary, rollup_at.as_of, v_version);
     RETURN;
   END IF;
   IF rollup_at.depth > 8 THEN
