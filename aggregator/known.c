@@ -239,31 +239,13 @@ static bool is_accepted(enum outcome outcome)
 static struct past past_after(const struct intake *in, const struct past *before, const struct intake_report *r,
 			      size_t i, const char *asked)
 {
-	const Tram__V1__Observation *o = r->report->observations[i];
-	const struct figure *f = &r->judgement.figures[i];
-	enum outcome outcome = r->judgement.outcomes[i];
-	return (struct past){
-	    .exists = true,
-	    .revision = before->exists ? before->revision + 1 : 0,
-	    .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
-	    .current = is_accepted(outcome),
-	    .outcome = outcome,
-	    .reasoned = rules_reasoned(r->report, o),
-	    .known_at_us = intake_known_at(in, r),
-	    .asked = is_accepted(outcome) ? asked : before->asked,
-	    .has_value = f->has_value,
-	    .has_numerator = f->has_numerator,
-	    .has_denominator = f->has_denominator,
-	    .has_weight = f->has_weight,
-	    .value = f->value,
-	    .numerator = f->numerator,
-	    .denominator = f->denominator,
-	    .weight = f->weight,
-	    .missing_reason = (int)o->missing_reason,
-	    .qualifier = (int)o->qualifier,
-	    .obs_status = (char)o->obs_status,
-	    .rank_out_of = (int32_t)o->rank_out_of,
-	};
+	struct past after = rules_past(r->report, i, &r->judgement.figures[i]);
+	after.revision = before->exists ? before->revision + 1 : 0;
+	after.outcome = r->judgement.outcomes[i];
+	after.current = is_accepted(after.outcome);
+	after.known_at_us = intake_known_at(in, r);
+	after.asked = after.current ? asked : before->asked;
+	return after;
 }
 
 bool known_is_stored(const struct intake_report *r, size_t i)

@@ -211,7 +211,7 @@ static void add(struct recall *r, int32_t area_no, int64_t key, const struct rev
 	const struct kept *last = stored(e->newest);
 
 	*k = (struct kept){e->newest, is_stored, *revision};
-	k->revision.number = last ? last->revision.number + 1 : 0;
+	k->revision.past.revision = last ? last->revision.past.revision + 1 : 0;
 	e->newest = k;
 }
 
@@ -230,8 +230,8 @@ bool recall_decide(struct recall *r, int32_t area_no, int64_t key, uint32_t revi
 	const struct entry *e = find(r, area_no, key);
 
 	for (struct kept *k = e ? e->newest : NULL; k; k = k->older) {
-		if (k->is_stored && k->revision.number == revision) {
-			k->revision.decided = decided;
+		if (k->is_stored && k->revision.past.revision == revision) {
+			k->revision.past.decided = decided;
 			return true;
 		}
 	}
@@ -263,7 +263,7 @@ static enum state state_of(enum outcome outcome, enum decided decided)
 
 static enum state state_stored(const struct kept *k)
 {
-	return state_of(k->revision.outcome, k->revision.decided);
+	return state_of(k->revision.past.outcome, k->revision.past.decided);
 }
 
 /* What would not have been stored, nobody could have decided on. */
@@ -272,16 +272,16 @@ static enum state state_rehearsed(const struct kept *k)
 	const struct revision *v = &k->revision;
 	enum state first = state_of(v->rehearsed, DECIDED_NONE);
 
-	return first == REFUSED ? REFUSED : state_of(v->rehearsed, v->decided);
+	return first == REFUSED ? REFUSED : state_of(v->rehearsed, v->past.decided);
 }
 
 /* A reason was given, or somebody released it. */
-static const char *asked_of(const struct revision *v)
+static const char *asked_of(const struct past *p)
 {
 	bool answered =
-	    v->decided == DECIDED_RELEASED || v->outcome == OUTCOME_ACCEPTED || v->outcome == OUTCOME_WARNED;
+	    p->decided == DECIDED_RELEASED || p->outcome == OUTCOME_ACCEPTED || p->outcome == OUTCOME_WARNED;
 
-	return answered ? v->asked : NULL;
+	return answered ? p->asked : NULL;
 }
 
 /* The latest revision that is accepted or taken back. */
@@ -303,32 +303,15 @@ struct past recall_past(const struct recall *r, int32_t area_no, int64_t key)
 {
 	const struct entry *e = find(r, area_no, key);
 	const struct kept *newest = e ? stored(e->newest) : NULL, *stands = newest ? decisive(newest) : NULL;
-	const struct revision *v = newest ? &newest->revision : NULL;
+	struct past past;
 
-	if (!v) {
+	if (!newest) {
 		return (struct past){0};
 	}
-	return (struct past){.exists = true,
-			     .revision = v->number,
-			     .withdrawn = v->withdrawn,
-			     .current = state_stored(newest) == ACCEPTED,
-			     .outcome = v->outcome,
-			     .decided = v->decided,
-			     .reasoned = v->reasoned,
-			     .known_at_us = v->known_at_us,
-			     .asked = stands ? asked_of(&stands->revision) : NULL,
-			     .has_value = v->has_value,
-			     .has_numerator = v->has_numerator,
-			     .has_denominator = v->has_denominator,
-			     .has_weight = v->has_weight,
-			     .value = v->value,
-			     .numerator = v->numerator,
-			     .denominator = v->denominator,
-			     .weight = v->weight,
-			     .missing_reason = v->missing_reason,
-			     .qualifier = v->qualifier,
-			     .obs_status = v->obs_status,
-			     .rank_out_of = v->rank_out_of};
+	past = newest->revision.past;
+	past.current = state_stored(newest) == ACCEPTED;
+	past.asked = stands ? asked_of(&stands->revision.past) : NULL;
+	return past;
 }
 
 bool recall_stated(const struct recall *r, int32_t area_no, int64_t key)
@@ -339,27 +322,27 @@ bool recall_stated(const struct recall *r, int32_t area_no, int64_t key)
 	while (k && state_stored(k) == REFUSED) {
 		k = stored(k->older);
 	}
-	return k && state_stored(k) != WITHDRAWN && !k->revision.withdrawn;
+	return k && state_stored(k) != WITHDRAWN && !k->revision.past.withdrawn;
 }
 
 static bool point_of(const struct entry *e, struct point *ret)
 {
 	const struct kept *k = decisive(e->newest);
-	const struct revision *v = k ? &k->revision : NULL;
+	const struct past *p = k ? &k->revision.past : NULL;
 	const char *asked;
 
-	if (!v || state_stored(k) == WITHDRAWN || v->withdrawn || v->missing_reason) {
+	if (!p || state_stored(k) == WITHDRAWN || p->withdrawn || p->missing_reason) {
 		return false;
 	}
-	asked = asked_of(v);
+	asked = asked_of(p);
 	*ret = (struct point){.period = period_of(e->key),
-			      .has_value = v->has_value,
-			      .has_numerator = v->has_numerator,
-			      .has_denominator = v->has_denominator,
-			      .breaks = v->breaks || (asked && rules_break(asked)),
-			      .value = v->value,
-			      .numerator = v->numerator,
-			      .denominator = v->denominator};
+			      .has_value = p->has_value,
+			      .has_numerator = p->has_numerator,
+			      .has_denominator = p->has_denominator,
+			      .breaks = p->obs_status == 'B' || (asked && rules_break(asked)),
+			      .value = p->value,
+			      .numerator = p->numerator,
+			      .denominator = p->denominator};
 	return true;
 }
 
@@ -398,7 +381,7 @@ static struct standing standing_of(const struct entry *e, enum state (*state)(co
 		}
 		newest = newest ? newest : k;
 		if (s == ACCEPTED || s == WITHDRAWN) {
-			ret.revision = s == ACCEPTED && !k->revision.withdrawn ? &k->revision : NULL;
+			ret.revision = s == ACCEPTED && !k->revision.past.withdrawn ? &k->revision : NULL;
 			break;
 		}
 	}

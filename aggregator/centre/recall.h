@@ -12,22 +12,12 @@
 
 #include "rules.h"
 
-/* One revision of a figure. */
+/* One revision of a figure. past: as it was said, first judged and decided on since; of one that is not stored the outcome is
+ * OUTCOME_REFUSED, and the number nothing. What it was asked lives as long as recall. current is not looked at. */
 struct revision {
-	uint32_t number;        /* of one that is not stored: nothing */
-	enum outcome outcome;   /* as first judged; one that is not stored: OUTCOME_REFUSED */
-	enum decided decided;   /* since */
+	struct past past;
 	enum outcome rehearsed; /* as it is judged in the rehearsal */
-	bool withdrawn, demonstration;
-	bool breaks;       /* says so itself, by its status */
-	const char *asked; /* the rules that asked for a reason; lives as long as recall; NULL: none */
-	bool reasoned;     /* a reason came with it */
-	int64_t known_at_us;
-	bool has_value, has_numerator, has_denominator, has_weight;
-	struct decimal value, numerator, denominator, weight;
-	int missing_reason, qualifier;
-	char obs_status;
-	int32_t rank_out_of;
+	bool demonstration;
 };
 
 struct recall;

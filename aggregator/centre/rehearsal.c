@@ -323,19 +323,20 @@ void rehearsal_standing(void *context, int32_t area_no, int64_t key, const struc
 {
 	struct rehearsal_found *f = context;
 	const struct revision *v = after->revision;
+	const struct past *p = v ? &v->past : NULL;
 	struct rehearse_flip *flip = ADD(f, flips, n_flips, flips_room);
-	char status[2] = {v ? v->obs_status : 'A', '\0'};
+	char status[2] = {p ? p->obs_status : 'A', '\0'};
 
 	(void)before;
 	*flip = (struct rehearse_flip){
-	    .area_no = area_no, .key = key, .stands = v != NULL, .held = after->held, .obs_status = keep(f, status)};
-	if (v) {
-		flip->value = keep_decimal(f, v->has_value, v->value);
-		flip->numerator = keep_decimal(f, v->has_numerator, v->numerator);
-		flip->denominator = keep_decimal(f, v->has_denominator, v->denominator);
-		flip->weight = keep_decimal(f, v->has_weight, v->weight);
-		flip->qualifier = v->qualifier;
-		flip->missing_reason = v->missing_reason;
+	    .area_no = area_no, .key = key, .stands = p != NULL, .held = after->held, .obs_status = keep(f, status)};
+	if (p) {
+		flip->value = keep_decimal(f, p->has_value, p->value);
+		flip->numerator = keep_decimal(f, p->has_numerator, p->numerator);
+		flip->denominator = keep_decimal(f, p->has_denominator, p->denominator);
+		flip->weight = keep_decimal(f, p->has_weight, p->weight);
+		flip->qualifier = p->qualifier;
+		flip->missing_reason = p->missing_reason;
 		flip->flags = v->demonstration ? 2 : 0;
 	}
 }

@@ -323,35 +323,15 @@ static bool is_stored(enum outcome outcome)
 	return outcome == OUTCOME_ACCEPTED || outcome == OUTCOME_WARNED || outcome == OUTCOME_HELD;
 }
 
-/* As the store has the status: what was not stated is normal, or missing. */
-static char status_of(const Tram__V1__Observation *o)
+static struct revision revision_of(const struct rehearsed *r, const struct figure *f, size_t i, enum outcome outcome,
+				   enum outcome rehearsed)
 {
-	return o->obs_status ? (char)o->obs_status : o->missing_reason ? 'M' : 'A';
-}
+	struct revision revision = {
+	    .past = rules_past(r->report, i, f), .rehearsed = rehearsed, .demonstration = r->report->demonstration};
 
-static struct revision revision_of(const Tram__V1__Report *report, const struct figure *f, size_t i,
-				   const struct rehearse_verdict *v)
-{
-	const Tram__V1__Observation *o = report->observations[i];
-
-	return (struct revision){.outcome = v->outcomes[i],
-				 .withdrawn = o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW,
-				 .demonstration = report->demonstration,
-				 .breaks = status_of(o) == 'B',
-				 .reasoned = rules_reasoned(report, o),
-				 .known_at_us = v->known_at_us,
-				 .has_value = f->has_value,
-				 .has_numerator = f->has_numerator,
-				 .has_denominator = f->has_denominator,
-				 .has_weight = f->has_weight,
-				 .value = f->value,
-				 .numerator = f->numerator,
-				 .denominator = f->denominator,
-				 .weight = f->weight,
-				 .missing_reason = (int)o->missing_reason,
-				 .qualifier = (int)o->qualifier,
-				 .obs_status = status_of(o),
-				 .rank_out_of = (int32_t)o->rank_out_of};
+	revision.past.outcome = outcome;
+	revision.past.known_at_us = r->before->known_at_us;
+	return revision;
 }
 
 /* The rules that asked for a reason for a line; NULL: none, or the arena is exhausted. */
@@ -381,14 +361,11 @@ static void remember(struct rehearsal *h, const struct rehearsed *r, const struc
 		if (stored) {
 			const char *asked = asked_of(h->arena, r, (uint32_t)i + 1);
 
-			revision = revision_of(r->report, &then->j.figures[i], i, r->before);
-			revision.asked = asked ? recall_text(h->recall, asked) : NULL;
-			revision.rehearsed = after;
+			revision = revision_of(r, &then->j.figures[i], i, r->before->outcomes[i], after);
+			revision.past.asked = asked ? recall_text(h->recall, asked) : NULL;
 			recall_add(h->recall, then->area_no[i], then->key[i], &revision);
 		} else if (now && is_stored(after) && now->area_no[i] && now->key[i]) {
-			revision = revision_of(r->report, &now->j.figures[i], i, r->before);
-			revision.outcome = OUTCOME_REFUSED;
-			revision.rehearsed = after;
+			revision = revision_of(r, &now->j.figures[i], i, OUTCOME_REFUSED, after);
 			recall_add_rehearsed(h->recall, now->area_no[i], now->key[i], &revision);
 		}
 	}

@@ -208,7 +208,7 @@ static void value_in_bounds(struct walk *w, const struct look *x)
 /* An estimate of a count may be a fraction: the level a year before, say, that a published growth implies. */
 static enum severity fraction_severity(const struct look *x)
 {
-	return strchr("EFI", obs_status_of(x->o)) ? SEVERITY_WARN : SEVERITY_BLOCK;
+	return strchr("EFI", rules_status(x->o)) ? SEVERITY_WARN : SEVERITY_BLOCK;
 }
 
 static void is_whole(struct walk *w, const struct look *x, const char *field, const Tram__V1__Decimal *stated,

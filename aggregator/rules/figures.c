@@ -21,12 +21,33 @@ bool states_value(const Tram__V1__Observation *o)
 	return o->value || (o->numerator && o->denominator);
 }
 
-char obs_status_of(const Tram__V1__Observation *o)
+char rules_status(const Tram__V1__Observation *o)
 {
 	if (o->obs_status) {
 		return (char)o->obs_status;
 	}
 	return o->missing_reason ? 'M' : 'A';
+}
+
+struct past rules_past(const Tram__V1__Report *report, size_t i, const struct figure *f)
+{
+	const Tram__V1__Observation *o = report->observations[i];
+
+	return (struct past){.exists = true,
+			     .withdrawn = is_withdrawal(o),
+			     .reasoned = rules_reasoned(report, o),
+			     .has_value = f->has_value,
+			     .has_numerator = f->has_numerator,
+			     .has_denominator = f->has_denominator,
+			     .has_weight = f->has_weight,
+			     .value = f->value,
+			     .numerator = f->numerator,
+			     .denominator = f->denominator,
+			     .weight = f->weight,
+			     .missing_reason = (int)o->missing_reason,
+			     .qualifier = (int)o->qualifier,
+			     .obs_status = rules_status(o),
+			     .rank_out_of = (int32_t)o->rank_out_of};
 }
 
 const char *missing_reason_name(int reason)
@@ -58,7 +79,7 @@ static bool says_the_same(const struct look *a, const struct look *b)
 	       same_decimal(x->has_weight, x->weight, y->has_weight, y->weight) &&
 	       a->o->rank_out_of == b->o->rank_out_of && a->o->missing_reason == b->o->missing_reason &&
 	       a->o->action == b->o->action && qualifier_of(a->o) == qualifier_of(b->o) &&
-	       obs_status_of(a->o) == obs_status_of(b->o);
+	       rules_status(a->o) == rules_status(b->o);
 }
 
 static bool same_marks(const Tram__V1__Observation *o, const struct past *p)
@@ -67,7 +88,7 @@ static bool same_marks(const Tram__V1__Observation *o, const struct past *p)
 	char status = p->obs_status && p->obs_status != ' ' ? p->obs_status : (p->missing_reason ? 'M' : 'A');
 
 	return (int64_t)o->rank_out_of == p->rank_out_of && (int)o->missing_reason == p->missing_reason &&
-	       qualifier_of(o) == qualifier && obs_status_of(o) == status;
+	       qualifier_of(o) == qualifier && rules_status(o) == status;
 }
 
 bool says_what_is_stored(const struct look *x)

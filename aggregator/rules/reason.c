@@ -141,7 +141,7 @@ static bool needs_none(const struct walk *w, const struct look *x, size_t first)
 			return false;
 		}
 	}
-	return obs_status_of(x->o) != 'B' && !says_what_is_stored(x);
+	return rules_status(x->o) != 'B' && !says_what_is_stored(x);
 }
 
 void du_08(struct walk *w, const struct look *x, size_t first)

@@ -180,6 +180,12 @@ bool rules_resolve(const struct report_context *ctx, struct arena *a, struct jud
 bool rules_judge(const struct report_context *ctx, const struct knowledge *known, struct arena *a,
 		 struct judgement *j) MUST_CHECK;
 
+/* The status, as the store keeps it too: one that was left out is A, of a missing value M. */
+char rules_status(const Tram__V1__Observation *o);
+
+/* What a report's i-th observation says, as a past of which nothing else is known. */
+struct past rules_past(const Tram__V1__Report *report, size_t i, const struct figure *f);
+
 /* Whether a reason came with an observation, its own or its report's, sound or not. */
 bool rules_reasoned(const Tram__V1__Report *report, const Tram__V1__Observation *o);
 

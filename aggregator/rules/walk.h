@@ -97,10 +97,9 @@ bool is_regular(const struct walk *w);
 bool is_withdrawal(const Tram__V1__Observation *o);
 /* It states a value or both parts, valid or not. */
 bool states_value(const Tram__V1__Observation *o);
-/* SDMX status and qualifier with their defaults: A (or M), exact. */
-char obs_status_of(const Tram__V1__Observation *o);
 /* "not_applicable"; "?" for a number that is none. */
 const char *missing_reason_name(int reason);
+/* exact, where none is stated. */
 int qualifier_of(const Tram__V1__Observation *o);
 /* What stands of the i-th figure was justified for the same rule, or released from it, and this is the same break: the value
    is neither many times that one nor a small part of it. */

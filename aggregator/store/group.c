@@ -132,15 +132,6 @@ static void put_poisons(struct copy *c, const struct group *g)
 	}
 }
 
-/* What a province leaves out: a value is normal, a reason for a missing one says missing. */
-static char status_letter(const Tram__V1__Observation *o)
-{
-	if (o->obs_status) {
-		return (char)o->obs_status;
-	}
-	return o->missing_reason ? 'M' : 'A';
-}
-
 static int16_t flags(const struct observation_row *row)
 {
 	return (int16_t)((row->withdrawn ? FLAG_WITHDRAWN : 0) | (row->demonstration ? FLAG_DEMONSTRATION : 0) |
@@ -163,7 +154,7 @@ static void put_observation(struct copy *c, const struct observation_row *row)
 	copy_int16(c, (int16_t)o->qualifier);
 	copy_int16(c, (int16_t)o->missing_reason);
 	copy_int16(c, flags(row));
-	copy_char(c, status_letter(o));
+	copy_char(c, rules_status(o));
 	copy_numeric(c, f->has_value, f->value);
 	copy_numeric(c, f->has_numerator, f->numerator);
 	copy_numeric(c, f->has_denominator, f->denominator);
