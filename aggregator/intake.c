@@ -289,7 +289,7 @@ static enum store_result number_figures(struct intake *in, struct err *err)
 	struct series_question *q = arena_calloc(in->arena, in->n_observations, sizeof(*q));
 	size_t n = 0, taken = 0;
 	if (!q)
-		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+		return store_exhausted(err);
 	enum store_result result = STORE_OK;
 	for (size_t i = 0; i < in->n_reports && result == STORE_OK; i++) {
 		if (!intake_has_figures(&in->reports[i]))
@@ -411,7 +411,7 @@ enum store_result intake_judge(struct intake *in, struct err *err)
 	if (result == STORE_OK)
 		result = known_gather(in, err);
 	if (result == STORE_OK && !judge_all(in))
-		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+		return store_exhausted(err);
 	return result;
 }
 

@@ -6,12 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-static enum store_result too_large(struct err *err)
-{
-	err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-	return STORE_POISON;
-}
-
 /* ---------------------------------------------------------------- what is stored, for each figure */
 
 static enum store_result find_periods(struct intake *in, struct err *err)
@@ -20,7 +14,7 @@ static enum store_result find_periods(struct intake *in, struct err *err)
 	size_t *whose = arena_calloc(in->arena, in->n_reports, sizeof(*whose));
 	size_t n = 0;
 	if (!q || !whose)
-		return too_large(err);
+		return store_exhausted(err);
 	for (size_t i = 0; i < in->n_reports; i++) {
 		const struct intake_report *r = &in->reports[i];
 		if (!intake_has_figures(r))
@@ -82,7 +76,7 @@ static enum store_result ask_past(struct intake *in, struct err *err)
 {
 	struct questions q = {0};
 	if (!make_room(in, &q))
-		return too_large(err);
+		return store_exhausted(err);
 	for (size_t i = 0; i < in->n_reports; i++) {
 		struct intake_report *r = &in->reports[i];
 		if (!r->report || !r->ask_past)
@@ -131,7 +125,7 @@ static enum store_result list_mandatory(struct intake *in, struct intake_report 
 	r->mandatory = arena_calloc(in->arena, most, sizeof(*r->mandatory));
 	r->reported = arena_calloc(in->arena, n_all, sizeof(*r->reported));
 	if (!r->mandatory || !r->reported)
-		return too_large(err);
+		return store_exhausted(err);
 	for (size_t i = 0; i < n_all; i++)
 		if (is_due(r, &all[i]))
 			r->mandatory[r->n_mandatory++] = (struct mandatory){.indicator = &all[i], .area_no = area_no};
@@ -182,7 +176,7 @@ static enum store_result number_looks(struct intake *in, struct series_question 
 	}
 	struct series_question *q = arena_calloc(in->arena, room, sizeof(*q));
 	if (!q)
-		return too_large(err);
+		return store_exhausted(err);
 	for (size_t i = 0; i < in->n_reports; i++)
 		n += name_related(&in->reports[i], q + n);
 	related = n;
@@ -276,7 +270,7 @@ enum store_result known_gather(struct intake *in, struct err *err)
 	if (result == STORE_OK)
 		result = ask_past(in, err);
 	if (result == STORE_OK && !make_overlay(in))
-		result = too_large(err);
+		result = store_exhausted(err);
 	return result;
 }
 

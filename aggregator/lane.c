@@ -698,7 +698,7 @@ static enum store_result add_part(struct lane *l, struct intake *in, struct try 
 	if (!go_on(l, in, t, lesson, &added))
 		added = add_publish(l, in, t, lesson, err);
 	if (added == ADDED_NOTHING_FITS)
-		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+		return store_exhausted(err);
 	part->whole = added == ADDED_ALL;
 	if (part->job) /* not refused */
 		waiting_charge(l->waiting, job, work_of(in, t) - before);
@@ -890,7 +890,7 @@ static enum store_result try_group(struct lane *l, struct try *t, const struct l
 	if (result == STORE_OK && in.n_reports > 0)
 		result = intake_judge(&in, err);
 	if (result == STORE_OK && in.n_reports > 0 && !intake_lay_out(&in))
-		result = (err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON);
+		result = store_exhausted(err);
 	if (result == STORE_OK && in.n_reports > 0)
 		result = store_commit(l->store, &in.group, err);
 	if (result == STORE_OK)

@@ -24,12 +24,6 @@ struct look {
 	struct alike_question *questions;
 };
 
-static enum store_result exhausted(struct err *err)
-{
-	err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-	return STORE_POISON;
-}
-
 static uint32_t at_least(const struct intake *in)
 {
 	return (uint32_t)catalogue_parameter(in->catalogue, PARAMETER_COPY_FIGURES);
@@ -113,7 +107,7 @@ static enum store_result ask_pairs(struct intake *in, struct look *look, struct 
 	enum store_result result = STORE_OK;
 	look->questions = arena_calloc(in->arena, look->n_questions, sizeof(*look->questions));
 	if (!look->questions)
-		return exhausted(err);
+		return store_exhausted(err);
 	for (size_t i = 0; i < look->n_pairs && result == STORE_OK; i++) {
 		result = ask_pair(in, &look->pairs[i], look->questions + n, err);
 		n += look->pairs[i].n;
@@ -165,13 +159,13 @@ enum store_result looks_find(struct intake *in, struct err *err)
 		return STORE_OK;
 	for (size_t i = 0; i < in->n_reports; i++)
 		if (is_looked_at(&in->reports[i]) && !find_peers(in, &in->reports[i]))
-			return exhausted(err);
+			return store_exhausted(err);
 	if (!find_pairs(in, &look))
-		return exhausted(err);
+		return store_exhausted(err);
 	enum store_result result = look.n_pairs > 0 ? ask_pairs(in, &look, err) : STORE_OK;
 	for (size_t i = 0; i < look.n_pairs && result == STORE_OK; i++)
 		if (!settle_pair(in, &look.pairs[i]))
-			result = exhausted(err);
+			result = store_exhausted(err);
 	return result;
 }
 

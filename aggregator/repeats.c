@@ -35,7 +35,7 @@ enum store_result repeats_find(struct intake *in, struct err *err)
 		return STORE_OK;
 	struct repeat_question *q = arena_calloc(in->arena, n, sizeof(*q));
 	if (!q)
-		return err_set(err, ERR_PROTOCOL, "the group is larger than its arena"), STORE_POISON;
+		return store_exhausted(err);
 	for (size_t i = 0; i < in->n_reports; i++)
 		if (may_repeat(&in->reports[i]))
 			ask(&in->reports[i], &q[asked++]);

@@ -44,12 +44,6 @@ struct views {
 	struct view *all;
 };
 
-static enum store_result too_large(struct err *err)
-{
-	err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-	return STORE_POISON;
-}
-
 /* ---------------------------------------------------------------- which series */
 
 static struct view **slot_of(const struct views *v, struct series_key key)
@@ -209,7 +203,7 @@ static enum store_result ask_newest(struct intake *in, struct err *err)
 	struct history_question *q = arena_calloc(in->arena, in->views->n, sizeof(*q));
 	size_t n = 0, i = 0;
 	if (!q)
-		return too_large(err);
+		return store_exhausted(err);
 	for (const struct view *v = in->views->all; v; v = v->next)
 		if (!v->found)
 			q[n++] = question(v, (int32_t)((uint32_t)(v->key.kind + 1) << PERIOD_KIND_SHIFT) - 1,
@@ -258,7 +252,7 @@ static enum store_result ask_windows(struct intake *in, struct err *err)
 	each_view(in, want_window, &wanted);
 	struct history_question *q = arena_calloc(in->arena, wanted.n, sizeof(*q));
 	if (!q || wanted.exhausted)
-		return too_large(err);
+		return store_exhausted(err);
 	for (const struct view *v = in->views->all; v; v = v->next)
 		for (const struct window *w = v->windows; w; w = w->next)
 			q[n++] = question(v, w->period, HISTORY_POINTS + 1 + v->gone);
@@ -272,7 +266,7 @@ static enum store_result ask_windows(struct intake *in, struct err *err)
 enum store_result views_gather(struct intake *in, const struct series_question *related, struct err *err)
 {
 	if (!make_all(in, related))
-		return too_large(err);
+		return store_exhausted(err);
 	look_into_cache(in);
 	each_view(in, find_short, NULL);
 	enum store_result result = ask_newest(in, err);

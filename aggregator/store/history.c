@@ -82,8 +82,7 @@ static enum store_result take_points(const PGresult *r, struct history_question 
 				     struct err *err)
 {
 	if (!make_room(r, questions, n, a)) {
-		err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-		return STORE_POISON;
+		return store_exhausted(err);
 	}
 	for (int i = 0; i < PQntuples(r); i++) {
 		struct history_question *q = &questions[cell_int(r, i, HISTORY_QUESTION) - 1];

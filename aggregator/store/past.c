@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-static enum store_result exhausted(struct err *err)
-{
-	err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-	return STORE_POISON;
-}
-
 /* ---------------------------------------------------------------- has anything been reported, is it closed? */
 
 enum period_column {
@@ -49,7 +43,7 @@ static enum store_result take_periods(const PGresult *r, struct period_question 
 		q->closed = (struct closed){0};
 		q->has_reports = cell_bool(r, i, PERIOD_HAS_REPORTS);
 		if (!cell_is_null(r, i, PERIOD_VINTAGE) && !read_closed(r, i, a, &q->closed)) {
-			return exhausted(err);
+			return store_exhausted(err);
 		}
 		*ret_closing_no = cell_int(r, i, PERIOD_CLOSING);
 	}
@@ -190,7 +184,7 @@ static enum store_result take_pasts(const PGresult *r, struct past_question *que
 
 		q->stated = cell_bool(r, i, PAST_STATED);
 		if (!read_past(r, i, a, &q->answer)) {
-			return exhausted(err);
+			return store_exhausted(err);
 		}
 	}
 	return STORE_OK;

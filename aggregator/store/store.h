@@ -29,6 +29,13 @@ enum store_result {
 	STORE_BROKEN, /* 42xxx, 28xxx, 3Dxxx: schema, rights or settings: stop and say so */
 };
 
+/* The group does not fit into its arena: STORE_POISON with ERR_PROTOCOL. */
+static inline enum store_result store_exhausted(struct err *err)
+{
+	err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
+	return STORE_POISON;
+}
+
 struct store;
 
 /* Connects, checks schema version, fsync and full_page_writes, pins synchronous_commit=on. name: application_name. */

@@ -383,8 +383,7 @@ enum store_result store_repeats(struct store *s, struct repeat_question *questio
 		result = read_findings(s, a, readings, found, &fits, err);
 	}
 	if (result == STORE_OK && !fits) {
-		err_set(err, ERR_PROTOCOL, "the group is larger than its arena");
-		result = STORE_POISON;
+		result = store_exhausted(err);
 	}
 	if (result == STORE_OK) {
 		answer(r, readings, found, questions);
