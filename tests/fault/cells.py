@@ -19,7 +19,7 @@ class Cell:
     scenario: typing.Callable
     arguments: dict = dataclasses.field(default_factory=dict)
     quick: bool = False           # one of the few that the quick run has
-    recovery_max_s: float = 15
+    recovery_max_s: float = 30
     patience_s: int = 120         # all of it
 
     @property

@@ -462,7 +462,7 @@ def cells():
     yield Cell("postgres-lock-on-watermarks", held_lock, {"statement": "SELECT 1 FROM tram.stream FOR UPDATE", "seconds": 0.7})
     yield Cell("postgres-lock-on-agents", held_lock, {"statement": "SELECT 1 FROM tram.agent FOR UPDATE", "seconds": 0.7})
     yield Cell("postgres-lock-on-table", held_lock, {"statement": "LOCK TABLE tram.observation IN SHARE MODE", "seconds": 0.7})
-    yield Cell("postgres-lock-timeout", held_lock, {"statement": "SELECT 1 FROM tram.stream FOR UPDATE", "seconds": 10.5}, recovery_max_s=20)
+    yield Cell("postgres-lock-timeout", held_lock, {"statement": "SELECT 1 FROM tram.stream FOR UPDATE", "seconds": 10.5})
     yield Cell("postgres-deadlock", deadlock)
     yield Cell("postgres-cancelled", cancelled)
     yield Cell("postgres-backend-killed", meanwhile, {"fault": kill_backend})

@@ -20,7 +20,7 @@ from roadbook import batch_bytes, chain_0, is_signed
 SEQ_BITS = 40
 REVISION_BITS = 14
 STORED = (pb.OUTCOME_ACCEPTED, pb.OUTCOME_ACCEPTED_WITH_WARNINGS, pb.OUTCOME_HELD)
-FRESH_PATIENCE_S = 15
+FRESH_PATIENCE_S = 60
 
 # What a daemon may take at most: kilobytes of memory, file descriptors, threads.
 CEILINGS = {"aggregator": (400_000, 100, 12), "agent": (150_000, 60, 6)}
@@ -142,7 +142,7 @@ class Facts:
     clock_is_true: bool = True                                    # the centre's; else known_at says what it said
     spare_descriptors: int = 0                                    # that a cell takes of the aggregator on purpose
     recovery_s: dict = dataclasses.field(default_factory=dict)    # agent: until a fresh report had its verdict; None: never
-    recovery_max_s: float = FRESH_PATIENCE_S
+    recovery_max_s: float = 30
 
     @property
     def restores(self):
