@@ -230,7 +230,7 @@ def test_health_follows_the_store(own_fleet, own_postgres):
     wait_until(lambda: "http.failed" in centre.daemon.log(), "the event")
     own_postgres.start()
     wait_until(lambda: get("/health").status == 200, "good health again")
-    assert get("/api/v1/rollups", indicator="population").status == 200
+    wait_until(lambda: get("/api/v1/rollups", indicator="population").status == 200, "the other reader")
     wait_until(lambda: "http.recovered" in centre.daemon.log(), "the event")
 
 
