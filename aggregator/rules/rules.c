@@ -263,6 +263,34 @@ static void settle_finding(struct walk *w, const struct finding *f)
 	}
 }
 
+static bool is_all_refused(const struct judgement *j)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->outcomes[i] != OUTCOME_REFUSED) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* SONG-07 says what a figure moves, and what is refused moves nothing. */
+static void drop_what_does_not_move(struct walk *w)
+{
+	const struct judgement *j = w->j;
+	bool nothing_moves = is_all_refused(j);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct finding *f = &w->findings[i];
+		bool moves = f->line ? j->outcomes[f->line - 1] != OUTCOME_REFUSED : !nothing_moves;
+
+		if (f->rule->number != SONG_07 || moves) {
+			w->findings[kept++] = *f;
+		}
+	}
+	w->n = kept;
+}
+
 static void settle(struct walk *w)
 {
 	struct judgement *j = w->j;
@@ -273,6 +301,7 @@ static void settle(struct walk *w)
 	for (size_t i = 0; i < j->n && !j->readable; i++) {
 		j->outcomes[i] = OUTCOME_REFUSED;
 	}
+	drop_what_does_not_move(w);
 	j->findings = w->findings;
 	j->n_findings = w->n;
 }
