@@ -2,6 +2,7 @@
 /* tram-agent: start order, one loop, and the end. */
 #include "agent_settings.h"
 #include "agent_status.h"
+#include "care.h"
 #include "clock.h"
 #include "daemon.h"
 #include "desk.h"
@@ -21,10 +22,8 @@
 #include <unistd.h>
 
 #define SECOND         INT64_C(1000000)
-#define LONGEST_WAIT   (5 * SECOND)  /* so that systemd's watchdog is fed */
-#define CARE_EVERY     (60 * SECOND) /* for the outbox */
-#define CARE_AGAIN     SECOND        /* while it has more to forget */
-#define FAREWELL_TURNS 20            /* of 50 ms, for answers that are under way */
+#define LONGEST_WAIT   (5 * SECOND) /* so that systemd's watchdog is fed */
+#define FAREWELL_TURNS 20           /* of 50 ms, for answers that are under way */
 #define STATUS_MAX     300
 
 #define TELL(id, ...) log_fields(event_table[EVENT_##id].level, event_table[EVENT_##id].name, __VA_ARGS__, (char *)0)
@@ -41,9 +40,7 @@ struct agent {
 	bool stopping, coded; /* -n: with a code before the text, for tram doctor */
 	struct pollfd desk_fds[CTL_FDS_MAX];
 	size_t n_desk_fds;
-	int64_t care_at;
-	uint64_t cared_seq, cared_verdict; /* what there was at the last care: unchanged is quiet */
-	bool rested;
+	struct care care;
 	char status[STATUS_MAX]; /* as told to systemd last */
 };
 
@@ -51,7 +48,7 @@ struct agent {
 
 static int64_t next_deadline(const struct agent *a)
 {
-	int64_t at = a->care_at, post = post_deadline(a->post), desk = desk_deadline(a->desk);
+	int64_t at = a->care.due_us, post = post_deadline(a->post), desk = desk_deadline(a->desk);
 	at = post < at ? post : at;
 	return desk < at ? desk : at;
 }
@@ -99,7 +96,7 @@ static void reload(struct agent *a)
 	daemon_reloading();
 	if (agent_settings_reload(a->path, &a->settings, &kept, &err)) {
 		const struct outbox_limits limits = limits_of(&a->settings);
-		outbox_set_limits(a->outbox, &limits);
+		care_limits(&a->care, a->outbox, &limits);
 		log_set_level(agent_settings_log_level(&a->settings));
 		TELL(SETTINGS_RELOADED, "file", a->path);
 		if (kept)
@@ -124,34 +121,14 @@ static void serve_signals(struct agent *a)
 	}
 }
 
-/* Oftener where the retention is short. */
-static int64_t care_every(const struct agent *a)
-{
-	int64_t part = a->settings.retention / 10;
-	return part > CARE_EVERY ? CARE_EVERY : part < CARE_AGAIN ? CARE_AGAIN : part;
-}
-
-/* Forgets what may be forgotten, a little at a time, and folds the log away when nothing goes on. */
 static bool care_for_outbox(struct agent *a, struct err *err)
 {
-	bool more = false;
 	const struct outbox_state *state = outbox_state(a->outbox);
-	outbox_live(a->outbox, clock_monotonic_us());
-	if (clock_monotonic_us() < a->care_at)
-		return true;
-	uint64_t before = state->trimmed;
-	if (!outbox_trim(a->outbox, courier_committed_now(post_courier(a->post)), &more, err))
-		return false;
+	uint64_t before = state->trimmed, committed = courier_committed_now(post_courier(a->post));
+	bool fine = care_turn(&a->care, a->outbox, committed, clock_monotonic_us(), err);
 	if (state->trimmed > before)
 		TELL(OUTBOX_TRIMMED, "through", log_num((long long)state->trimmed));
-	bool quiet = state->last_appended == a->cared_seq && state->verdict_cursor == a->cared_verdict;
-	if (quiet && !a->rested && !outbox_rest(a->outbox, err))
-		return false;
-	a->rested = quiet;
-	a->cared_seq = state->last_appended;
-	a->cared_verdict = state->verdict_cursor;
-	a->care_at = clock_monotonic_us() + (more ? CARE_AGAIN : care_every(a));
-	return true;
+	return fine;
 }
 
 static void tell_systemd(struct agent *a)
@@ -181,8 +158,6 @@ static bool loop_once(struct agent *a, struct err *err)
 	post_serve(a->post);
 	desk_serve(a->desk, a->desk_fds, a->n_desk_fds);
 	bool cared = care_for_outbox(a, err);
-	if (!cared)
-		a->care_at = clock_monotonic_us() + care_every(a);
 	tell_systemd(a);
 	return is_sound(a, cared, err);
 }
@@ -247,6 +222,7 @@ static bool start(struct agent *a, struct err *err)
 	a->outbox = outbox_open(a->settings.directory, a->settings.agent, &limits, a->boot, err);
 	if (!a->outbox)
 		return false;
+	care_limits(&a->care, a->outbox, &limits);
 	a->post = post_open(&a->settings, &a->keys, &a->centre, a->boot, a->outbox, &post_hooks, err);
 	if (!a->post)
 		return false;
