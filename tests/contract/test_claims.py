@@ -110,6 +110,48 @@ class ClaimsTest(DemonstrationTest):
         self.db.execute("DELETE FROM tram.observation WHERE known_at = '2030-01-01'")
         self.assertGreater(seq, 5000)
 
+    def state(self, figure_no):
+        return self.db.execute("SELECT c.status, c.cause, c.of_area, to_char(c.outdated_since, 'YYYY-MM-DD') FROM tram.claim_status c"
+                               " WHERE c.figure_no = %s", (figure_no,)).fetchone()
+
+    def announce(self, value, period=PERIOD):
+        return self.db.execute("SELECT tram.add_announcement(%s, %s, NULL, NULL, %s, NULL, NULL, 0, 'exact', '2025-01-01', 'x', 'y',"
+                               " '', 'An')", (INDICATOR, period, value)).fetchone()[0]
+
+    def test_first_reports_outdate_nothing(self):
+        """What the first 53 of 61 provinces add up to never was the figure; what all 61 did was, until one of them corrects it."""
+        cell = ("o.key = (SELECT (s.series_no::bigint << 44) | (%s::bigint << 14) FROM tram.series s WHERE s.indicator = %s"
+                " AND s.dimensions = '')")
+        which = (store.PERIODS[PERIOD], INDICATOR)
+        with self.db.transaction(force_rollback=True):
+            areas = [a for a, in self.db.execute("SELECT area_no FROM tram.observation o WHERE " + cell + " ORDER BY 1", which)]
+            self.db.execute("DELETE FROM tram.observation WHERE area_no = ANY (%s)", (areas[-2:],))
+            self.db.execute("UPDATE tram.observation o SET known_at = '2025-01-01'::timestamptz + (o.area_no || ' hours')::interval")
+            values = dict(self.db.execute("SELECT o.area_no, o.value FROM tram.observation o WHERE " + cell, which).fetchall())
+            partial = self.announce(sum(values[a] for a in areas[:53]))
+            whole = self.announce(sum(values.values()))
+            self.assertEqual(self.state(partial)[0], "different")
+            self.assertEqual(self.state(whole)[0], "holds")
+            self.few_roll_ups()
+            self.db.execute("INSERT INTO tram.observation SELECT o.key | 1, o.report_no, '2025-03-01', o.area_no, o.line, 0, 1, 1, 0, 1,"
+                            " 'A', NULL FROM tram.observation o WHERE area_no = %s AND " + cell, (areas[7], *which))
+            self.assertEqual(self.state(whole)[:2] + self.state(whole)[3:], ("outdated", "withdrawal", "2025-03-01"))
+            self.assertEqual(self.state(partial)[0], "different")
+            self.db.execute("INSERT INTO tram.observation SELECT o.key | 1, o.report_no, '2025-03-02', o.area_no, o.line, 0, 1, 1, 0, 1,"
+                            " 'A', NULL FROM tram.observation o WHERE area_no <> %s AND " + cell, (areas[7], *which))
+            self.assertEqual(self.state(whole)[:2] + self.state(whole)[3:], ("outdated", "withdrawal", "2025-03-01"))
+            self.assertEqual(self.state(partial)[0], "missing")
+
+    def few_roll_ups(self):
+        """With provinces missing most claims are different: whether each ever held is not asked of every report that came in."""
+        calls = ("SELECT coalesce(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE schemaname = 'tram' AND funcname = 'rollup_at'")
+        self.db.execute("SET LOCAL track_functions = 'all'")
+        before = self.db.execute(calls).fetchone()[0]
+        states = [s for s, in self.db.execute("SELECT status FROM tram.claim_status")]
+        asked = self.db.execute(calls).fetchone()[0] - before
+        self.assertGreater(states.count("different"), 20)
+        self.assertLess(asked, 3 * len(states))
+
     def test_what_cannot_be_asked(self):
         for words, word in ((("--changes",), "--since"), (("--since", "2025-01-01"), "--changes"),
                             (("--changes", "--since", "yesterday"), "yesterday"),

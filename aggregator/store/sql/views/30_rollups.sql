@@ -415,7 +415,7 @@ WITH RECURSIVE base AS (
   SELECT i.indicator, i.dataflow, i.derives_from, 0 AS depth FROM tram.indicator i
   UNION
   SELECT b.indicator, i.dataflow, i.derives_from, b.depth + 1
-  FROM base b CROSS JOIN LATERAL string_to_table(b.derives_from, ' / ') AS part
+  FROM base b CROSS JOIN LATERAL unnest(string_to_array(b.derives_from, ' / ')) AS part -- string_to_table() is taken to be a thousand
   JOIN tram.indicator i ON i.indicator = part
   WHERE b.derives_from <> '' AND b.depth < 8
 )

@@ -53,8 +53,9 @@ END - DATE '1900-01-01') << 10);
 -- What figures of an indicator are part of besides its own: those it weighs, those that derive from it (years later, in
 -- growth). covers: it is only in how much is covered, which makes a figure final where not all of it must be (gate_percent), and
 -- by the latest figures, whichever period these are of.
+-- (With settings of its own it is asked as it stands, and not planned anew, as thousands of rows, wherever it is asked.)
 CREATE FUNCTION tram.leads_to() RETURNS TABLE (indicator text, made text, years integer, covers boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp ROWS 20 AS $$
   SELECT i.mean_weight, i.indicator, 0, false FROM tram.indicator i WHERE i.mean_weight NOT IN ('', 'observation')
   UNION
   SELECT CASE WHEN i.coverage_weight IN ('own', 'observation') THEN i.indicator ELSE i.coverage_weight END, i.indicator, 0, true
@@ -70,7 +71,7 @@ $$;
 
 -- The longer periods that one is part of, as tram.finer_kinds() has it.
 CREATE FUNCTION tram.periods_around(period integer) RETURNS SETOF integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 3 AS $$
   SELECT tram.period_around(k, periods_around.period) FROM generate_series(1, 5) k
   WHERE k < periods_around.period >> 27 AND periods_around.period >> 27 IN (2, 3, 4, 6)
 $$;
@@ -78,7 +79,10 @@ $$;
 -- The roll-ups that figures (keys without revision) are part of: their own, those of longer periods, and what is made of these.
 -- covers: only in how much of it is covered.
 CREATE FUNCTION tram.part_of(cells bigint[]) RETURNS TABLE (cell bigint, indicator text, period integer, covers boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
   ), covered AS MATERIALIZED (
@@ -103,15 +107,28 @@ LANGUAGE sql STABLE AS $$
       FROM covered c WHERE c.indicator = f.indicator AND NOT f.covers AND c.last >= tram.period_end(f.period)) n(indicator, period, covers)
     WHERE n.period IS NOT NULL
   )
-  SELECT * FROM figure
-$$;
+  SELECT * FROM figure;
+END $$;
+
+CREATE TYPE tram.touched_at AS (
+  indicator    text,
+  period       integer,
+  moment       timestamptz,
+  only_area_no integer,
+  only_cell    bigint,
+  area_nos     integer[]
+);
 
 -- The figures that may have moved after a moment, up to another one, and when. Of one indicator, or (null) of all; of one
 -- period, or of all that anything was or can be reported for. Where it is one figure of one area alone that can have moved it, and
--- not only by what it covers: that one.
+-- not only by what it covers: that one. area_nos: whose figures they are; null where they are what it covers alone.
 CREATE FUNCTION tram.touched(since timestamptz, until timestamptz, indicator text, period integer)
-RETURNS TABLE (indicator text, period integer, moment timestamptz, only_area_no integer, only_cell bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+RETURNS SETOF tram.touched_at
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH RECURSIVE above AS MATERIALIZED (
     SELECT * FROM tram.leads_to()
   ), wanted AS (
@@ -127,8 +144,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     FROM wanted w
     JOIN tram.series s ON s.indicator = w.indicator AND s.dimensions = ''
     CROSS JOIN tram.area_number n
-    JOIN tram.observation o ON o.area_no = n.area_no AND o.key >= s.series_no::bigint << 44
-                           AND o.key < (s.series_no + 1)::bigint << 44
+    CROSS JOIN LATERAL (
+      SELECT o.key, o.area_no, o.known_at FROM tram.observation o
+      WHERE o.area_no = n.area_no AND o.key >= s.series_no::bigint << 44 AND o.key < (s.series_no + 1)::bigint << 44 OFFSET 0) o
     WHERE o.known_at > touched.since AND o.known_at <= touched.until
     UNION
     SELECT d.key >> 14, d.area_no, d.decided_at FROM tram.decision d
@@ -150,13 +168,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
     JOIN tram.frequency q ON q.frequency::text = ANY (string_to_array(f.frequencies, '|'))
   )
   SELECT f.indicator, f.period, m.moment, CASE WHEN count(*) = 1 AND NOT bool_or(f.covers) THEN min(m.area_no) END,
-         CASE WHEN count(*) = 1 AND NOT bool_or(f.covers) THEN min(m.cell) << 14 END
+         CASE WHEN count(*) = 1 AND NOT bool_or(f.covers) THEN min(m.cell) << 14 END,
+         array_agg(m.area_no) FILTER (WHERE NOT f.covers)
   FROM figure f JOIN moved m USING (cell)
   WHERE (f.indicator, f.period) IN (TABLE there_is)
      OR touched.period IS NULL AND (touched.indicator IS NULL OR f.indicator = touched.indicator)
         AND (f.indicator, f.period >> 27) IN (TABLE may_be)
-  GROUP BY f.indicator, f.period, m.moment
-$$;
+  GROUP BY f.indicator, f.period, m.moment;
+END $$;
 
 -- Of one figure: what moved it at these moments (ascending, after since), or did not. Where it can be but one figure of one
 -- area (only_…, as tram.touched() has them; else null), that is told, and what it is made of need not be compared.

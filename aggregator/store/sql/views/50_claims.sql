@@ -45,43 +45,59 @@ LEFT JOIN LATERAL tram.rollup_at(f.indicator, tram.period_pack(f.time_period), f
   ON r.area = f.area;
 COMMENT ON VIEW tram.claim IS 'Announced figures beside the roll-ups that they claim to be.';
 
--- Of an announcement that does not hold now: whether it ever did, and if so, what ended that. It looks back from now, at as
--- many moments as changes.most says; looked_back: not further than that.
-CREATE FUNCTION tram.parting(figure_no integer)
+-- Of an announcement that does not hold now, with as many areas and parts as report: whether it ever did, and if so, what ended
+-- that. While fewer reported than ever after, nothing had held yet: the first reports were coming in, and what some of them add
+-- up to may be anything. So it looks back from now for as long as enough areas had stated anything, at as many moments as
+-- changes.most says; looked_back: not further than that.
+CREATE FUNCTION tram.parting(figure_no integer, areas_reporting integer, parts_reporting integer)
 RETURNS TABLE (held_until timestamptz, looked_back timestamptz, through tram.change)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
   f         tram.announcement;
   v_period  integer;
   v_moments timestamptz[];
-  v_equal   boolean;
+  v_stated  bigint[]; -- by so many areas until then
+  v_areas   integer := coalesce(parting.areas_reporting, 0);
+  v_parts   integer := coalesce(parting.parts_reporting, 0);
   v_n       integer;
+  r         record;
 BEGIN
   SELECT * INTO STRICT f FROM tram.announcement a WHERE a.figure_no = parting.figure_no;
   v_period := tram.period_pack(f.time_period);
-  SELECT array_agg(m.moment ORDER BY m.moment DESC) INTO v_moments
-  FROM (SELECT t.moment FROM tram.touched('-infinity', 'infinity', f.indicator, v_period) t
-        ORDER BY t.moment DESC LIMIT tram.parameter_or('changes.most', 5000)) m;
+  WITH touched AS MATERIALIZED (
+    SELECT t.moment, t.area_nos FROM tram.touched('-infinity', 'infinity', f.indicator, v_period) t
+    WHERE t.area_nos IS NOT NULL
+  ), first AS (
+    SELECT min(t.moment) AS moment FROM touched t CROSS JOIN LATERAL unnest(t.area_nos) a(area_no) GROUP BY a.area_no
+  )
+  SELECT array_agg(m.moment ORDER BY m.moment DESC), array_agg(m.stated ORDER BY m.moment DESC) INTO v_moments, v_stated
+  FROM (SELECT t.moment, sum((SELECT count(*) FROM first s WHERE s.moment = t.moment)) OVER (ORDER BY t.moment)::bigint AS stated
+        FROM touched t ORDER BY t.moment DESC LIMIT tram.parameter_or('changes.most', 5000)) m;
   v_n := coalesce(cardinality(v_moments), 0);
-  IF v_n = tram.parameter_or('changes.most', 5000) THEN
-    looked_back := v_moments[v_n];
-  END IF;
   FOR i IN 2 .. v_n LOOP
-    SELECT tram.agreement(f, r.value, r.numerator, r.denominator, r.areas_reporting, r.held) = 'equal' INTO v_equal
-    FROM tram.rollup_at(f.indicator, v_period, f.level, nullif(f.boundary, ''), v_moments[i], 0) r WHERE r.area = f.area;
-    IF v_equal THEN
+    EXIT WHEN v_stated[i] < v_areas;
+    SELECT a.areas_reporting, a.parts_reporting,
+           tram.agreement(f, a.value, a.numerator, a.denominator, a.areas_reporting, a.held) = 'equal' AS equal INTO r
+    FROM tram.rollup_at(f.indicator, v_period, f.level, nullif(f.boundary, ''), v_moments[i], 0) a WHERE a.area = f.area;
+    IF r.equal AND r.areas_reporting >= v_areas AND r.parts_reporting >= v_parts THEN
       held_until := v_moments[i];
       SELECT c.* INTO through
       FROM tram.figure_changes(f.indicator, v_period, f.level, nullif(f.boundary, ''), held_until, v_moments[i - 1 : i - 1]) c
       WHERE c.area = f.area;
       EXIT;
     END IF;
+    v_areas := greatest(v_areas, r.areas_reporting);
+    v_parts := greatest(v_parts, r.parts_reporting);
+    IF i = tram.parameter_or('changes.most', 5000) THEN
+      looked_back := v_moments[i];
+    END IF;
   END LOOP;
   RETURN NEXT;
 END $$;
 
-COMMENT ON FUNCTION tram.parting(integer) IS
+COMMENT ON FUNCTION tram.parting(integer, integer, integer) IS
   'Of an announced figure that does not hold: until when it did, and the report or decision that ended that.';
 
 -- Whether announcements hold: holds; outdated (it was equal once, and something made it wrong: since when, through whom);
@@ -96,7 +112,7 @@ SELECT c.*,
        (p.through).of_time_period, (p.through).agent, (p.through).epoch, (p.through).seq, (p.through).revision,
        (p.through).reason, (p.through).decided_by, (p.through).value_before, (p.through).made_by
 FROM tram.claim c
-LEFT JOIN LATERAL (SELECT * FROM tram.parting(c.figure_no) WHERE c.agreement <> 'equal' OFFSET 0) p ON true;
+LEFT JOIN LATERAL (SELECT * FROM tram.parting(c.figure_no, c.areas_reporting, c.parts_reporting) WHERE c.agreement <> 'equal' OFFSET 0) p ON true;
 COMMENT ON VIEW tram.claim_status IS
   'Announced figures: which hold, and which a correction has made outdated, since when and by how much.';
 
@@ -183,10 +199,10 @@ BEGIN
   RETURN v_no;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION tram.parting(integer), tram.announce_claims(),
+REVOKE EXECUTE ON FUNCTION tram.parting(integer, integer, integer), tram.announce_claims(),
   tram.add_announcement(text, text, text, text, numeric, numeric, numeric, integer, text, date, text, text, text, text)
   FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tram.parting(integer) TO tram_reader, tram_admin;
+GRANT EXECUTE ON FUNCTION tram.parting(integer, integer, integer) TO tram_reader, tram_admin;
 GRANT EXECUTE ON FUNCTION tram.announce_claims() TO tram_writer;
 GRANT EXECUTE ON FUNCTION
   tram.add_announcement(text, text, text, text, numeric, numeric, numeric, integer, text, date, text, text, text, text)
