@@ -20,7 +20,7 @@ class Cell:
     arguments: dict = dataclasses.field(default_factory=dict)
     quick: bool = False           # one of the few that the quick run has
     recovery_max_s: float = 30
-    patience_s: int = 120         # all of it
+    patience_s: int = 300         # all of it: ends only what hangs
 
     @property
     def class_(self):

@@ -174,7 +174,7 @@ def hold_open(w, centre, number):
     before = use_of(pid)[1]
     sockets = [speak(centre, b"") for _ in range(number)]
     try:
-        w.await_or_not_fired(lambda: use_of(pid)[1] >= before + number - 50, "the descriptors", 15)
+        w.await_or_not_fired(lambda: use_of(pid)[1] >= before + number - 50, "the descriptors", 60)
         most = use_of(pid)[1]
         w.await_flow(more=3)
         wait_until(lambda: use_of(pid)[1] <= before + 20, "the descriptors to be closed")
@@ -192,7 +192,7 @@ def no_descriptor_left(w, centre):
     old = resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     sockets = [speak(centre, b"") for _ in range(200)]
     try:
-        w.await_or_not_fired(lambda: use_of(pid)[1] >= limit - 1, "the last descriptor to be taken", 15)
+        w.await_or_not_fired(lambda: use_of(pid)[1] >= limit - 1, "the last descriptor to be taken", 60)
         w.await_flow(more=5)
         time.sleep(1)
         assert centre.daemon.running() and state_of(pid)

@@ -69,7 +69,7 @@ def pair(w, victim=None, **centre):
 
 
 def await_trigger(w, trigger, what):
-    w.await_or_not_fired(trigger.happened.is_set, what, 15)
+    w.await_or_not_fired(trigger.happened.is_set, what, 60)
 
 
 def in_session(w, agent):
@@ -124,7 +124,7 @@ def forgotten(w):
     began = way.total(UP, "swallowed_bytes")
     for agent in w.agents:
         w.load(agent)
-    w.await_or_not_fired(lambda: way.total(UP, "swallowed_bytes") > began + PUBLISH_MIN, "reports to be swallowed", 15)
+    w.await_or_not_fired(lambda: way.total(UP, "swallowed_bytes") > began + PUBLISH_MIN, "reports to be swallowed", 60)
     w.fired(f"{way.total(UP, 'swallowed_bytes')} bytes went into nothing")
     go_on(w)
 
@@ -208,14 +208,14 @@ def owed(w):
     way, victim = pair(w, ping="10s")  # so long the centre believes in a connection that says nothing
     w.start()
     way.set(UP, flow="keep")
-    old = w.await_or_not_fired(lambda: with_reports_under_way(way), "reports under way", 15)
+    old = w.await_or_not_fired(lambda: with_reports_under_way(way), "reports under way", 60)
     sessions, ignored = int(w.ask(victim)["sessions"]), ignored_as_old(w)
     way.act("orphan")
     way.set(UP, flow="pass")
     wait_until(lambda: int(w.ask(victim)["sessions"]) > sessions, "a new session")
     late = way.call(lambda: old.up.waiting_bytes)
     way.act("let_go")
-    w.await_or_not_fired(lambda: ignored_as_old(w) > ignored, "what was owed to arrive", 15)
+    w.await_or_not_fired(lambda: ignored_as_old(w) > ignored, "what was owed to arrive", 60)
     w.fired(f"{late} bytes of the old connection arrived in the time of the new one")
     go_on(w)
 
@@ -266,10 +266,10 @@ def single(w, direction, kind, do, times=1):
     skip = 0 if kind in ("hello", "subscribe") else w.draw("skip", range(6))
     rule = relay.on(direction, kind, do, times, skip)
     w.start()
-    w.await_or_not_fired(lambda: rule.fired >= times, f"{times} {kind}", 15)
+    w.await_or_not_fired(lambda: rule.fired >= times, f"{times} {kind}", 60)
     if do == "hold":
         after = relay.count(direction, kind)
-        w.await_or_not_fired(lambda: relay.count(direction, kind) > after, f"another {kind}", 15)
+        w.await_or_not_fired(lambda: relay.count(direction, kind) > after, f"another {kind}", 60)
         relay.release(rule)
     w.fired(f"{rule.fired} {kind} {direction}: {do}")
     go_on(w)
@@ -306,7 +306,7 @@ def silent(w, direction):
     before = relay.connections
     kinds = ("hello", "publish", "heartbeat") if direction == UP else ("subscribe", "ack", "verdicts", "heartbeat", "refusal")
     rule = relay.on(direction, kinds, "drop", times=10_000)
-    w.await_or_not_fired(lambda: rule.fired, "something to be lost", 15)
+    w.await_or_not_fired(lambda: rule.fired, "something to be lost", 60)
     wait_until(lambda: relay.connections > before, "silence to be noticed")
     time.sleep(1)
     relay.call(lambda: setattr(rule, "times", 0))
@@ -381,7 +381,9 @@ def centre_does_not_read(w):
         return len(counts) > 5 and counts[-1] == counts[-5] and 0 < counts[-1] < handed_in
     w.await_or_not_fired(full, "the agent to find no room", 4)
     w.fired(f"{counts[-1]} of {handed_in} batches of 60 kB were sent, then there was no room")
+    waiting = int(w.ask(agent)["handed_in"])
     centre.daemon.send(signal.SIGCONT)
+    wait_until(lambda: w.mark(agent.name) >= waiting, "all that waited to be committed")
     w.load(agent)
     w.await_flow(5)
 

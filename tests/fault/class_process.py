@@ -291,7 +291,7 @@ def with_history(w, side):
     load.stop()
     for _ in range(HISTORY // 400):
         load.hand_in(HandIn(agent.name, [load.maker.report() for _ in range(400)]))
-    wait_until(lambda: w.mark(agent.name) >= HISTORY, "the history to be committed", 90)
+    wait_until(lambda: w.mark(agent.name) >= HISTORY, "the history to be committed", 200)
     victim = w.centres[0] if side == "centre" else agent
     victim.daemon.kill()
     w.fired(f"SIGKILL with {w.mark(agent.name)} reports behind it")
@@ -374,7 +374,7 @@ def cells():
     for side in ("agent", "centre"):
         yield Cell(f"process-{side}-killed-again-and-again", again_and_again, {"side": side, "times": 12})
         yield Cell(f"process-{side}-without-memory", starve, {"side": side})
-        yield Cell(f"process-{side}-killed-with-history", with_history, {"side": side}, recovery_max_s=3, patience_s=300)
+        yield Cell(f"process-{side}-killed-with-history", with_history, {"side": side}, recovery_max_s=10, patience_s=600)
     for moment in COMMITTING:
         yield Cell(f"process-fenced-{moment}", fenced, {"moment": moment}, quick=moment == "centre-before-begin")
     yield Cell("process-fenced-taking-turns", taking_turns)

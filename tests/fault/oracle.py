@@ -514,7 +514,7 @@ def i3_never_ahead(facts):
         if kind == "restored":
             owed |= told | had
         elif kind == "agent":
-            name, status = what
+            name, status, _ = what
             claims[name, status["epoch"]] = max(int(status["acknowledged"]), int(status["committed"]), claims[name, status["epoch"]])
             claims[name, "verdicts"] = max(int(status["verdicts"]), claims[name, "verdicts"])
             told |= claims
@@ -547,7 +547,7 @@ def i5_never_back(facts):
                 yield f"the stream {place[0]}/{place[1][:8]} is gone ({when:.3f})"
                 del marks[place]
         elif kind == "agent":
-            name, status = what
+            name, status, _ = what
             place, seq = (name, status["epoch"]), int(status["acknowledged"])
             if seq < told.get(place, 0):
                 yield f"{name}: acknowledged went from {told[place]} back to {seq} ({when:.3f})"
@@ -556,13 +556,13 @@ def i5_never_back(facts):
 
 def i7_trim(facts):
     """What an outbox forgets was acknowledged, and longer ago than its retention."""
-    before = collections.defaultdict(list)  # (agent, epoch): (when, acknowledged)
+    before = collections.defaultdict(list)  # (agent, epoch): (asked, acknowledged)
     for when, kind, *what in facts.seen:
         if kind == "copied":
             before = collections.defaultdict(list, {p: told for p, told in before.items() if p[0] != what[0]})
         if kind != "agent":
             continue
-        name, status = what
+        name, status, asked = what  # what it answers, it knew later than it was asked, and before the answer was heard
         place = name, status["epoch"]
         handed_in, first_kept, acknowledged = (int(status[k]) for k in ("handed_in", "first_kept", "acknowledged"))
         trimmed = first_kept - 1 if first_kept else handed_in
@@ -573,7 +573,7 @@ def i7_trim(facts):
             yield f"{name} forgot report {trimmed} {when - not_yet[-1]:.2f} s after it was not acknowledged; retention is {facts.retention_s} s"
         if trimmed and not facts.retention_s:
             yield f"{name} has forgotten {trimmed} reports, and nothing is old enough here ({when:.3f})"
-        before[place].append((when, acknowledged))
+        before[place].append((asked, acknowledged))
 
 
 def i12_bounds(facts):

@@ -90,9 +90,10 @@ class Watch:
         for name, desk in list(self.desks.items()):
             if not self.daemons[name].running() or state_of(self.daemons[name].process.pid) == "T":
                 continue
+            began = time.monotonic()
             try:
                 status = desk.status()
-                self.note("agent", name, {field: status[field] for field in FIELDS})
+                self.note("agent", name, {field: status[field] for field in FIELDS}, began)
             except (Broken, Refused):
                 pass
 

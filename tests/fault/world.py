@@ -31,7 +31,7 @@ CENTRE = {"heartbeat": "300ms", "ack_repeat": "200ms", "refresh": "1s", "drain":
 AGENT = {"hello_wait": "1s", "stalled_after": "2s", "handshake": "2s", "ping": "1s", "batch_reports": "8"}
 CLUSTER = "track_commit_timestamp = on\nmax_connections = 30\nautovacuum = off\nlog_lock_waits = on\n"
 SOCKET = ".s.PGSQL.5432"
-QUIET_PATIENCE_S = 30
+QUIET_PATIENCE_S = 60
 CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
 
 
@@ -322,7 +322,7 @@ class World:
 
     # ------------------------------------------------------------ proofs
 
-    def await_death(self, member, number, patience_s=15):
+    def await_death(self, member, number, patience_s=60):
         """It ended by that signal. What struck is in its log."""
         daemon = member.daemon
         self.await_or_not_fired(lambda: not daemon.running(), f"{member.label} to end", patience_s)
@@ -330,7 +330,7 @@ class World:
             raise AssertionError(f"{member.label} ended with {daemon.process.returncode}, not by {signal.Signals(number).name}: {daemon.log()[-500:]}")
         self.fired(f"{member.label} {signal.Signals(number).name}{self.struck(member)}")
 
-    def await_stopped(self, member, patience_s=15):
+    def await_stopped(self, member, patience_s=60):
         """It stopped itself, and stays so until resume()."""
         def stopped():
             if not member.daemon.running():
@@ -430,7 +430,7 @@ class World:
             pass  # the oracle says in detail what is not settled
 
     def ask(self, member):
-        desk = Desk(member.control, patience_s=5)
+        desk = Desk(member.control, patience_s=15)
         try:
             return desk.status()
         except (Broken, Refused):

@@ -116,7 +116,7 @@ class Judge:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=300)
         self.process.stdout.close()
         return self.process.returncode
 
