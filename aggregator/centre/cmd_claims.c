@@ -137,32 +137,53 @@ static char *rolled_up_text(const struct claim_row *row, bool details)
 	return f.counts_parts ? display_parts(f.shown_numerator, f.shown_denominator) : display_number(f.shown);
 }
 
-/* "through correction 63/46 (agent-63-46, report 12): reason", or how many there were. */
+/* "through correction of 63/46 (agent-63-46, report 12): reason", or how many there were. */
 static char *through_text(const struct claim_row *row)
 {
+	const char *colour;
+
 	if (row->agent && row->seq && row->of_area) {
-		return xasprintf(_("through %s of %s (%s, report %s): %s"), row->cause, row->of_area, row->agent,
-				 row->seq, row->reason ? row->reason : "");
+		return xasprintf(_("through %s of %s (%s, report %s): %s"), display_cause(row->cause, &colour),
+				 row->of_area, row->agent, row->seq, row->reason ? row->reason : "");
 	}
 	return xasprintf(_("through %s reports and decisions at once"), row->statements ? row->statements : "0");
+}
+
+/* "by -0.1 Mbps"; where so many are of another number, "18/138 instead of 18/145". NULL: there is nothing now. */
+static char *difference_text(const struct claim_row *row)
+{
+	const struct rollup_figure *f = &row->figure;
+	char *difference, *announced, *text = NULL;
+
+	if (row->difference_shown) {
+		difference = display_figure(row->difference_shown, "", row->published_unit_mult, f->unit, f->unit_vi);
+		text = xasprintf(_("by %s"), difference);
+		free(difference);
+	} else if (row->published_numerator && f->shown_numerator && f->shown_denominator) {
+		difference = display_parts(f->shown_numerator, f->shown_denominator);
+		announced = display_parts(row->published_numerator, row->published_denominator);
+		text = xasprintf(_("%s instead of %s"), difference, announced);
+		free(difference);
+		free(announced);
+	}
+	return text;
 }
 
 static void note(struct listing *l, const struct claim_row *row, const struct status *status)
 {
 	char when[CLOCK_TEXT], *difference, *through, *line, *all;
 
-	if (status->fine || !row->difference) {
+	difference = status->fine ? NULL : difference_text(row);
+	if (!difference) {
 		return;
 	}
-	difference =
-	    display_figure(row->difference, "", row->published_unit_mult, row->figure.unit, row->figure.unit_vi);
 	if (row->outdated_since_us) {
 		through = through_text(row);
-		line = xasprintf(_("%s: outdated since %s, by %s, %s"), row->figure_no,
+		line = xasprintf(_("%s: outdated since %s, %s, %s"), row->figure_no,
 				 clock_text_vn(row->outdated_since_us, when), difference, through);
 		free(through);
 	} else {
-		line = xasprintf(_("%s: by %s"), row->figure_no, difference);
+		line = xasprintf("%s: %s", row->figure_no, difference);
 	}
 	all = xasprintf("%s%s\n", l->notes ? l->notes : "", line);
 	free(difference);

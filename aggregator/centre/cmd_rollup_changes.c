@@ -18,19 +18,6 @@ struct listing {
 	bool for_people, of_nation;
 };
 
-static const struct {
-	const char *code, *word, *colour;
-} causes[] = {
-    {"report", N_("report"), "dim"},
-    {"correction", N_("correction"), "yellow"},
-    {"withdrawal", N_("withdrawal"), "yellow"},
-    {"hold", N_("held back"), "yellow"},
-    {"release", N_("release"), "green"},
-    {"refusal", N_("refusal"), "red"},
-    {"several", N_("several"), "dim"},
-    {"coverage", N_("coverage"), "dim"},
-};
-
 /* ---------------------------------------------------------------- for people */
 
 static void columns_for_people(struct listing *l)
@@ -50,18 +37,10 @@ static void columns_for_people(struct listing *l)
 /* "correction 63/46", "report × 61": whose, or how many. */
 static void cell_cause(struct table *t, const char *const *cells)
 {
-	const char *word = cells[CHANGE_cause], *n = cells[CHANGE_statements], *colour = "dim";
-	char *text;
-
-	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
-		if (strcmp(causes[i].code, cells[CHANGE_cause]) == 0) {
-			word = _(causes[i].word);
-			colour = causes[i].colour;
-		}
-	}
-	text = strcmp(n, "1") == 0   ? xasprintf("%s %s", word, cells[CHANGE_of_area])
-	       : strcmp(n, "0") == 0 ? xstrdup(word)
-				     : xasprintf("%s × %s", word, n);
+	const char *n = cells[CHANGE_statements], *colour, *word = display_cause(cells[CHANGE_cause], &colour);
+	char *text = strcmp(n, "1") == 0   ? xasprintf("%s %s", word, cells[CHANGE_of_area])
+		     : strcmp(n, "0") == 0 ? xstrdup(word)
+					   : xasprintf("%s × %s", word, n);
 	table_cell_coloured(t, colour, text);
 	free(text);
 }
@@ -71,7 +50,7 @@ static char *signed_number(const char *digits)
 {
 	char *number = display_number(digits), *text;
 
-	if (!digits || *digits == '-' || strspn(digits, "0.") == strlen(digits)) {
+	if (!digits || *digits == '-' || strcmp(digits, "0") == 0) {
 		return number;
 	}
 	text = xasprintf("+%s", number);
@@ -79,11 +58,24 @@ static char *signed_number(const char *digits)
 	return text;
 }
 
+static char *after_text(const struct change_shown *c, const char *unit)
+{
+	return display_rollup(&(struct rollup_figure){.counts_parts = c->counts_parts,
+						      .shown = c->after,
+						      .shown_numerator = c->numerator_after,
+						      .shown_denominator = c->denominator_after,
+						      .qualifier = "",
+						      .display_unit_mult = c->display_unit_mult,
+						      .unit = unit,
+						      .unit_vi = c->unit_vi});
+}
+
 static void show_for_people(struct listing *l, const char *const *cells, const struct change_shown *c)
 {
 	char *name = text_fit(lang_is_vi() ? c->name_vi : c->name_en, NAME_COLUMNS);
-	char *before = display_number(c->before), *difference = signed_number(c->difference);
-	char *after = display_figure(c->after, "", c->display_unit_mult, cells[CHANGE_unit], c->unit_vi);
+	char *before =
+	    c->counts_parts ? display_parts(c->numerator_before, c->denominator_before) : display_number(c->before);
+	char *difference = signed_number(c->difference), *after = after_text(c, cells[CHANGE_unit]);
 
 	centre_cell_time(l->table, true, c->moment_us);
 	table_cell(l->table, name);

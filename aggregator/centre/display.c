@@ -222,6 +222,31 @@ char *display_remarks(const struct rollup_figure *f)
 	return out;
 }
 
+const char *display_cause(const char *code, const char **ret_colour)
+{
+	static const struct {
+		const char *code, *word, *colour;
+	} causes[] = {
+	    {"report", N_("report"), "dim"},
+	    {"correction", N_("correction"), "yellow"},
+	    {"withdrawal", N_("withdrawal"), "yellow"},
+	    {"hold", N_("hold"), "yellow"},
+	    {"release", N_("release"), "green"},
+	    {"refusal", N_("refusal"), "red"},
+	    {"several", N_("several"), "dim"},
+	    {"coverage", N_("coverage"), "dim"},
+	};
+
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+		if (strcmp(causes[i].code, code) == 0) {
+			*ret_colour = causes[i].colour;
+			return _(causes[i].word);
+		}
+	}
+	*ret_colour = "dim";
+	return code;
+}
+
 /* ---------------------------------------------------------------- what is missing */
 
 /* What a period that falls into so many parts is made of, by its letter ("2024-Q2"; a year has none): of so many of so many. */

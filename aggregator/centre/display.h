@@ -38,6 +38,10 @@ char *display_no_interval(const struct rollup_figure *figure);
 /* Of a period that is closed: which closing, when, and what is known now where that is another figure. "" when it is not. */
 char *display_closing(const struct rollup_row *row);
 
+/* Through what a roll-up moved (the code of tram.change), and the colour that it is told in; the code itself where it is
+ * another one. */
+const char *display_cause(const char *code, const char **ret_colour);
+
 /* What else must be said: provisional, estimated, so many held, demonstration. "" when there is nothing. */
 char *display_remarks(const struct rollup_figure *figure);
 

@@ -28,11 +28,22 @@ enum {
 	SHOWN_BEFORE,
 	SHOWN_AFTER,
 	SHOWN_DIFFERENCE,
+	COUNTS_PARTS,
+	NUMERATOR_BEFORE,
+	NUMERATOR_AFTER,
+	DENOMINATOR_BEFORE,
+	DENOMINATOR_AFTER,
 };
 
 #define RFC3339(moment) "to_char(" moment ", 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 #define SHOWN(column) "round(tram.shift(c." column ", -i.display_unit_mult), i.display_decimals)"
+
+/* What moved by less than is shown is told by its first two digits. */
+#define SHOWN_MOVED                                                                                                    \
+	"CASE WHEN d.moved = 0 THEN 0 WHEN round(d.moved, i.display_decimals) = 0"                                     \
+	" THEN trim_scale(round(d.moved, least(20, 1 - floor(log(abs(d.moved)))::integer))) ELSE round(d.moved, "      \
+	"i.display_decimals) END"
 
 static const char page_sql[] = "SELECT " RFC3339("p.since") ", " RFC3339(
     "p.until") ", p.next, p.more, p.since, p.until"
@@ -55,19 +66,29 @@ static enum store_result ask_page(struct store *s, const struct changes_question
 	return result;
 }
 
+#define SHOWN_COLUMNS                                                                                                  \
+	SHOWN("value_before")                                                                                          \
+	", " SHOWN("value_after") ", " SHOWN_MOVED ", i.kind = 'count_ratio', " SHOWN("numerator_before") ", " SHOWN(  \
+	    "numerator_after") ", " SHOWN("denominator_before") ", " SHOWN("denominator_after")
+
+#define NAME_COLUMNS                                                                                                   \
+	"i.name_vi, i.name_en, tram.area_names(ARRAY[c.area], c.time_period, 'vi'),"                                   \
+	" tram.area_names(ARRAY[c.area], c.time_period, 'en'), i.unit_vi, i.display_unit_mult"
+
 static const char changes_sql[] =
     "SELECT "
 #define CHANGE(name, kind) "c." #name ", "
 #include "change.def"
 #undef CHANGE
     "c.made_by, tram.cursor_text(c.moment), " RFC3339(
-	"c.moment") ", (extract(epoch FROM c.moment) * 1000000)::bigint, i.name_vi, i.name_en,"
-		    " tram.area_names(ARRAY[c.area], c.time_period, 'vi'), tram.area_names(ARRAY[c.area], "
-		    "c.time_period, 'en'),"
-		    " i.unit_vi, i.display_unit_mult, " SHOWN("value_before") ", " SHOWN("value_after") ", " SHOWN(
-			"difference") " FROM tram.changes($1::timestamptz, $2::timestamptz, $3, $4, $5, $6) c"
-				      " JOIN tram.indicator i ON i.indicator = c.indicator"
-				      " ORDER BY c.moment, c.indicator, c.time_period, c.area LIMIT $7";
+	"c.moment") ", (extract(epoch FROM c.moment) * 1000000)::bigint, " NAME_COLUMNS ", " SHOWN_COLUMNS
+		    " FROM tram.changes($1::timestamptz, $2::timestamptz, $3, $4, $5, $6) c"
+		    " JOIN tram.indicator i ON i.indicator = c.indicator"
+		    " CROSS JOIN LATERAL (SELECT tram.shift(CASE WHEN i.kind <> 'count_ratio' THEN c.difference"
+		    "   WHEN c.denominator_before = c.denominator_after THEN c.numerator_after - c.numerator_before "
+		    "END,"
+		    "   -i.display_unit_mult) AS moved) d"
+		    " ORDER BY c.moment, c.indicator, c.time_period, c.area LIMIT $7";
 
 static enum store_result ask_changes(struct store *s, const struct changes_question *q, const PGresult *page,
 				     PGresult **ret, struct err *err)
@@ -113,7 +134,12 @@ static struct change_shown read_shown(const PGresult *r, int i)
 				     .display_unit_mult = (int)cell_int(r, i, MULT),
 				     .before = cell_text_or_null(r, i, SHOWN_BEFORE),
 				     .after = cell_text_or_null(r, i, SHOWN_AFTER),
-				     .difference = cell_text_or_null(r, i, SHOWN_DIFFERENCE)};
+				     .difference = cell_text_or_null(r, i, SHOWN_DIFFERENCE),
+				     .counts_parts = cell_bool(r, i, COUNTS_PARTS),
+				     .numerator_before = cell_text_or_null(r, i, NUMERATOR_BEFORE),
+				     .numerator_after = cell_text_or_null(r, i, NUMERATOR_AFTER),
+				     .denominator_before = cell_text_or_null(r, i, DENOMINATOR_BEFORE),
+				     .denominator_after = cell_text_or_null(r, i, DENOMINATOR_AFTER)};
 }
 
 static void tell(const PGresult *r, int n, change_each *each, void *context)

@@ -292,7 +292,7 @@ static const char claims_sql[] =
     "       r.published_denominator, r.published_unit_mult, r.published_qualifier, r.announced_on, r.source,"
     "       r.level, r.area, r.said_by, r.status, trim_scale(round(r.difference, 18)),"
     "       (extract(epoch FROM r.outdated_since) * 1000000)::bigint, r.cause, r.statements, r.of_area, r.agent, r.seq,"
-    "       r.reason, " FIGURE_COLUMNS(
+    "       r.reason, round(r.difference, r.shown_decimals), " FIGURE_COLUMNS(
 	"r.published_unit_mult",
 	"r.shown_decimals") " FROM (SELECT c.*, coalesce(scale(c.published_value), scale(c.published_numerator), 0) AS "
 			    "shown_decimals"
@@ -329,7 +329,8 @@ enum store_result store_claims(struct store *s, claim_each *each, void *context,
 						  .agent = cell_text_or_null(r, i, 21),
 						  .seq = cell_text_or_null(r, i, 22),
 						  .reason = cell_text_or_null(r, i, 23),
-						  .figure = read_figure(r, i, 24)});
+						  .difference_shown = cell_text_or_null(r, i, 24),
+						  .figure = read_figure(r, i, 25)});
 	}
 	PQclear(r);
 	return result;

@@ -142,8 +142,9 @@ struct claim_row {
 	const char *published_qualifier, *announced_on, *source;
 	const char *level, *area, *said_by; /* said_by: "" for those of the catalogue */
 	const char *status;                 /* holds, outdated, different, held, missing */
-	/* of one that does not hold: by how much, in unit_mult (NULL: there is nothing now) */
-	const char *difference;
+	/* of one that does not hold: by how much, in unit_mult, and as it was announced; NULL: there is nothing now, or
+	 * it is of so many of another number */
+	const char *difference, *difference_shown;
 	/* of one that is outdated: since when, and through what; NULL: several statements differ in it */
 	int64_t outdated_since_us;
 	const char *cause, *statements, *of_area, *agent, *seq, *reason;

@@ -41,7 +41,10 @@ struct change_shown {
 	int64_t moment_us;
 	const char *name_vi, *name_en, *area_name_vi, *area_name_en, *unit_vi;
 	int display_unit_mult;
+	bool
+	    counts_parts; /* shown as so many of so many; the difference then is of the former, NULL when these are others */
 	const char *before, *after, *difference;
+	const char *numerator_before, *numerator_after, *denominator_before, *denominator_after;
 };
 
 /* cells: CHANGE_COLUMNS texts, NULL where there is none; made_by: a JSON array of objects. */

@@ -110,6 +110,52 @@ class ClaimsTest(DemonstrationTest):
         self.db.execute("DELETE FROM tram.observation WHERE known_at = '2030-01-01'")
         self.assertGreater(seq, 5000)
 
+    def stand(self, indicator, period, revision, day, more="0, 0"):
+        """Another revision of a province's two parts, so much more than its first."""
+        self.db.execute("INSERT INTO tram.observation (key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier,"
+                        " missing_reason, flags, obs_status, value, numerator, denominator, weight)"
+                        " SELECT o.key | %s, o.report_no, %s, o.area_no, o.line, 0, 1, o.qualifier, 0, 0, 'A', NULL, o.numerator + (%s::numeric[])[1],"
+                        "   o.denominator + (%s::numeric[])[2], o.weight"
+                        " FROM tram.observation o JOIN tram.area_number n USING (area_no) WHERE n.area = %s AND o.key ="
+                        " (SELECT (s.series_no::bigint << 44) | (%s::bigint << 14) FROM tram.series s WHERE s.indicator = %s"
+                        " AND s.dimensions = '')", (revision, day, "{" + more + "}", "{" + more + "}", AREA, store.PERIODS[period],
+                                                    indicator))
+
+    def test_so_many_of_so_many(self):
+        """Shown as such wherever they are, and apart by a number only where both are of as many."""
+        indicator, period = "digital_seaports", "2023-S1"
+        claim = lambda status: next(c for c in table("claims", "check", status=status) if c["figure_no"] == 41)
+        self.assertEqual((claim(0)["state"], claim(0)["difference"]), ("holds", "0"))
+        self.stand(indicator, period, 1, "2025-03-01", "0, 7")
+        self.assertEqual((claim(1)["state"], claim(1)["difference"]), ("outdated", None))
+        shown = tram("claims", "check", status=1)
+        self.assertRegex(shown, r"\n41: outdated since [^,]*2025[^,]*, 18/152 instead of 18/145, through correction of 63/46")
+        self.assertRegex(tram("claims", "check", status=1, language="vi"),
+                         r"\n41: không còn đúng từ [^,]*2025[^,]*, 18/152 thay vì 18/145, qua bản sửa của 63/46")
+        self.stand(indicator, period, 2, "2025-03-02", "2, 7")
+        self.stand(indicator, period, 3, "2025-03-03", "2, 0")
+        self.assertEqual((claim(1)["state"], claim(1)["difference"]), ("outdated", "2"))
+        self.assertIn(", by 2 ", tram("claims", "check", status=1))
+        shown = [line.split() for line in tram("rollup", indicator, "--changes", "--since", "2025-02-15").splitlines()]
+        moves = [[w for w in line if "/145" in w or "/152" in w or w in ("–", "+2")] for line in shown]
+        self.assertEqual([m for m in moves if m],
+                         [["18/145", "18/152", "–"], ["18/152", "20/152", "+2"], ["20/152", "20/145", "–"]])
+        self.db.execute("DELETE FROM tram.observation WHERE known_at BETWEEN '2025-03-01' AND '2025-03-03' AND key & 16383 > 0")
+
+    def test_small_moves(self):
+        """A note has the digits of what was announced; what moved by less than is shown did not move by 0.0."""
+        no = self.announce(0, "2023-S1")
+        try:
+            shown = tram("claims", "check", status=1)
+            self.assertRegex(shown, rf"\n{no}: by \d[\d,]* ")
+        finally:
+            self.db.execute("DELETE FROM tram.announced_figure")
+        first = self.correct(100, "2025-03-06")
+        shown = next(line for line in tram("rollup", INDICATOR, "--changes", "--since", "2025-03-05T12:00:00Z").splitlines()
+                     if "correction" in line)
+        self.assertRegex(shown, r" 16\.4 +16\.4 million .* \+0\.0001 ")
+        self.db.execute("DELETE FROM tram.observation WHERE report_no & 1099511627775 = %s", (first,))
+
     def state(self, figure_no):
         return self.db.execute("SELECT c.status, c.cause, c.of_area, to_char(c.outdated_since, 'YYYY-MM-DD') FROM tram.claim_status c"
                                " WHERE c.figure_no = %s", (figure_no,)).fetchone()
