@@ -155,6 +155,11 @@ static bool answer(struct store *s, const struct explain_options *o, const struc
 		store_explain_end(s);
 	}
 	fine = fine && show(&e, o, err);
+	if (fine && o->proof && strcmp(o->proof, "-") != 0) {
+		fprintf(stderr,
+			_("The proof is in %s; anybody can check it: tram verify --proof %s --key centre.pub\n"),
+			o->proof, o->proof);
+	}
 	arena_free(&arena);
 	return fine;
 }

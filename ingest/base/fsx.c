@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,35 @@ bool fsx_mkdir(const char *path, mode_t mode, struct err *err)
 	return done && make_one(path, mode, err);
 }
 
+/* Only root or the file's owner can have put it where it is. */
+static bool is_in_safe_folder(const char *path, uid_t owner)
+{
+	char *copy = xstrdup(path);
+	struct stat st;
+	bool fine = stat(dirname(copy), &st) == 0 && (st.st_uid == 0 || st.st_uid == owner) && (st.st_mode & 022) == 0;
+
+	free(copy);
+	return fine;
+}
+
+static bool is_ours(const char *path, const struct stat *st, struct err *err)
+{
+	if (st->st_uid == geteuid()) {
+		return true;
+	}
+	if (geteuid() ==
+	    0) { /* reads the key of a program that runs as another user; to own it would take it away from that */
+		return is_in_safe_folder(path, st->st_uid) ||
+		       err_set(err, ERR_NOPERM,
+			       _("%s belongs to another user (%u), and others can write to its folder: run this as "
+				 "that user"),
+			       path, st->st_uid);
+	}
+	return err_set(err, ERR_NOPERM,
+		       _("%s belongs to another user (%u); it must belong to %u: run this as that user, or use chown"),
+		       path, st->st_uid, geteuid());
+}
+
 bool fsx_is_secret(const char *path, struct err *err)
 {
 	struct stat st;
@@ -181,11 +211,8 @@ bool fsx_is_secret(const char *path, struct err *err)
 	if (!S_ISREG(st.st_mode)) {
 		return err_set(err, ERR_NOPERM, _("%s must be an ordinary file"), path);
 	}
-	if (st.st_uid != geteuid()) {
-		return err_set(
-		    err, ERR_NOPERM,
-		    _("%s belongs to another user (%u); it must belong to %u: run this as that user, or use chown"),
-		    path, st.st_uid, geteuid());
+	if (!is_ours(path, &st, err)) {
+		return false;
 	}
 	if (st.st_mode & 077) {
 		return err_set(err, ERR_NOPERM, _("others can read %s (mode %03o): use chmod 600 %s"), path,

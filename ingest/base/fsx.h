@@ -32,7 +32,10 @@ bool fsx_mkdir(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 /* So that the name of a file that was made, renamed or linked outlasts a loss of power: fsyncs the folder it is in. */
 bool fsx_sync_folder_of(const char *path, struct err *err) MUST_CHECK;
 
-/* False and *err when others than the owner can read the file, or it is not ours. */
+/*
+ * False and *err when others than the owner can read the file, or it is not ours. Root may read another user's that lies where
+ * only root or that user can have put it: the key of a program that runs as that user.
+ */
 bool fsx_is_secret(const char *path, struct err *err) MUST_CHECK;
 
 /* A nameless file in dir, gone when closed; -1 and *err on failure. */

@@ -60,7 +60,8 @@ def country(fleet, centre):
 
 def prove(centre, tmp_path, *words):
     path = tmp_path / "figure.proof"
-    centre.tram("explain", *words, "--proof", path)
+    said = centre.tram("explain", *words, "--proof", path).stderr
+    assert said.count("\n") == 1 and str(path) in said, said
     return path
 
 

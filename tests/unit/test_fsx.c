@@ -140,6 +140,34 @@ static void folders_with_parents(void **state)
 	free(below);
 }
 
+/* Another user's file, in a folder of each owner and mode. */
+static void secrets_for_root(const char *path)
+{
+	static const struct {
+		uid_t owner;
+		mode_t mode;
+		bool secret;
+	} rows[] = {{65534, 0700, true},  {65534, 0755, true},  {0, 0755, true},      {0, 0700, true},
+		    {65533, 0700, false}, {65534, 0775, false}, {65534, 0757, false}, {0, 01777, false}};
+	struct err err = {0};
+	struct stat before;
+
+	assert_int_equal(stat(dir, &before), 0);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(chown(dir, rows[i].owner, rows[i].owner), 0);
+		assert_int_equal(chmod(dir, rows[i].mode), 0);
+		err = (struct err){0};
+		assert_int_equal(fsx_is_secret(path, &err), rows[i].secret);
+		assert_int_equal(err.kind, rows[i].secret ? 0 : ERR_NOPERM);
+		assert_null(strstr(err.text, "chown"));
+	}
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(chown(dir, 0, 0), 0);
+	assert_int_equal(chmod(dir, before.st_mode & 07777), 0);
+	assert_false(fsx_is_secret(path, &err)); /* its owner does not make it one */
+}
+
 static void secrets(void **state)
 {
 	static const struct {
@@ -163,9 +191,7 @@ static void secrets(void **state)
 	assert_int_equal(err.kind, ERR_NOINPUT);
 	if (geteuid() == 0) {
 		assert_true(fsx_write(path, "k", 1, 0600, &err));
-		assert_int_equal(chown(path, 65534, 65534), 0);
-		assert_false(fsx_is_secret(path, &err));
-		assert_int_equal(err.kind, ERR_NOPERM);
+		secrets_for_root(path);
 	}
 	free(path);
 }
