@@ -123,24 +123,14 @@ static void list_columns(struct listing *l)
 	table_column(l->table, "remarks", _("Remarks"), TABLE_LEFT);
 }
 
-/* Two texts that may be empty, with something between them where neither is. */
-static char *joined(char *first, const char *between, char *second)
-{
-	char *out = xasprintf("%s%s%s", first, *first && *second ? between : "", second);
-
-	free(first);
-	free(second);
-	return out;
-}
-
 static void list_row(void *context, const struct rollup_row *row)
 {
 	struct listing *l = context;
 	const struct rollup_figure *f = &row->figure;
 	char *figure = display_rollup(f);
-	char *coverage = joined(display_coverage(f), ", ", display_parts_of_period(f, row->time_period));
-	char *said = joined(display_remarks(f), ", ", display_closing(row));
-	char *remarks = joined(said, "; ", display_gaps(f));
+	char *coverage = display_joined(display_coverage(f), ", ", display_parts_of_period(f, row->time_period));
+	char *said = display_joined(display_remarks(f), ", ", display_closing(f));
+	char *remarks = display_joined(said, "; ", display_gaps(f));
 	bool whole = f->areas_reporting == f->areas_expected && f->parts_reporting == f->parts_expected;
 
 	table_cell(l->table, lang_is_vi() ? row->name_vi : row->name_en);

@@ -42,6 +42,21 @@ char *display_number(const char *digits)
 	return out;
 }
 
+char *display_exact(const char *digits)
+{
+	char *trimmed = xstrdup(digits ? digits : ""), *out, *end = trimmed + strlen(trimmed);
+
+	if (strchr(trimmed, '.')) {
+		while (end[-1] == '0') {
+			*--end = 0;
+		}
+		end[-1] = end[-1] == '.' ? 0 : end[-1];
+	}
+	out = display_number(digits ? trimmed : NULL);
+	free(trimmed);
+	return out;
+}
+
 char *display_parts(const char *numerator, const char *denominator)
 {
 	char *top, *bottom, *out;
@@ -168,39 +183,44 @@ char *display_coverage(const struct rollup_figure *f)
 	return out;
 }
 
-static char *add_remark(char *so_far, char *remark)
+char *display_joined(char *first, const char *between, char *second)
 {
-	char *out = xasprintf("%s%s%s", so_far, *so_far && *remark ? ", " : "", remark);
+	char *out = xasprintf("%s%s%s", first, *first && *second ? between : "", second);
 
-	free(so_far);
-	free(remark);
+	free(first);
+	free(second);
 	return out;
 }
 
-static char *known_now(const struct rollup_row *row)
+static char *add_remark(char *so_far, char *remark)
 {
-	if (row->figure.counts_parts && row->now_numerator && row->now_denominator) {
-		return display_parts(row->now_numerator, row->now_denominator);
-	}
-	return display_number(row->now_shown);
+	return display_joined(so_far, ", ", remark);
 }
 
-char *display_closing(const struct rollup_row *row)
+static char *known_now(const struct rollup_figure *f)
+{
+	if (f->counts_parts && f->now_numerator && f->now_denominator) {
+		return display_parts(f->now_numerator, f->now_denominator);
+	}
+	return display_number(f->now_shown);
+}
+
+char *display_closing(const struct rollup_figure *f)
 {
 	char when[CLOCK_TEXT] = "", *out, *now;
 	int64_t us;
 
-	if (row->figure.vintage == 0) {
+	if (f->vintage == 0) {
 		return xstrdup("");
 	}
-	if (row->figure.known_at && clock_parse(row->figure.known_at, &us)) {
+	if (f->known_at && clock_parse(f->known_at, &us)) {
 		clock_text_vn(us, when);
 	}
-	if (!row->figure.moved) {
-		return xasprintf(_("closing %d of %s"), row->figure.vintage, when);
+	if (!f->moved) {
+		return xasprintf(_("closing %d of %s"), f->vintage, when);
 	}
-	now = known_now(row);
-	out = xasprintf(_("closing %d of %s; it has moved: now %s"), row->figure.vintage, when, now);
+	now = known_now(f);
+	out = xasprintf(_("closing %d of %s; it has moved: now %s"), f->vintage, when, now);
 	free(now);
 	return out;
 }

@@ -36,7 +36,13 @@ char *display_gaps(const struct rollup_figure *figure);
 char *display_no_interval(const struct rollup_figure *figure);
 
 /* Of a period that is closed: which closing, when, and what is known now where that is another figure. "" when it is not. */
-char *display_closing(const struct rollup_row *row);
+char *display_closing(const struct rollup_figure *figure);
+
+/* Two texts of the caller's, which it frees, with something between them where neither is empty. */
+char *display_joined(char *first, const char *between, char *second);
+
+/* The digits that an exact figure needs: "12" for "12.0". "–" for NULL. */
+char *display_exact(const char *digits);
 
 /* Through what a roll-up moved (the code of tram.change), and the colour that it is told in; the code itself where it is
  * another one. */

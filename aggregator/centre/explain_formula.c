@@ -2,6 +2,7 @@
 /* The figure as a formula: numbers filled in, the long middle left out. */
 #include "explain_show.h"
 
+#include "decimal.h"
 #include "display.h"
 #include "lang.h"
 
@@ -14,7 +15,7 @@
 
 static void put_number(FILE *out, const char *digits)
 {
-	char *text = display_number(digits);
+	char *text = display_exact(digits);
 
 	fputs(text, out);
 	free(text);
@@ -125,16 +126,36 @@ static void put_own(FILE *out, const struct rollup_figure *r, bool percent)
 	}
 }
 
+static bool read_digits(const char *digits, struct decimal *ret)
+{
+	return digits && decimal_parse(digits, strlen(digits), DECIMAL_LOCALE_NONE, ret) == DECIMAL_FINE;
+}
+
+/* What is shown is all of it; nothing was rounded away. Longer digits than a decimal has are taken as rounded. */
+static bool is_all(const struct explanation_figure *f)
+{
+	const struct rollup_figure *r = &f->about.figure;
+	bool percent = r->unit && strcmp(r->unit, "percent") == 0 && strcmp(f->about.how, "mean") != 0;
+	struct decimal shown, top, bottom;
+
+	return read_digits(r->shown, &shown) && read_digits(r->numerator, &top) &&
+	       read_digits(r->denominator, &bottom) &&
+	       decimal_shift(decimal_trim(shown), r->display_unit_mult, &shown) &&
+	       (strcmp(f->about.how, "growth") != 0 || !percent || decimal_subtract(top, bottom, &top)) &&
+	       decimal_compare_products(shown, bottom, decimal_int(percent ? 100 : 1), top) == 0;
+}
+
 static void put_result(FILE *out, const struct explanation_figure *f, bool exact)
 {
-	char *result = display_rollup(&f->about.figure);
+	const struct rollup_figure *r = &f->about.figure;
+	char *result = display_figure(r->shown, r->qualifier, r->display_unit_mult, r->unit, r->unit_vi);
 	size_t n = explanation_count(f, "value", "counts");
 
 	if (exact) {
 		fputs(" = ", out);
-		put_number(out, f->about.figure.value);
-	} else {
-		fprintf(out, " ≈ %s", result);
+		put_number(out, r->value);
+	} else if (!r->counts_parts) { /* else the fraction is the result */
+		fprintf(out, " %s %s", is_all(f) ? "=" : "≈", result);
 	}
 	free(result);
 	if (n > TERMS_FIRST + TERMS_LAST + 1) {

@@ -292,7 +292,7 @@ static void put_notes(struct proving *p)
 			  p->e->question.area));
 	note(p, xasprintf(_("%s, by %s, as known at %s"), figure, coverage, clock_text_vn(p->s.known_at_us, when)));
 	note(p, explain_formula(p->e, 0));
-	note(p, xstrdup(""));
+	note(p, display_closing(&f->figure));
 	note(p,
 	     xstrdup(_("Anybody can check this with the centre's public key, and the agents' where they have them:")));
 	note(p, xstrdup("  tram verify --proof FILE --key centre.pub [--key AGENT.pub]..."));

@@ -104,13 +104,13 @@ static void print_figure(const struct explanation *e, size_t at)
 		return;
 	}
 	print_owned(_("Figure"), display_rollup(r));
-	print_owned(_("Exactly"), r->value ? display_number(r->value) : xstrdup(""));
+	print_owned(_("Exactly"), r->value ? display_exact(r->value) : xstrdup(""));
 	print_owned(_("Method"), method_text(f));
 	print_owned(_("Formula"), explain_formula(e, at));
 	print_owned(_("Coverage"), display_coverage(r));
 	print_owned(_("Parts of the period"), parts_text(r));
 	print_owned(_("Interval"), interval_text(r));
-	print_owned(_("Remarks"), display_remarks(r));
+	print_owned(_("Remarks"), display_joined(display_remarks(r), ", ", display_closing(r)));
 	if (at == 0) {
 		print_owned(_("Known at"), known_text(e));
 		print_owned(_("Catalogue"), xasprintf(_("version %s, units of %s"), r->catalogue_version, r->boundary));

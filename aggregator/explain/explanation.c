@@ -54,6 +54,9 @@ static const size_t figure_texts[] = {
     FIGURE_AT(figure.interval_high_shown),
     FIGURE_AT(figure.interval_basis),
     FIGURE_AT(figure.known_at),
+    FIGURE_AT(figure.now_shown),
+    FIGURE_AT(figure.now_numerator),
+    FIGURE_AT(figure.now_denominator),
 };
 
 #define ROW_AT(member) offsetof(struct explained_contribution, member)

@@ -76,6 +76,8 @@ static struct rollup_figure read_figure(const PGresult *r, int row, int at)
 
 #define SHOWN(column) "round(tram.shift(" column ", -i.display_unit_mult), i.display_decimals)"
 
+#define NOW_SHOWN SHOWN("n.value") " AS shown, " SHOWN("n.numerator") " AS top, " SHOWN("n.denominator") " AS bottom"
+
 /* What tell_rollups() reads: one row r of a roll-up, its indicator i, its dataflow d, its area's names, a justification,
  * and what is known now where that is another figure. */
 #define ROLLUP_COLUMNS(names, justification, now)                                                                      \
@@ -108,32 +110,30 @@ static const char rollup_sql[] = ROLLUP_COLUMNS(
 				      "   LIMIT 1) a ON true"
 				      " LEFT JOIN LATERAL tram.justification_at(r.area, q.indicator, q.period, "
 				      "coalesce(r.known_at, $5)) j ON $3 = 'province'"
-				      " LEFT JOIN LATERAL (SELECT " SHOWN("n.value") " AS shown, " SHOWN(
-					  "n.numerator") " AS top, " SHOWN("n.denominator") " AS bottom"
-											    "   FROM "
-											    "tram.rollup(q.indicator, "
-											    "q.time_period, $3, $4, "
-											    "$5, true) n WHERE n.area "
-											    "= r.area) now ON r.moved"
-											    " WHERE ($1 IS NOT NULL "
-											    "AND $2 IS NOT NULL OR "
-											    "r.areas_reporting > 0 OR "
-											    "r.held > 0)"
-											    "   AND ($7 = 'infinity' "
-											    "OR r.known_at > $7 OR "
-											    "(q.indicator, "
-											    "q.time_period, r.area) IN "
-											    "("
-											    "     SELECT c.indicator, "
-											    "c.time_period, c.area"
-											    "     FROM "
-											    "tram.changes($7, "
-											    "nullif($5, 'infinity'), "
-											    "$1, $3, $4, $2) c))"
-											    " ORDER BY q.indicator, "
-											    "tram.period_end(q.period),"
-											    " q.period, r.area LIMIT "
-											    "$6";
+				      " LEFT JOIN LATERAL (SELECT " NOW_SHOWN " FROM "
+				      "tram.rollup(q.indicator, "
+				      "q.time_period, $3, $4, "
+				      "$5, true) n WHERE n.area "
+				      "= r.area) now ON r.moved"
+				      " WHERE ($1 IS NOT NULL "
+				      "AND $2 IS NOT NULL OR "
+				      "r.areas_reporting > 0 OR "
+				      "r.held > 0)"
+				      "   AND ($7 = 'infinity' "
+				      "OR r.known_at > $7 OR "
+				      "(q.indicator, "
+				      "q.time_period, r.area) IN "
+				      "("
+				      "     SELECT c.indicator, "
+				      "c.time_period, c.area"
+				      "     FROM "
+				      "tram.changes($7, "
+				      "nullif($5, 'infinity'), "
+				      "$1, $3, $4, $2) c))"
+				      " ORDER BY q.indicator, "
+				      "tram.period_end(q.period),"
+				      " q.period, r.area LIMIT "
+				      "$6";
 
 /* Of each indicator the newest period that has a figure: periods are looked at from the newest on, until one has. */
 static const char newest_sql[] =
@@ -176,6 +176,15 @@ static enum store_result ask_rollup(struct store *s, const struct rollup_questio
 	return result;
 }
 
+/* What is known now in place of a figure that moved, at its three columns. */
+static struct rollup_figure with_now(struct rollup_figure f, const PGresult *r, int row, int at)
+{
+	f.now_shown = cell_text_or_null(r, row, at);
+	f.now_numerator = cell_text_or_null(r, row, at + 1);
+	f.now_denominator = cell_text_or_null(r, row, at + 2);
+	return f;
+}
+
 static void tell_rollups(const PGresult *r, rollup_each *each, void *context)
 {
 	for (int i = 0; i < PQntuples(r); i++) {
@@ -186,16 +195,13 @@ static void tell_rollups(const PGresult *r, rollup_each *each, void *context)
 						   .name_vi = cell_text(r, i, 4),
 						   .name_en = cell_text(r, i, 5),
 						   .time_period = cell_text(r, i, 6),
-						   .figure = read_figure(r, i, FIGURE),
+						   .figure = with_now(read_figure(r, i, FIGURE), r, i, BEHIND + 6),
 						   .justification_code = cell_text_or_null(r, i, BEHIND),
 						   .justification = cell_text_or_null(r, i, BEHIND + 1),
 						   .display_decimals = (int)cell_int(r, i, BEHIND + 2),
 						   .dataflow = cell_text(r, i, BEHIND + 3),
 						   .dataflow_vi = cell_text(r, i, BEHIND + 4),
-						   .dataflow_en = cell_text(r, i, BEHIND + 5),
-						   .now_shown = cell_text_or_null(r, i, BEHIND + 6),
-						   .now_numerator = cell_text_or_null(r, i, BEHIND + 7),
-						   .now_denominator = cell_text_or_null(r, i, BEHIND + 8)});
+						   .dataflow_en = cell_text(r, i, BEHIND + 5)});
 	}
 }
 
@@ -233,9 +239,12 @@ static const char explained_sql[] =
     "i.name_vi, i.name_en, "
     "e.node_period,"
     " (extract(epoch FROM e.asked_as_of) * 1000000)::bigint, (e.r).area IS NOT NULL, " FIGURE_COLUMNS(
-	"i.display_unit_mult", "i.display_decimals") " FROM tram.explained_figures($1, $2, $3, $4, $5, $6, $7 <> 0) e"
+	"i.display_unit_mult", "i.display_decimals") ", " NOW_SHOWN
+						     " FROM tram.explained_figures($1, $2, $3, $4, $5, $6, $7 <> 0) e"
 						     " JOIN tram.indicator i ON i.indicator = e.node_indicator"
-						     " CROSS JOIN LATERAL (SELECT (e.r).*) r ORDER BY e.node";
+						     " CROSS JOIN LATERAL (SELECT (e.r).*) r"
+						     " CROSS JOIN LATERAL (SELECT (e.n).*) n"
+						     " ORDER BY e.node";
 
 static struct explained_figure read_explained(const PGresult *r, int row)
 {
@@ -255,7 +264,7 @@ static struct explained_figure read_explained(const PGresult *r, int row)
 	    .period = cell_text(r, row, 12),
 	    .as_of_us = cell_is_null(r, row, 13) ? INT64_MAX : cell_int(r, row, 13),
 	    .is_there = cell_bool(r, row, 14),
-	    .figure = read_figure(r, row, 15),
+	    .figure = with_now(read_figure(r, row, 15), r, row, 15 + N_FIGURE_COLUMNS),
 	};
 }
 

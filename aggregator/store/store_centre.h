@@ -106,6 +106,8 @@ struct rollup_figure {
 	int vintage;          /* of the period's closing; 0: it is not closed */
 	const char *known_at; /* the moment whose knowledge it shows, RFC 3339 in UTC; NULL: as asked */
 	bool moved;           /* what is known now is another figure */
+	const char *now_shown, *now_numerator,
+	    *now_denominator; /* that one, where it is asked for: roll-ups and explanations */
 };
 
 struct rollup_question {
@@ -125,7 +127,6 @@ struct rollup_row {
 	const char *justification_code, *justification; /* of a single province's figure; NULL: none */
 	const char *dataflow, *dataflow_vi, *dataflow_en;
 	int display_decimals;
-	const char *now_shown, *now_numerator, *now_denominator; /* what is known, where a closed period's has moved */
 };
 typedef void rollup_each(void *context, const struct rollup_row *row);
 enum store_result store_rollup(struct store *s, const struct rollup_question *question, rollup_each *each,

@@ -64,6 +64,9 @@ def test_a_correction_counts_in_the_next_closing(centre, agent, closed):
         middle = rest.partition("{}")[0]
         assert first in table and middle in table, table
         assert "1.178.700" in table.split(middle)[1] or "1,178,700" in table.split(middle)[1], table
+        explained, opened = (centre.tram("explain", "population", "2024", *words, language=language).stdout for words in ((), ("--open",)))
+        assert first in explained and middle in explained and first not in opened, (explained, opened)
+        assert "1.178.700" in explained.split(middle)[1] or "1,178,700" in explained.split(middle)[1], explained
     for known in (shown(centre, "--open"), over_http(centre, open="true")):
         assert (int(known["value"]), known["vintage"], known["moved"]) == (CORRECTED, 0, False)
     for words, value in (((), CLOSED), (("--open",), CORRECTED)):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "display.h"
+#include "explain_show.h"
 #include "lang.h"
 
 #include <stdarg.h>
@@ -47,6 +48,99 @@ static void test_numbers_are_grouped(void **state)
 		speak("vi");
 		assert_text(display_number(cases[i].digits), cases[i].vi);
 	}
+}
+
+static void test_an_exact_figure_needs_no_more_digits(void **state)
+{
+	static const char *const cases[][2] = {{"11394555950.0", "11,394,555,950"},
+					       {"0.0", "0"},
+					       {"12.50", "12.5"},
+					       {"-0.050", "-0.05"},
+					       {"100", "100"},
+					       {NULL, "–"}};
+
+	(void)state;
+	speak("en");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_text(display_exact(cases[i][0]), cases[i][1]);
+	}
+}
+
+/* One contribution, as what it is made of, and its figure: what is exact is said to be so, and said once. */
+static void test_formulas(void **state)
+{
+	static const struct {
+		const char *how, *unit, *value, *top, *bottom, *shown;
+		int mult;
+		bool counts_parts;
+		const char *text;
+	} cases[] = {
+	    {"own", "percent", "100", "10373", "10373", "100.0", 0, false, "100 × 10,373 / 10,373 = 100.0 %"},
+	    {"own", "percent", "93.31", "9330", "9999", "93.31", 0, false, "100 × 9,330 / 9,999 ≈ 93.31 %"},
+	    {"own", "procedure", "0.71", "4543", "6325", "1", 0, true, "4,543 / 6,325"},
+	    {"own", "person", "7.50", NULL, NULL, "8", 0, false, "7.5"},
+	    {"ratio", "percent", "50", "1", "2", "50", 0, false, "100 × (1) / (2) = 100 × 1 / 2 = 50 %"},
+	    {"ratio", "account", "5000000", "10000000", "2", "5", 6, false,
+	     "(10,000,000) / (2) = 10,000,000 / 2 = 5 million account"},
+	    {"ratio", "account", "5000001", "10000002", "2", "5", 6, false,
+	     "(10,000,002) / (2) = 10,000,002 / 2 ≈ 5 million account"},
+	    {"sum", "person", "12.0", NULL, NULL, "12", 0, false, "12 = 12"},
+	    {"mean", "percent", "40", "80", "2", "40", 0, false, "(40 × 2) / (2) = 80 / 2 = 40 %"},
+	    {"growth", "percent", "5", "105", "100", "5.0", 0, false, "100 × (105 − 100) / 100 = 5.0 %"},
+	    {"growth", "percent", "5.04", "10504", "10000", "5.0", 0, false,
+	     "100 × (10,504 − 10,000) / 10,000 ≈ 5.0 %"},
+	    {"quotient", "person", "3", "9", "3", "3", 0, false, "9 / 3 = 3 person"},
+	    {"quotient", "person", "3", "9", "1234567890123456789012", "3", 0, false,
+	     "9 / 1,234,567,890,123,456,789,012 ≈ 3 person"},
+	};
+
+	(void)state;
+	speak("en");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bool derived = strcmp(cases[i].how, "growth") == 0 || strcmp(cases[i].how, "quotient") == 0;
+		struct explained_contribution row = {.part = "value",
+						     .state = "counts",
+						     .value = cases[i].value,
+						     .numerator = cases[i].top,
+						     .denominator = cases[i].bottom,
+						     .weight = cases[i].bottom};
+		struct explanation_figure f = {.about = {.how = cases[i].how,
+							 .top = derived ? 2 : 0,
+							 .leaf = "",
+							 .over_time = "last",
+							 .weighed_by = ""},
+					       .rows = &row,
+					       .n = 1};
+		struct explanation e = {.figures = &f, .n = 1};
+
+		f.about.figure = (struct rollup_figure){.value = cases[i].value,
+							.numerator = cases[i].top,
+							.denominator = cases[i].bottom,
+							.shown = cases[i].shown,
+							.unit = cases[i].unit,
+							.unit_vi = "",
+							.qualifier = "",
+							.display_unit_mult = cases[i].mult,
+							.counts_parts = cases[i].counts_parts};
+		assert_text(explain_formula(&e, 0), cases[i].text);
+	}
+}
+
+static void test_a_closed_figure_says_so(void **state)
+{
+	struct rollup_figure f = {.vintage = 0, .known_at = "2024-07-19T01:00:00Z", .shown = "5", .now_shown = "6"};
+
+	(void)state;
+	speak("en");
+	assert_text(display_closing(&f), "");
+	f.vintage = 2;
+	assert_text(display_closing(&f), "closing 2 of 2024-07-19 08:00:00");
+	f.moved = true;
+	assert_text(display_closing(&f), "closing 2 of 2024-07-19 08:00:00; it has moved: now 6");
+	f.counts_parts = true;
+	f.now_numerator = "4543";
+	f.now_denominator = "6325";
+	assert_text(display_closing(&f), "closing 2 of 2024-07-19 08:00:00; it has moved: now 4,543/6,325");
 }
 
 static void test_a_figure_has_its_unit(void **state)
@@ -175,9 +269,15 @@ static void test_who_is_missing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_numbers_are_grouped),           cmocka_unit_test(test_a_figure_has_its_unit),
-	    cmocka_unit_test(test_a_rollup_of_parts_shows_them),  cmocka_unit_test(test_what_must_be_said_beside_it),
-	    cmocka_unit_test(test_how_much_of_a_period_is_there), cmocka_unit_test(test_who_is_missing),
+	    cmocka_unit_test(test_numbers_are_grouped),
+	    cmocka_unit_test(test_an_exact_figure_needs_no_more_digits),
+	    cmocka_unit_test(test_formulas),
+	    cmocka_unit_test(test_a_closed_figure_says_so),
+	    cmocka_unit_test(test_a_figure_has_its_unit),
+	    cmocka_unit_test(test_a_rollup_of_parts_shows_them),
+	    cmocka_unit_test(test_what_must_be_said_beside_it),
+	    cmocka_unit_test(test_how_much_of_a_period_is_there),
+	    cmocka_unit_test(test_who_is_missing),
 	};
 
 	return cmocka_run_group_tests_name("display", tests, NULL, NULL);

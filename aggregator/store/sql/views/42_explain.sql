@@ -47,11 +47,11 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The figures behind one figure, by number: the figure itself is the first. A closed period's is what it was closed with; open:
--- what was known all the same.
+-- what was known all the same. n: of the figure itself, where it has moved since, what is known now.
 CREATE FUNCTION tram.explained_figures(indicator text, period text, level text, area text, boundary text, as_of timestamptz,
                                        open boolean DEFAULT false)
 RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, weighed_leaf text, node_indicator text, node_period text, top integer,
-               bottom integer, asked_as_of timestamptz, r tram.rollup_row)
+               bottom integer, asked_as_of timestamptz, r tram.rollup_row, n tram.rollup_row)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -73,7 +73,11 @@ BEGIN
          CASE WHEN m.node = 1 THEN v_first
               ELSE (SELECT f FROM tram.rollup_at(m.made, m.node_period, explained_figures.level, v_first.boundary,
                                                  coalesce(v_as_of, 'infinity')) f
-                    WHERE f.area = explained_figures.area) END
+                    WHERE f.area = explained_figures.area) END,
+         CASE WHEN m.node = 1 AND v_first.moved THEN
+           (SELECT f FROM tram.rollup(explained_figures.indicator, explained_figures.period, explained_figures.level,
+                                      explained_figures.boundary, explained_figures.as_of, true) f
+            WHERE f.area = explained_figures.area) END
   FROM tram.made_of(explained_figures.indicator, tram.period_pack(explained_figures.period)) m
   JOIN tram.indicator i ON i.indicator = m.made
   LEFT JOIN tram.indicator w ON w.indicator = i.mean_weight
