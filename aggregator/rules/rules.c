@@ -119,6 +119,13 @@ const char *finding_remedy(const struct finding *f, bool vietnamese)
 {
 	const struct special *s = special_of(f);
 
+	if (f->answered) { /* whoever finds the figure wrong may still mend it */
+		return vietnamese ? "Không cần làm gì nếu số liệu đúng: giải trình đã có. Nếu sai, hãy báo cáo lại bản "
+				    "sửa (--revise)."
+				  : "Nothing to do if the figure is right: its justification is there. If it is not, "
+				    "hand in one "
+				    "that revises it (--revise).";
+	}
 	if (vietnamese) {
 		return s && s->remedy_vi ? s->remedy_vi : f->rule->remedy_vi;
 	}

@@ -97,7 +97,7 @@ static const struct options check_spec = {
 
 static const struct options withdraw_spec = {
     "withdraw",
-    "[FILE] --reason TEXT [OPTION]...",
+    "[FILE] --reason TEXT --prepared-by NAME [OPTION]...",
     N_("Takes figures back: those of FILE, or those that --indicator and --area name for --period. Values in FILE are\n"
        "not looked at. The figures stay in the history, marked as withdrawn. Without --reference-date the period's "
        "last\n"

@@ -1592,6 +1592,10 @@ static void test_messages(void **state)
 	      "value=16.4; mult=6; h1=2023-S1: 7700000; q1=63 13914858 1000; revises=1; reason=x y; "
 	      "p1.value=16300000; p1.asked=DUNG-10");
 	f = given_finding(&g, "DUNG-10", 1, NULL);
+	assert_null(strstr(finding_remedy(f, true), "--justify"));
+	assert_null(strstr(finding_remedy(f, false), "--justify"));
+	assert_non_null(strstr(finding_remedy(f, true), "--revise"));
+	assert_non_null(strstr(finding_remedy(f, false), "--revise"));
 	assert_int_equal(f->severity, SEVERITY_WARN); /* and yet it speaks of the past, not of other provinces */
 	assert_string_equal(
 	    finding_message(g.arena, f, true),
