@@ -49,7 +49,10 @@ static const struct options board_spec = {
     N_("Every province's data by the words: scores from 0 to 100 of what was due in a year, figures that came in "
        "time,\n"
        "the newest period that is there, when its agent was last heard, and the rule that costs it most points. Green\n"
-       "from 90, yellow from 75, red below, and red while a figure is refused for an identifier."),
+       "from 90, yellow from 75, red below, and red while a figure is refused for an identifier. The year is the one "
+       "that\n"
+       "ends with the newest due day of a period that any province has reported on, unless --on, --from or --to says\n"
+       "otherwise."),
     false,
     true,
     board_rows,
@@ -349,6 +352,24 @@ static void show_for_programs(struct board *b, const struct board_row *row)
 	}
 }
 
+/* Of the first row, which is the nation. */
+static char *span_text(const struct board_row *row)
+{
+	char *backfilled, *due, *out;
+
+	if (!row->backfilled || strcmp(row->backfilled, "0") == 0) {
+		return xasprintf(_("Due from %s to %s\n\n"), row->from_day, row->to_day);
+	}
+	backfilled = display_number(row->backfilled);
+	due = display_number(row->due);
+	out = xasprintf(
+	    _("Due from %s to %s\n%s of %s figures came as backfills: they count as there, and not as in time\n\n"),
+	    row->from_day, row->to_day, backfilled, due);
+	free(backfilled);
+	free(due);
+	return out;
+}
+
 static void show_row(void *context, const struct board_row *row)
 {
 	struct board *b = context;
@@ -358,7 +379,7 @@ static void show_row(void *context, const struct board_row *row)
 		return;
 	}
 	if (!b->span) {
-		b->span = xasprintf(_("Due from %s to %s\n\n"), row->from_day, row->to_day);
+		b->span = span_text(row);
 	}
 	show_for_people(b, row);
 }

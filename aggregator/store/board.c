@@ -41,7 +41,7 @@ static const char board_sql[] = SPAN
     ", came AS MATERIALIZED ("
     "  SELECT coalesce(c.area, 'VN') AS area, sum(c.expected - c.pending) AS due, sum(c.reported) AS reported,"
     "         sum(c.on_time) AS on_time, sum(c.late) AS late, sum(c.missing) AS missing, sum(c.held) AS held,"
-    "         sum(c.refused) AS refused,"
+    "         sum(c.refused) AS refused, sum(c.backfilled) AS backfilled,"
     "         trunc(100.0 * sum(c.on_time) / nullif(sum(c.expected - c.pending), 0)) AS on_time_rate"
     "  FROM span CROSS JOIN LATERAL tram.completeness(span.from_day, span.to_day, span.as_of) c"
     "  GROUP BY GROUPING SETS ((c.area), ()))"
@@ -64,8 +64,10 @@ static const char board_sql[] = SPAN
     "       CASE WHEN clock.whole = 0 THEN clock.agent_state END,"
     "       CASE WHEN clock.whole = 0 THEN (extract(epoch FROM clock.heard_at) * 1000000)::bigint END,"
     "       CASE WHEN clock.whole = 0 THEN clock.silent END, coalesce(clock.fresh, 0), coalesce(clock.alive, 0),"
-    "       coalesce(clock.agents, 0), b.from_day, b.to_day "
-    "FROM board b LEFT JOIN tram.rule u ON u.rule = b.worst_rule LEFT JOIN came ON came.area = b.area"
+    "       CASE b.area WHEN 'VN' THEN greatest(clock.agents, province.n) ELSE coalesce(clock.agents, 0) END,"
+    "       b.from_day, b.to_day, came.backfilled "
+    "FROM board b CROSS JOIN (SELECT count(*) AS n FROM tram.provider p WHERE p.kind = 'province') province"
+    " LEFT JOIN tram.rule u ON u.rule = b.worst_rule LEFT JOIN came ON came.area = b.area"
     " LEFT JOIN clock ON clock.area = b.area LEFT JOIN tram.word w ON w.word = b.word"
     " LEFT JOIN LATERAL (SELECT a.name_en FROM tram.area a WHERE a.area = b.area ORDER BY a.valid_from DESC LIMIT 1) a"
     "   ON true "
@@ -116,7 +118,8 @@ static struct board_row read_row(const PGresult *r, int i)
 				  .alive = (int)cell_int(r, i, 31),
 				  .agents = (int)cell_int(r, i, 32),
 				  .from_day = cell_text(r, i, 33),
-				  .to_day = cell_text(r, i, 34)};
+				  .to_day = cell_text(r, i, 34),
+				  .backfilled = cell_text_or_null(r, i, 35)};
 }
 
 /* An area's rows come together: word "", which is all of them, then every word. */

@@ -255,10 +255,12 @@ struct board_row {
 	const char *assessed, *failing, *breaches;
 	const char *worst_rule, *worst_cost, *worst_cost_shown, *worst_title_vi, *worst_title_en, *worst_indicator;
 	const char *due, *reported, *on_time, *late, *missing, *held, *refused, *on_time_rate; /* figures of the span */
+	const char *backfilled; /* of those reported, in time or not */
 	const char *newest_period, *age_days, *data_state;
 	const char *agent_state;             /* NULL for the nation */
 	int64_t heard_at_us, silent_seconds; /* 0: never */
-	int fresh, alive, agents;            /* how many provinces */
+	int fresh, alive;                    /* how many provinces */
+	int agents; /* of so many: the nation has all, also those whose agent was never heard */
 	const char *from_day, *to_day;
 };
 typedef void board_each(void *context, const struct board_row *row);

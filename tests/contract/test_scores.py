@@ -703,8 +703,17 @@ class Scores(unittest.TestCase):
         self.assertEqual([r["area"] for r in board("--province", "P63/46", "--on", "2024-03-31")], ["VN", "63/46"])
         worst_first = [row["score"] for row in board("--from", str(FROM), "--to", str(TO))[1:]]
         self.assertEqual(worst_first, sorted(worst_first, key=lambda s: -1 if s is None else s))
+        provinces, = self.db.execute("SELECT count(*) FROM tram.provider WHERE kind = 'province'").fetchone()
+        nation, *others = rows
+        self.assertEqual((nation["agents"], len(others)), (provinces, provinces))  # those that never reported are expected too
+        backfilled, due = self.db.execute("SELECT sum(backfilled), sum(expected - pending) FROM tram.completeness(%s, %s)",
+                                          (FROM, TO)).fetchone()
+        said = tram_centre("board", "--from", str(FROM), "--to", str(TO), "--lang", "en").stdout
+        self.assertIn(f"/{provinces} ", said.splitlines()[4 if backfilled else 3])
+        self.assertEqual(f"{backfilled:,} of {due:,} figures came as backfills" in said, backfilled > 0)
+        self.assertGreater(backfilled, 0)
         lines = tram_centre("board", "--lang", "vi").stdout.splitlines()
-        self.assertEqual(len(lines), 3 + 1 + len(AREAS))
+        self.assertEqual(len(lines), 4 + 1 + len(AREAS))
         self.assertLessEqual(self.on_a_terminal(100, "board", "--lang", "vi"), 100)  # cut there, and nowhere else
         self.assertNotIn("…", "".join(lines))
         self.assertEqual(tram_centre("board", "--province", "99/99").returncode, 65)
