@@ -44,8 +44,10 @@ static const struct catalogue_file *file_named(const struct catalogue_file *file
 	return NULL;
 }
 
-static bool read_rows(struct loading *l, const struct catalogue_file *files, size_t n)
+/* *ret_whole: no file is missing. False: they are too large. */
+static bool read_rows(struct loading *l, const struct catalogue_file *files, size_t n, bool *ret_whole)
 {
+	*ret_whole = true;
 	for (size_t i = 0; i < N_FILES; i++) {
 		const struct catalogue_file *file = file_named(files, n, record_types[i].file);
 
@@ -54,6 +56,7 @@ static bool read_rows(struct loading *l, const struct catalogue_file *files, siz
 		}
 		if (!file) {
 			MISTAKE(l, i, 0, _("the file is missing; add it"));
+			*ret_whole = false;
 		} else if (!records_read(&record_types[i], file->content, file->len, l->c->arena, &l->mistakes,
 					 &l->rows[i])) {
 			return false;
@@ -97,11 +100,15 @@ struct catalogue *catalogue_new(const struct catalogue_file *files, size_t n, ui
 				struct catalogue_mistake **ret_mistakes, size_t *ret_n)
 {
 	struct loading l = {.c = xcalloc(1, sizeof *l.c)};
+	bool fits, is_whole;
 
 	*l.c = (struct catalogue){.holders = 1, .version = version, .arena = arena_new(ARENA_BYTES)};
-	if (read_rows(&l, files, n) && build(&l)) {
+	fits = read_rows(&l, files, n, &is_whole);
+	/* What the others say of a file that is missing would be wrong line by line. */
+	if (fits && is_whole && (fits = build(&l))) {
 		check(&l);
-	} else {
+	}
+	if (!fits) {
 		mistakes_add(&l.mistakes, record_types[0].file, 0,
 			     _("the catalogue is larger than %u MiB; make it smaller"), ARENA_BYTES >> 20);
 	}
