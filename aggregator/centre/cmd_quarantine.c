@@ -95,10 +95,10 @@ static void show_for_people(struct table *t, const struct quarantine_row *row)
 	table_cell(t, row->id);
 	centre_cell_time(t, true, row->held_at_us);
 	table_cell(t, lang_is_vi() ? row->area_name_vi : row->area_name_en);
-	table_cell(t, row->indicator);
+	table_cell(t, lang_is_vi() ? row->indicator_vi : row->indicator);
 	table_cell(t, row->time_period);
 	table_cell(t, figure);
-	table_cell(t, row->unit);
+	table_cell(t, lang_is_vi() ? row->unit_vi : row->unit);
 	table_cell_coloured(t, "yellow", row->rules);
 	table_cell(t, row->found);
 	table_cell(t, row->expected);

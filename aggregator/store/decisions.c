@@ -29,6 +29,8 @@ enum held_column {
 	HELD_NUMERATOR,
 	HELD_DENOMINATOR,
 	HELD_UNIT,
+	HELD_INDICATOR_VI,
+	HELD_UNIT_VI,
 	HELD_AT,
 	HELD_PROVIDER,
 	HELD_AGENT,
@@ -52,8 +54,10 @@ enum held_column {
 
 #define HELD_COLUMNS                                                                                                   \
 	"SELECT id, area, coalesce(area_name, ''), coalesce(area_name_en, ''), indicator, dimensions, time_period, "   \
-	"revision, value, numerator,"                                                                                  \
-	" denominator, coalesce(unit, ''), (extract(epoch FROM held_at) * 1000000)::bigint, provider, agent, seq,"     \
+	"revision, value, numerator, denominator, coalesce(unit, ''),"                                                 \
+	" (SELECT i.name_vi FROM tram.indicator i WHERE i.indicator = held.indicator),"                                \
+	" (SELECT i.unit_vi FROM tram.indicator i WHERE i.indicator = held.indicator AND i.unit = held.unit),"         \
+	" (extract(epoch FROM held_at) * 1000000)::bigint, provider, agent, seq,"                                      \
 	" line, coalesce(rules, ''), coalesce(found, ''), coalesce(expected, ''), coalesce(justification_code, ''),"   \
 	" coalesce(justification, ''), outcome, (extract(epoch FROM decided_at) * 1000000)::bigint, decided_by,"       \
 	" decision_reason, overtaken_by, report_no, agent_no, area_no, key FROM tram.held"
@@ -69,6 +73,11 @@ static const char named_sql[] =
     HELD_COLUMNS " WHERE CASE WHEN cardinality($3) > 0 THEN id = ANY ($3) ELSE " IS_HELD " END"
 		 " AND (cardinality($4) = 0 OR agent_no = ANY ($4)) ORDER BY report_no, line";
 
+static const char *name_or_code(const PGresult *r, int i, enum held_column name, enum held_column code)
+{
+	return cell_text(r, i, cell_is_null(r, i, name) ? code : name);
+}
+
 static struct quarantine_row read_held(const PGresult *r, int i)
 {
 	return (struct quarantine_row){.id = cell_text(r, i, HELD_ID),
@@ -83,6 +92,8 @@ static struct quarantine_row read_held(const PGresult *r, int i)
 				       .numerator = cell_text_or_null(r, i, HELD_NUMERATOR),
 				       .denominator = cell_text_or_null(r, i, HELD_DENOMINATOR),
 				       .unit = cell_text(r, i, HELD_UNIT),
+				       .indicator_vi = name_or_code(r, i, HELD_INDICATOR_VI, HELD_INDICATOR),
+				       .unit_vi = name_or_code(r, i, HELD_UNIT_VI, HELD_UNIT),
 				       .held_at_us = cell_int(r, i, HELD_AT),
 				       .provider = cell_text(r, i, HELD_PROVIDER),
 				       .agent = cell_text(r, i, HELD_AGENT),

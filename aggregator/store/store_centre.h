@@ -158,6 +158,7 @@ struct quarantine_row {
 	const char *id; /* the figure's and revision's: short, and the same in every store */
 	const char *area, *area_name_vi, *area_name_en, *indicator, *dimensions, *time_period, *revision;
 	const char *value, *numerator, *denominator, *unit;
+	const char *indicator_vi, *unit_vi; /* names; the code where the catalogue has none */
 	int64_t held_at_us;
 	const char *provider, *agent, *seq, *line;
 	const char *rules, *found, *expected, *justification_code, *justification;
