@@ -235,13 +235,13 @@ static void show_totals(const struct rehearsal_found *f, size_t most)
 
 void rehearsal_show(const struct rehearsal_found *f, const struct catalogue *c, size_t most)
 {
-	printf(_("%" PRIu64 " reports with %" PRIu64 " figures were judged anew; nothing was stored.\n"), f->judged,
+	printf(_("Judged anew: reports %" PRIu64 ", figures %" PRIu64 "; nothing was stored.\n"), f->judged,
 	       f->judged_observations);
 	if (rehearsal_is_same(f)) {
 		printf("%s\n", _("Everything would be as it is."));
 		return;
 	}
-	printf(_("Otherwise would be: %zu reports, %zu figures, %zu national figures.\n"), f->n_reports, f->n_figures,
+	printf(_("Otherwise would be: reports %zu, figures %zu, national figures %zu.\n"), f->n_reports, f->n_figures,
 	       f->n_totals);
 	show_rules(f);
 	show_provinces(f, most);

@@ -458,15 +458,19 @@ static void look_at_door(const struct patient *p, struct sight *s)
 
 static void look_at_waiting(const struct patient *p, struct sight *s)
 {
-	if (said_number(p, "pending") == 0)
+	unsigned long pending = (unsigned long)said_number(p, "pending");
+
+	if (pending == 0)
 		see(s, HEALTH_FINE, 0, "fine", "", _("nothing waits: the centre has all %s reports"),
 		    said(p, "handed_in"));
 	else if (is_linked(p) && said_number(p, "oldest_pending_age_s") < WAITING_S_MAX)
-		see(s, HEALTH_FINE, 0, "on_their_way", "", _("%s reports are on their way"), said(p, "pending"));
+		see(s, HEALTH_FINE, 0, "on_their_way", "",
+		    ngettext("%s report is on its way", "%s reports are on their way", pending), said(p, "pending"));
 	else
 		see(s, HEALTH_DOUBTFUL, 0, "waiting",
 		    _("they are safe in the outbox and go by themselves once the link is there"),
-		    _("%s reports wait, the oldest since %s"), said(p, "pending"), said(p, "oldest_pending"));
+		    ngettext("%s report waits, since %s", "%s reports wait, the oldest since %s", pending),
+		    said(p, "pending"), said(p, "oldest_pending"));
 }
 
 /* What the centre signs with is in the same file as the key of the connection, and may be wrong by itself. */
