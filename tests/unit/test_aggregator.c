@@ -297,6 +297,7 @@ struct lane {
 
 static struct {
 	atomic_bool holds_commits; /* a PUBLISH waits until this is false */
+	atomic_bool has_begun;     /* … and says here that it is waiting */
 	atomic_int events;         /* of a commit */
 	atomic_bool ignores_stop;
 	atomic_uint catalogue_version;
@@ -369,7 +370,7 @@ static struct result *commit(struct lane *l, const struct job *job)
 	struct result *r = result_for(job, RESULT_COMMITTED);
 	Tram__V1__Envelope *e = codec_envelope(r->arena, job->data, job->len, NULL);
 	while (atomic_load(&lanes_told.holds_commits) && !atomic_load(&l->abandoned))
-		;
+		atomic_store(&lanes_told.has_begun, true);
 	memcpy(r->epoch.bytes, e->publish->epoch.data, EPOCH_SIZE);
 	l->seq += e->publish->count;
 	r->seq = r->verdict_seq = l->seq;
@@ -559,6 +560,7 @@ static int setup(void **state)
 	store.entry.verdict_seq = 0;
 	set_entry(&w->keys, AGENT_ACTIVE);
 	atomic_store(&lanes_told.holds_commits, false);
+	atomic_store(&lanes_told.has_begun, false);
 	atomic_store(&lanes_told.events, 1);
 	atomic_store(&lanes_told.ignores_stop, false);
 	atomic_store(&lanes_told.cut_no, 0);
@@ -1099,6 +1101,50 @@ static void events_do_not_keep_provinces_waiting(void **state)
 	assert_in_range(feed_position(w->a.feed) - before, 2 * EVENTS_MANY, 2 * EVENTS_MANY + 4); /* and its own word */
 }
 
+/* One is with the lane, as many as lane_queue says wait for it, and the next is told to come again. */
+static void so_many_wait_for_a_lane(struct world *w, size_t queue)
+{
+	w->a.settings.lane_queue = (int64_t)queue;
+	w->a.settings.credit_batches = 1000;
+	w->a.settings.heartbeat = 600 * CLOCK_SECOND; /* nobody is silent, however slow the machine */
+	atomic_store(&lanes_told.holds_commits, true);
+	open_session(w);
+	say_publish(w);
+	WAIT_FOR(atomic_load(&lanes_told.has_begun));
+	for (size_t n = 1; n <= queue; n++) {
+		say_publish(w);
+		WAIT_FOR(lanes_waiting(w->a.lanes, 0) == n);
+	}
+	assert_int_equal(w->refusal, 0);
+	say_publish(w);
+	WAIT_FOR(w->refusal == TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY);
+	assert_int_equal(lanes_waiting(w->a.lanes, 0), queue);
+	atomic_store(&lanes_told.holds_commits, false);
+	WAIT_FOR(lanes_waiting(w->a.lanes, 0) == 0);
+}
+
+static void the_queue_of_a_lane_is_as_long_as_it_is_set(void **state)
+{
+	so_many_wait_for_a_lane(*state, 64);
+	teardown(state);
+	setup(state);
+	so_many_wait_for_a_lane(*state, 65);
+}
+
+static void the_feed_has_a_high_water_of_its_own(void **state)
+{
+	struct world *w = *state;
+	int feed = 0, road = 0;
+	size_t len = sizeof(feed);
+	w->a.settings.feed_high_water = 77;
+	w->a.settings.high_water = 78;
+	WAIT_FOR(w->a.phase == SERVING);
+	assert_int_equal(zmq_getsockopt(feed_socket(w->a.feed), ZMQ_SNDHWM, &feed, &len), 0);
+	assert_int_equal(zmq_getsockopt(gate_socket(w->a.gate), ZMQ_SNDHWM, &road, &len), 0);
+	assert_int_equal(feed, 77);
+	assert_int_equal(road, 78);
+}
+
 static void a_stop_finishes_what_is_begun(void **state)
 {
 	struct world *w = *state;
@@ -1170,6 +1216,8 @@ int main(void)
 	    TEST(without_a_store_there_is_no_credit),
 	    TEST(the_http_port_knows_how_it_is),
 	    TEST(events_do_not_keep_provinces_waiting),
+	    TEST(the_queue_of_a_lane_is_as_long_as_it_is_set),
+	    TEST(the_feed_has_a_high_water_of_its_own),
 	    TEST(a_stop_finishes_what_is_begun),
 	    TEST(a_lane_that_does_not_end_is_given_up),
 	    TEST(the_control_socket_knows_its_limits),

@@ -1053,30 +1053,44 @@ static bool is_sound_text(const char *s)
 
 /* ---------------------------------------------------------------- what other catalogues would say */
 
-/* The shipped catalogue with the first `from` in one file changed, or (NULL) with all of that file's content changed. */
-static struct catalogue *changed_catalogue(const char *file, const char *from, const char *to)
+/* Changes the first `from` in one of the files, or (NULL) all of its content. */
+static void change_file(struct catalogue_file *files, size_t n, const char *name, const char *from, const char *to)
 {
-	struct catalogue_mistake *mistakes;
-	struct catalogue_file *files;
-	struct catalogue *c;
-	size_t n_files, n;
-	char *content;
-	const char *kept = NULL, *at;
+	for (size_t i = 0; i < n; i++) {
+		const char *kept = files[i].content, *at;
+		char *content;
 
-	assert_true(catalogue_read_folder(TRAM_SOURCE_DIR "/deploy/catalogue", &files, &n_files, NULL));
-	for (size_t i = 0; i < n_files; i++) {
-		if (strcmp(files[i].name, file) != 0) {
+		if (strcmp(files[i].name, name) != 0) {
 			continue;
 		}
-		kept = files[i].content;
 		at = from ? strstr(kept, from) : kept;
 		assert_non_null(at);
 		assert_true(asprintf(&content, "%.*s%s%s", (int)(at - kept), kept, to, from ? at + strlen(from) : "") >
 			    0);
 		files[i].content = content;
 		files[i].len = strlen(content);
+		free((char *)(uintptr_t)kept);
+		return;
 	}
-	assert_non_null(kept);
+	fail_msg("no file %s", name);
+}
+
+struct change {
+	const char *file, *from, *to; /* as change_file() takes them */
+};
+
+/* The shipped catalogue with changes. */
+static struct catalogue *catalogue_with(const struct change *changes, size_t n_changes)
+{
+	struct catalogue_mistake *mistakes;
+	struct catalogue_file *files;
+	struct catalogue *c;
+	size_t n_files, n;
+
+	assert_true(catalogue_read_folder(TRAM_SOURCE_DIR "/deploy/catalogue", &files, &n_files, NULL));
+	for (size_t i = 0; i < n_changes; i++) {
+		change_file(files, n_files, changes[i].file, changes[i].from, changes[i].to);
+	}
 	c = catalogue_new(files, n_files, 2, &mistakes, &n);
 	for (size_t i = 0; i < n; i++) {
 		print_error("%s:%d: %s\n", mistakes[i].file, mistakes[i].line, mistakes[i].text);
@@ -1084,13 +1098,16 @@ static struct catalogue *changed_catalogue(const char *file, const char *from, c
 	assert_non_null(c);
 	catalogue_mistakes_free(mistakes, n);
 	catalogue_files_free(files, n_files);
-	free((char *)(uintptr_t)kept);
 	return c;
 }
 
-static void expect_with(const char *file, const char *from, const char *to, const struct row *row)
+static struct catalogue *changed_catalogue(const char *file, const char *from, const char *to)
 {
-	struct catalogue *c = changed_catalogue(file, from, to);
+	return catalogue_with(&(struct change){file, from, to}, 1);
+}
+
+static void expect_of(struct catalogue *c, const struct row *row, const char *about)
+{
 	struct given g;
 
 	given_start(&g, row->kind);
@@ -1098,10 +1115,15 @@ static void expect_with(const char *file, const char *from, const char *to, cons
 	given_judge(&g, c);
 	if (!is_as_said(row, given_finding(&g, row->rule, row->line, row->field))) {
 		given_print(&g);
-		fail_msg("%s with %s, where %s has %s", row->rule, row->settings, file, to);
+		fail_msg("%s with %s, where there is %s", row->rule, row->settings, about);
 	}
 	given_end(&g);
 	catalogue_unref(&c);
+}
+
+static void expect_with(const char *file, const char *from, const char *to, const struct row *row)
+{
+	expect_of(changed_catalogue(file, from, to), row, to);
 }
 
 /* A file of one comparison; T, L and G stand for the documents' parts. Caller frees. */
@@ -1261,6 +1283,78 @@ static void test_thresholds_are_data(void **state)
 	}
 }
 
+static void test_the_past_by_other_parameters(void **state)
+{
+	static const struct {
+		const char *file, *from, *to;
+		struct row row;
+	} cases[] = {
+	    /* a series that hardly moves: what its median allows, with 5 % 1297257 on either side */
+	    {"parameters.csv",
+	     "DUNG-10.mad_floor_percent,5",
+	     "DUNG-10.mad_floor_percent,6",
+	     {"DUNG-10", "province",
+	      "value=6556708; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 5000000", 1, SILENT}},
+	    {"parameters.csv",
+	     "DUNG-10.mad_floor_percent,5",
+	     "DUNG-10.mad_floor_percent,6",
+	     {"DUNG-10", "province",
+	      "value=6556709; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 5000000", 1, 'J'}},
+	    {"parameters.csv",
+	     "DUNG-10.mad_floor_percent,5",
+	     "DUNG-10.mad_floor_percent,4",
+	     {"DUNG-10", "province",
+	      "value=6037805; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 5000000", 1, SILENT}},
+	    {"parameters.csv",
+	     "DUNG-10.mad_floor_percent,5",
+	     "DUNG-10.mad_floor_percent,4",
+	     {"DUNG-10", "province",
+	      "value=6037806; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 5000000", 1, 'J'}},
+	    /* far from all of the past, and near the last */
+	    {"parameters.csv",
+	     "DUNG-10.step_percent,20",
+	     "DUNG-10.step_percent,30",
+	     {"DUNG-10", "province",
+	      "value=7800000; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 6000000", 1, SILENT}},
+	    {"parameters.csv",
+	     "DUNG-10.step_percent,20",
+	     "DUNG-10.step_percent,30",
+	     {"DUNG-10", "province",
+	      "value=7800001; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 6000000", 1, 'J'}},
+	    {"parameters.csv",
+	     "DUNG-10.step_percent,20",
+	     "DUNG-10.step_percent,10",
+	     {"DUNG-10", "province",
+	      "value=6600000; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 6000000", 1, SILENT}},
+	    {"parameters.csv",
+	     "DUNG-10.step_percent,20",
+	     "DUNG-10.step_percent,10",
+	     {"DUNG-10", "province",
+	      "value=6600001; h1=2023-S2: 5000000 5000000 5000000 5000000 5000000 5000000 6000000", 1, 'J'}},
+	    {"parameters.csv",
+	     "DUNG-10.least_count,1000",
+	     "DUNG-10.least_count,500",
+	     {"DUNG-10", "province", "value=499; h1=2023-S2: 90", 1, SILENT}},
+	    {"parameters.csv",
+	     "DUNG-10.least_count,1000",
+	     "DUNG-10.least_count,500",
+	     {"DUNG-10", "province", "value=500; h1=2023-S2: 90", 1, 'J'}},
+	    {"parameters.csv",
+	     "DUNG-10.least_count,1000",
+	     "DUNG-10.least_count,2000",
+	     {"DUNG-10", "province", "value=1999; h1=2023-S2: 90", 1, SILENT}},
+	    {"parameters.csv",
+	     "DUNG-10.least_count,1000",
+	     "DUNG-10.least_count,2000",
+	     {"DUNG-10", "province", "value=2000; h1=2023-S2: 90", 1, 'J'}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
 /* The list of what is missing has an end, however long the catalogue's is. */
 static void test_a_long_list_of_what_is_missing(void **state)
 {
@@ -1407,6 +1501,30 @@ static void test_other_parameters(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		expect_with(cases[i].file, cases[i].from, cases[i].to, &cases[i].row);
+	}
+}
+
+/* Of a definition that ends on 2024-09-02: as many days before as the catalogue has it. */
+static void test_days_before_an_end(void **state)
+{
+	static const struct {
+		const char *days, *received;
+		char expected;
+	} cases[] = {{"91", "2024-06-03", SILENT}, {"91", "2024-06-04", 'W'},   {"89", "2024-06-05", SILENT},
+		     {"89", "2024-06-06", 'W'},    {"0", "2024-09-02", SILENT}, {"0", "2024-09-03", 'W'}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char parameter[32], settings[64];
+		const struct change changes[] = {
+		    {"parameters.csv", "SONG-08.days,90", parameter},
+		    {"indicators.csv", "population_db,2021-01-01,", "population_db,2021-01-01,2024-09-02"}};
+
+		snprintf(parameter, sizeof parameter, "SONG-08.days,%s", cases[i].days);
+		snprintf(settings, sizeof settings, "purpose=regular; received=%s", cases[i].received);
+		expect_of(catalogue_with(changes, 2),
+			  &(struct row){"SONG-08", "statistics", settings, 1, cases[i].expected, "indicator"},
+			  parameter);
 	}
 }
 
@@ -1884,9 +2002,11 @@ int main(void)
 	    cmocka_unit_test(test_comparisons_are_data),
 	    cmocka_unit_test(test_a_long_sum),
 	    cmocka_unit_test(test_thresholds_are_data),
+	    cmocka_unit_test(test_the_past_by_other_parameters),
 	    cmocka_unit_test(test_other_definitions),
 	    cmocka_unit_test(test_rules_as_the_catalogue_has_them),
 	    cmocka_unit_test(test_other_parameters),
+	    cmocka_unit_test(test_days_before_an_end),
 	    cmocka_unit_test(test_other_deadlines),
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_texts_of_the_table),
