@@ -12,7 +12,7 @@ import tempfile
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PATIENCE_S = 400
+PATIENCE_S = 1500
 
 
 @pytest.fixture(scope="module")
