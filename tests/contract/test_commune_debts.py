@@ -51,6 +51,17 @@ class Reports(scores.History):
             report.areas[report.lines] = "00000"
             report.findings.append((report.lines, "DUNG-03", "B", indicator, "ref_area"))
 
+    def stated_for(self, report, line):
+        """The commune, or the province of one that nobody knows."""
+        code = report.areas.get(line, "")
+        return next((area for area in COMMUNES if code in (area, area[3:])), report.area)
+
+    def known(self, area, indicator, period, as_of):
+        """Of a province: what was stored of any of its communes."""
+        areas = [area] if area in COMMUNES else [of for of, (province, *_) in COMMUNES.items() if province == area]
+        cells = [cell for of in areas if (cell := super(Reports, self).known(of, indicator, period, as_of))]
+        return max(cells, key=lambda cell: cell[-1].report.known, default=[])
+
     def of_commune(self, area):
         """The same as if the commune had reported by itself."""
         alone = copy.copy(self)
@@ -163,6 +174,17 @@ class Debts(unittest.TestCase):
             rows = self.db.execute("SELECT area, indicator, count(*) FROM tram.statements(%s, %s, %s) WHERE NOT taken_back GROUP BY area, indicator",
                                    (FROM, TO, as_of)).fetchall()
             self.assertEqual({row[:2]: row[2] for row in rows}, +stated)
+
+    def test_what_is_refused_of_one_commune_is_not_mended_by_another(self):
+        for as_of in self.moments:
+            breaches = collections.Counter()
+            for province in AREAS:
+                self.history.tally_reports(lambda area, indicator, rule, _assessed, _failing, n=0: breaches.update({(area, indicator, rule): n}),
+                                           province, list(periods(FROM, TO)), as_of)
+            rows = self.db.execute("SELECT area, indicator, rule, breaches FROM tram.rule_tally(%s, %s, %s)"
+                                   " WHERE indicator <> '' AND breaches > 0", (FROM, TO, as_of)).fetchall()
+            self.assertEqual({row[:3]: row[3] for row in rows}, {key: n for key, n in breaches.items() if key[1] and n})
+            self.assertGreater(len(rows), 0)
 
     def test_what_is_newest_of_a_province_is_that_of_any_commune(self):
         for as_of in self.moments[1:]:

@@ -398,18 +398,22 @@ class History:
                     add(area, "", rule, 1, 1)
             self.tally_refused(add, area, period, own, latest, as_of)
 
+    def stated_for(self, report, _line):
+        """Whose figure a line states."""
+        return report.area
+
     def tally_refused(self, add, area, period, own, latest, as_of):
         last = {}
         for r in own:
             for line, _, severity, indicator, _ in r.findings:
                 if severity == "B" and line > 0:
-                    last[indicator] = r
-        for stated, r in last.items():
+                    last[indicator, self.stated_for(r, line)] = r
+        for (stated, of), r in last.items():
             known = stated in INDICATORS
-            cell = self.known(area, stated, period, as_of) if known else []
+            cell = self.known(of, stated, period, as_of) if known else []
             if cell and cell[-1].report.known > r.known or not known and r is not latest:
                 continue
-            for line in {f[0] for f in r.findings if f[3] == stated and f[0] > 0 and f[2] == "B"}:
+            for line in {f[0] for f in r.findings if f[3] == stated and f[0] > 0 and f[2] == "B" and self.stated_for(r, f[0]) == of}:
                 for rule, (_, _, applies) in RULES.items():
                     found = [f for f in r.findings if f[0] == line and f[1] == rule and f[2] in "BJW"]
                     add(area, stated if known else "", rule, applies in ("figure", "value") or applies == "related" and stated == "count", bool(found) and applies not in ("report", "measured"),

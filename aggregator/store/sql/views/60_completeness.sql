@@ -85,6 +85,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enab
   LEFT JOIN decided d ON d.area_no = n.area_no AND d.key = o.key
 $$;
 
+-- The area that a province's report names, with its vintage or without one.
+CREATE FUNCTION tram.area_stated(ref_area text, province text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN strpos(ref_area, '/') > 0 THEN ref_area ELSE split_part(province, '/', 1) || '/' || ref_area END;
+
 -- The states of tram.expected_figures(). newest: the outcome of what was stored last; refused_after: something was refused since.
 CREATE FUNCTION tram.what_came_of_it(stands boolean, held boolean, told boolean, newest smallint, refused_after boolean,
                                      purpose "char", first_at timestamptz, due_day date, today date)
@@ -153,8 +158,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enab
     JOIN tram.provider p ON p.provider = r.provider
     JOIN tram.agent a ON a.agent_no = r.agent_no AND a.agent = p.agent
     JOIN tram.report_finding g ON g.agent_no = r.agent_no AND g.report_no = r.report_no AND g.severity = 'B'
-    LEFT JOIN tram.area_number n
-      ON n.area = CASE WHEN strpos(g.ref_area, '/') > 0 THEN g.ref_area ELSE split_part(p.area, '/', 1) || '/' || g.ref_area END
+    LEFT JOIN tram.area_number n ON n.area = tram.area_stated(g.ref_area, p.area)
     GROUP BY 1, 2, 3, 4, 5
   ), answer AS (
     SELECT w.*, first.received_at, m.today,

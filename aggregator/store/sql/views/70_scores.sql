@@ -39,9 +39,9 @@ $$;
 -- that are due in a span of days. Only what is said now counts: of each figure the latest statement, of each report of a
 -- dataflow and period the latest, of what was refused only what was not mended since. A finding that was justified, or that
 -- a person released, is no failure; a remark (I) is none either. breaches: figures that were refused for one of their
--- identifiers (which figure of whom it is: province, indicator, period, unit, report). Measured here: DU-02 and SONG-01 from what is expected, DU-06 by the positions of what was handed in, SONG-02 by the age
--- of the newest figure on the span's last day, SONG-03 by the agent's clock (only of now), SONG-05 by the time from hand-in
--- to commit.
+-- identifiers (which figure of whom it is: province, indicator, period, unit, report). Measured here: DU-02 and SONG-01 from what
+-- is expected, DU-06 by the positions of what was handed in, SONG-02 by the age of the newest figure on the span's last day,
+-- SONG-03 by the agent's clock (only of now), SONG-05 by the time from hand-in to commit.
 CREATE FUNCTION tram.rule_tally(from_day date, to_day date, as_of timestamptz DEFAULT NULL)
 RETURNS TABLE (area text, indicator text, rule text, assessed bigint, failing bigint, breaches bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off ROWS 20000 AS $$
@@ -63,31 +63,39 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
       UNION SELECT o.agent_no, o.report_no FROM own_report o
             JOIN tram.report_finding b ON b.agent_no = o.agent_no AND b.report_no = o.report_no AND b.severity = 'B') r
     CROSS JOIN LATERAL (
-      SELECT g.agent_no, g.report_no, g.line, g.rule, g.severity, g.indicator, g.severity = 'B' AND g.field IN (
+      SELECT g.agent_no, g.report_no, g.line, g.rule, g.severity, g.indicator, g.ref_area, g.severity = 'B' AND g.field IN (
                'report_id', 'provider', 'dataflow', 'ref_area', 'indicator', 'time_period', 'unit', 'unit_mult') AS breach
       FROM tram.report_finding g
       WHERE g.agent_no = r.agent_no AND g.report_no = r.report_no AND g.severity IN ('B', 'J', 'W')
       OFFSET 0) g
-  ), refused AS MATERIALIZED (
-    -- The last refusal of each figure that nothing was stored for since: who mended it and then took it back says nothing any more.
-    SELECT DISTINCT ON (o.provider, o.dataflow, o.period, g.indicator)
-           o.provider, o.area, o.dataflow, o.period, o.agent_no, o.report_no, coalesce(i.indicator, '') AS indicator,
-           g.indicator AS stated
+  ), refusal AS MATERIALIZED (
+    -- The refused lines; area_no: the commune, where figures are stated for communes and it is one.
+    SELECT DISTINCT o.provider, o.area, o.dataflow, o.period, o.agent_no, o.report_no, o.known_at, g.line, g.indicator AS stated,
+           c.area_no
     FROM finding g
     JOIN own_report o ON o.agent_no = g.agent_no AND o.report_no = g.report_no
-    LEFT JOIN tram.indicator i ON i.indicator = g.indicator
-    WHERE g.severity = 'B' AND g.line > 0 AND NOT EXISTS (
-        SELECT FROM stored s WHERE s.provider = o.provider AND s.indicator = g.indicator AND s.period = o.period
-          AND s.known_at > o.known_at)
+    LEFT JOIN tram.dataflow d ON d.dataflow = o.dataflow
+    LEFT JOIN tram.area_number n ON d.area_level = 'commune' AND n.area = tram.area_stated(g.ref_area, o.area)
+    LEFT JOIN tram.commune c ON c.area_no = n.area_no
+    WHERE g.severity = 'B' AND g.line > 0
+  ), refused AS MATERIALIZED (
+    -- The last refusal of each figure that nothing was stored for since: who mended it and then took it back says nothing any more.
+    SELECT DISTINCT ON (f.provider, f.dataflow, f.period, f.stated, f.area_no)
+           f.area, f.agent_no, f.report_no, f.stated, f.area_no, coalesce(i.indicator, '') AS indicator
+    FROM refusal f
+    LEFT JOIN tram.indicator i ON i.indicator = f.stated
+    WHERE NOT EXISTS (
+        SELECT FROM stored s WHERE s.provider = f.provider AND s.indicator = f.stated AND s.period = f.period
+          AND s.known_at > f.known_at AND s.area_no = coalesce(f.area_no, s.area_no))
       -- a code that nobody knows is mended by the next report
       AND (i.indicator IS NOT NULL OR EXISTS (
-        SELECT FROM latest_report l WHERE l.agent_no = o.agent_no AND l.report_no = o.report_no))
-    ORDER BY o.provider, o.dataflow, o.period, g.indicator, o.known_at DESC, o.report_no DESC
+        SELECT FROM latest_report l WHERE l.agent_no = f.agent_no AND l.report_no = f.report_no))
+    ORDER BY f.provider, f.dataflow, f.period, f.stated, f.area_no, f.known_at DESC, f.report_no DESC
   ), refused_line AS MATERIALIZED (
-    SELECT r.area, r.indicator, g.agent_no, g.report_no, g.line FROM refused r
-    JOIN finding g ON g.agent_no = r.agent_no AND g.report_no = r.report_no AND g.indicator = r.stated AND g.line > 0
-    GROUP BY r.area, r.indicator, g.agent_no, g.report_no, g.line
-    HAVING bool_or(g.severity = 'B')
+    SELECT DISTINCT r.area, r.indicator, f.agent_no, f.report_no, f.line
+    FROM refused r
+    JOIN refusal f ON f.agent_no = r.agent_no AND f.report_no = r.report_no AND f.stated = r.stated
+                  AND f.area_no IS NOT DISTINCT FROM r.area_no
   ), expected AS MATERIALIZED (
     SELECT e.* FROM tram.expected_figures(rule_tally.from_day, rule_tally.to_day, rule_tally.as_of) e
   ), about AS (

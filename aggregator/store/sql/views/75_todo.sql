@@ -44,8 +44,7 @@ JOIN LATERAL (
   FROM tram.report_finding f
   WHERE f.agent_no = r.agent_no AND f.report_no = r.report_no AND f.severity = 'B' GROUP BY f.line) f ON true
 LEFT JOIN tram.provider pr ON pr.provider = r.provider
-LEFT JOIN tram.area_number n ON n.area = CASE WHEN strpos(f.ref_area, '/') > 0 THEN f.ref_area
-                                              ELSE split_part(pr.area, '/', 1) || '/' || f.ref_area END
+LEFT JOIN tram.area_number n ON n.area = tram.area_stated(f.ref_area, pr.area)
 LEFT JOIN tram.series s ON s.indicator = f.indicator AND s.dimensions = ''
 LEFT JOIN LATERAL (
   SELECT min(x.at) AS answered_at FROM (
