@@ -134,16 +134,20 @@ static void tell_next(const struct listing *l, const struct changes_page *page)
 	}
 }
 
-/* Page by page, until all is told that there is. */
+/* Page by page, until all is told that there was when it began: whoever writes meanwhile does not keep it from its end. */
 static bool ask(struct store *s, struct changes_question *q, struct changes_page *page, struct listing *l,
 		struct err *err)
 {
+	char begun[sizeof page->asked] = "";
 	bool ok;
 
 	do {
 		ok = store_changes(s, q, page, show_change, l, err) == STORE_OK;
 		q->cursor = page->next;
-	} while (ok && page->more);
+		if (!*begun) {
+			memcpy(begun, page->asked, sizeof begun);
+		}
+	} while (ok && page->more && strcmp(page->until, begun) < 0);
 	return ok;
 }
 

@@ -45,9 +45,10 @@ enum {
 	" THEN trim_scale(round(d.moved, least(20, 1 - floor(log(abs(d.moved)))::integer))) ELSE round(d.moved, "      \
 	"i.display_decimals) END"
 
-static const char page_sql[] = "SELECT " RFC3339("p.since") ", " RFC3339(
-    "p.until") ", p.next, p.more, p.since, p.until"
-	       " FROM tram.changes_page(coalesce($1, tram.cursor_text(nullif($6, 'infinity'))), $2, $3, $4, $5) p";
+static const char page_sql[] =
+    "SELECT " RFC3339("p.since") ", " RFC3339("p.until") ", p.next, p.more, p.since, p.until, " RFC3339(
+	"statement_timestamp()") " FROM tram.changes_page(coalesce($1, tram.cursor_text(nullif($6, 'infinity'))), $2, "
+				 "$3, $4, $5) p";
 
 static enum store_result ask_page(struct store *s, const struct changes_question *q, PGresult **ret, struct err *err)
 {
@@ -184,6 +185,7 @@ enum store_result store_changes(struct store *s, const struct changes_question *
 			 all ? cell_text(page, 0, 1) : cell_text(r, n > 0 ? n - 1 : 0, MOMENT));
 		snprintf(ret->next, sizeof ret->next, "%s",
 			 all ? cell_text(page, 0, 2) : cell_text(r, n > 0 ? n - 1 : 0, CURSOR));
+		snprintf(ret->asked, sizeof ret->asked, "%s", cell_text(page, 0, 6));
 		ret->more = !all || cell_bool(page, 0, 3);
 		ret->is_cut = n == 0 && !all;
 		tell(r, n, each, context);

@@ -30,6 +30,7 @@ struct changes_question {
 };
 struct changes_page {
 	char since[40], until[40]; /* RFC 3339: what became known behind the one and not behind the other is in it */
+	char asked[40];            /* when that was, in the same form */
 	char next[64];             /* the cursor to go on with */
 	bool more;                 /* there is more already */
 	bool is_no_cursor;         /* what was given as one; the question failed */

@@ -110,6 +110,20 @@ class ClaimsTest(DemonstrationTest):
         self.db.execute("DELETE FROM tram.observation WHERE known_at = '2030-01-01'")
         self.assertGreater(seq, 5000)
 
+    def test_what_moved_is_told_up_to_now_however_much_comes_meanwhile(self):
+        """There is always more: what it says then is where to go on."""
+        arguments = "(text, text, text, text, text)"
+        self.db.execute("CREATE SCHEMA aside")
+        self.db.execute("GRANT USAGE ON SCHEMA aside TO PUBLIC")
+        self.db.execute(f"ALTER FUNCTION tram.changes_page{arguments} SET SCHEMA aside")
+        self.db.execute(f"CREATE FUNCTION tram.changes_page{arguments} RETURNS TABLE (since timestamptz, until timestamptz, next text,"
+                        " more boolean) LANGUAGE sql AS 'SELECT since, until, next, true FROM aside.changes_page($1, $2, $3, $4, $5)'")
+        try:
+            self.assertIn("go on later with --since c", tram("rollup", INDICATOR, "--changes", "--since", "2025-02-15"))
+        finally:
+            self.db.execute(f"DROP FUNCTION tram.changes_page{arguments}")
+            self.db.execute(f"ALTER FUNCTION aside.changes_page{arguments} SET SCHEMA tram")
+
     def stand(self, indicator, period, revision, day, more="0, 0"):
         """Another revision of a province's two parts, so much more than its first."""
         self.db.execute("INSERT INTO tram.observation (key, report_no, known_at, area_no, line, rank_out_of, outcome, qualifier,"
