@@ -568,6 +568,23 @@ class TimeTest(unittest.TestCase):
                 with self.subTest(indicator=indicator, period=period, as_of=as_of):
                     self.assert_rollup(indicator, period, "nation", None, as_of)
 
+    def test_so_many_figures_are_tried_as_the_catalogue_has_it(self):
+        global POINTS
+        shipped, found = POINTS, {}
+        try:
+            for POINTS in (shipped, 1, 2, 24):
+                with self.db.transaction(force_rollback=True):
+                    self.db.execute("INSERT INTO tram.parameter (parameter, value) VALUES ('rollup.interval_points', %s)"
+                                    " ON CONFLICT (parameter) DO UPDATE SET value = excluded.value", (POINTS,))
+                    for indicator in INDICATORS:
+                        period = self.periods_of(indicator)[-1]
+                        self.assert_rollup(indicator, period, "nation", None, FOREVER)
+                        found.setdefault(POINTS, []).append([(row["interval_low"], row["interval_high"]) for row in
+                                                             self.ask(indicator, period, "nation", None, FOREVER).values()])
+        finally:
+            POINTS = shipped
+        self.assertTrue(all(found[n] != found[shipped] for n in (1, 2, 24)))
+
 
 if __name__ == "__main__":
     unittest.main()

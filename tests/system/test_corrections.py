@@ -39,6 +39,14 @@ def test_the_stages_of_a_figure_that_nobody_answers(agent, centre, one, kind, ru
         assert corrections(centre) == [(kind, stage, left)], days
 
 
+@pytest.mark.parametrize("one", [HELD], indirect=True)
+def test_the_days_to_give_the_cause_are_a_parameter(agent, centre, one):
+    for days, ago, left in ((7, 7, 0), (7, 8, 2), (3, 3, 0), (3, 4, 6)):  # after them, those until it is to be mended
+        centre.sql("UPDATE tram.parameter SET value = %s WHERE parameter = 'SONG-06.cause_days' RETURNING 1", days)
+        told_days_ago(centre, ago)
+        assert corrections(centre) == [("held", "open", left)], (days, ago)
+
+
 def lenient(folder):
     """The catalogue, in which a reason that is none does not refuse a figure: it stays held."""
     copy = folder / "lenient"

@@ -218,6 +218,33 @@ def test_too_many_rows_are_refused_not_cut(fleet):
     assert (reply.status, reply.json()["type"]) == (400, "urn:tram:problem:too-many-rows")
 
 
+LONG = "/api/v1/claims"  # over 64 KiB
+
+
+def test_language_names_and_length_are_settings(fleet, quiet):
+    """Beside a centre that has none of them set."""
+    centre = centre_with_http(fleet, http_language="en", http_names="so-lieu.example b.example", http_answer="64KiB")
+    for get, language, of_names, of_length in ((Client(quiet), "vi", 421, 200), (Client(centre), "en", 200, 400)):
+        assert get("/api/v1/nothing")["content-language"] == language
+        for asked in ("vi", "en"):
+            assert get("/api/v1/nothing", headers={"Accept-Language": asked})["content-language"] == asked
+        for name in ("so-lieu.example", "b.example:8443"):
+            assert get("/health", headers={"Host": name}).status == of_names, name
+        assert get("/health", headers={"Host": "c.example"}).status == 421
+        whole = get(LONG)
+        assert whole.status == of_length, len(whole.body)
+        assert len(whole.body) > 64 << 10 or "65536 byte" in whole.json()["detail"]
+        assert get("/api/v1/indicators", format="csv").status == 200
+
+
+def test_a_client_that_says_nothing_is_sent_away(fleet):
+    """After http_idle; one that came before it, where that is longer, is answered still."""
+    patient, hasty = (Client(centre_with_http(fleet, name=idle, http_idle=idle)) for idle in ("1h", "1s"))
+    patient.connection.connect()
+    assert hasty.raw(b"GET ") == b""
+    assert patient("/api/v1/nothing").status == 404
+
+
 def test_health_follows_the_store(own_fleet, own_postgres):
     centre = centre_with_http(own_fleet)
     get = Client(centre)

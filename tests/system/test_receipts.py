@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tramtest import BIN, POPULATION, csv_text, run
+from tramtest import BIN, POPULATION, csv_text, run, wait_until
 
 
 def yearly(*years):
@@ -111,3 +111,17 @@ def test_trace(handed_in):
     assert [row["state"] for row in handed_in.json("trace", later)] == ["waiting"]
     assert handed_in.tram("receipt", later, check=False).returncode == 75
     assert "chờ" in handed_in.tram("trace", later, language="vi").stdout
+
+
+def test_what_a_receipt_needs_goes_when_its_time_is_over(fleet, centre):
+    """proof_retention of the one is a second and of the other ten years; the reports themselves are gone at both."""
+    kept, gone = (fleet.agent(centre, f"agent-63-{number}", retention="1s", proof_retention=proof).wait_for_codes()
+                  for number, proof in ((46, None), (48, "1s")))
+    for agent, number in ((kept, 46), (gone, 48)):
+        figures = (POPULATION | {"ref_area": f"63/{number}", "time_period": year, "reference_date": f"{year}-12-31"}
+                   for year in ("2022", "2023"))
+        agent.ticket = agent.submit(csv_text(*figures, provider=f"P63-{number}")).stdout.split()[0]
+        wait_until(lambda agent=agent: agent.json("status")["first_kept"] == 0, "the end of the retention")
+    wait_until(lambda: gone.tram("receipt", gone.ticket, check=False).returncode == 66, "the end of the proof's")
+    assert kept.tram("receipt", kept.ticket).stdout.count("\nreport ") == 2
+    assert [row["kept"] for row in kept.json("trace", kept.ticket)] == [False, False]
