@@ -50,7 +50,8 @@ $$;
 -- what was known all the same. n: of the figure itself, where it has moved since, what is known now.
 CREATE FUNCTION tram.explained_figures(indicator text, period text, level text, area text, boundary text, as_of timestamptz,
                                        open boolean DEFAULT false)
-RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, weighed_leaf text, node_indicator text, node_period text, top integer,
+RETURNS TABLE (node integer, how text, over_time text, leaf text, mean_weight text, weighed_over text, weighed_leaf text,
+               node_indicator text, node_period text, top integer,
                bottom integer, asked_as_of timestamptz, r tram.rollup_row, n tram.rollup_row)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column

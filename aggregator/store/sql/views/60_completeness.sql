@@ -256,8 +256,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
 $$;
 
 -- By provider, dataflow and period; of communes each has figures of its own. rate: of 100 expected figures, how many are
--- reported; figures beyond the expected ones raise nothing, so it never passes 100, and a report without an accepted figure is none. answered: 'complete', 'partial',
--- 'none' (the due day is over), 'pending'.
+-- reported; figures beyond the expected ones raise nothing, so it never passes 100, and a report without an accepted figure is
+-- none. answered: 'complete', 'partial', 'none' (the due day is over), 'pending'.
 CREATE FUNCTION tram.completeness(from_day date, to_day date, as_of timestamptz DEFAULT NULL)
 RETURNS TABLE (provider text, area text, dataflow text, time_period text, period_from date, period_to date, due_day date,
                expected integer, reported integer, on_time integer, late integer, backfilled integer, held integer,

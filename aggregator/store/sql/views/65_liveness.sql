@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Two clocks: agents, and their data.
 
--- The newest period of each of a province's dataflows for which one of its mandatory figures (or of its communes') stands, and whether that is old
--- (the oldest age that the catalogue allows has passed) or the next one is overdue.
+-- The newest period of each of a province's dataflows for which one of its mandatory figures (or of its communes') stands, and
+-- whether that is old (the oldest age that the catalogue allows has passed) or the next one is overdue.
 CREATE FUNCTION tram.freshness(at timestamptz DEFAULT NULL)
 RETURNS TABLE (provider text, area text, dataflow text, time_period text, period_to date, age_days integer, max_age_days integer,
                overdue_since date, state text)
@@ -47,7 +47,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
 $$;
 
 -- Agents on one clock, their data on another. agent_state: 'alive', 'silent' (longer than SONG-03.silent_seconds, when the
--- aggregator listened last: while it does not listen nobody is silent), 'never' heard. data_state: the worst of its dataflows. band: red when the data are dead, alive as the agent may be.
+-- aggregator listened last: while it does not listen nobody is silent), 'never' heard. data_state: the worst of its dataflows.
+-- band: red when the data are dead, alive as the agent may be.
 CREATE FUNCTION tram.agent_liveness_at(at timestamptz DEFAULT NULL)
 RETURNS TABLE (agent text, provider text, area text, area_name text, roster_state text, connected boolean, connected_since timestamptz,
                heard_at timestamptz, silent_seconds bigint, software text, agent_state text, newest_period text,
