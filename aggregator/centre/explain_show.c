@@ -53,6 +53,9 @@ static char *method_text(const struct explained_figure *f)
 			text = _(how_texts[i].text);
 		}
 	}
+	if (*f->leaf && strcmp(f->how, "own") == 0) {
+		text = _("stated as such by whom it is about; where it is not, made of the shorter periods that are");
+	}
 	if (*f->weighed_by && strcmp(f->how, "mean") == 0) {
 		return strcmp(f->weighed_by, "observation") == 0
 			   ? xasprintf(_("%s by what each figure says it weighs (%s)"), text, f->figure.method)

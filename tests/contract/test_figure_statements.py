@@ -103,7 +103,12 @@ class StatementTest(unittest.TestCase):
         return done.returncode == 0 or "comes from is missing" in said, said
 
     def assert_adds_up(self, *question):
-        there, data = self.statement(*question)
+        try:
+            there, data = self.statement(*question)
+        except psycopg.errors.InvalidParameterValue as refusal:
+            self.assertIn("has no figure of", str(refusal))
+            self.assertIn(over_time.INDICATORS[question[0]][2], over_time.AS_STATED)
+            return 0
         if not there:
             return 0
         with self.subTest(question=question):

@@ -44,9 +44,17 @@ INDICATORS = {
     "week": ("province", "person", "sum", "sum", "", "population", "", "W|D", None),
     "national": ("centre", "document", "national_only", "sum", "", "population", "", "A|S|Q", None),
     "national_last": ("centre", "document", "distinct_union", "last", "", "population", "", "S|Q", None),
+    "of_the_centre": ("centre", "document", "sum", "sum", "", "population", "", "A|S|Q", None),
+    "place": ("centre", "rank", "rank_external", "last", "", "population", "", "A|S|Q", None),
+    "abroad": ("centre", "Mbps", "benchmark_external", "last", "", "population", "", "S|M", None),
+    "aim": ("centre", "percent", "target", "last", "", "population", "", "A|D", None),
+    "growth_of_national": ("centre", "percent", "growth_recomputed", "last", "", "population", "national", "A|S", None),
     "growth": ("centre", "percent", "growth_recomputed", "last", "", "population", "flow_mixed", "A|S", None),
     "growth_of_stock": ("centre", "times", "growth_recomputed", "last", "", "population", "stock", "A|S", None),
 }
+# What is stated for a period, and never made of shorter ones; and what is said then.
+AS_STATED = {"national_only": "only the nation", "rank_external": "a rank is", "benchmark_external": "a benchmark is",
+             "target": "a target is"}
 ASKED = ("2023", "2024", "2024-S1", "2024-Q2", "2024-05", "2025", "2025-S1", "2025-S2", "2025-Q3", "2026")
 ASKED_OF_WEEKS = ("2024-W05", "2025-W27", "2024-01-31")
 KINDS = "ASQMWD"
@@ -226,6 +234,8 @@ class History:
     def kinds(indicator, asked):
         """The period's own kind, then finer ones that divide it."""
         own = kind_of(asked)
+        if INDICATORS[indicator][2] in AS_STATED:
+            return [own]
         finer = [k for k in "SQMD" if k in INDICATORS[indicator][7].split("|") and
                  (own in "ASQM" and KINDS.index(k) > KINDS.index(own) or own == "W" and k == "D")]
         return [own] + finer
@@ -372,10 +382,10 @@ class History:
         counted = {h: s for h, s in shares.items() if s["used"]}
         used = [self.figure(a, indicator, p, as_of)[0] for s in counted.values() for a, p in s["used"]]
         top = sum(s["top"] for s in counted.values()) if counted else None
-        bottom = sum(s["bottom"] for s in counted.values()) if counted and method not in ("sum", "national_only") else None
+        bottom = sum(s["bottom"] for s in counted.values()) if counted and method not in ("sum", *AS_STATED) else None
         factor = 100 if unit == "percent" else 1
         result = {
-            "value": None if top is None else top if bottom is None and method in ("sum", "national_only")
+            "value": None if top is None else top if bottom is None and method in ("sum", *AS_STATED)
                      else (factor if method != "weighted_mean" else 1) * top / bottom if bottom else None,
             "areas_reporting": sum(s["reports"] for s in shares.values()), "areas_expected": len(shares),
             "held": sum(s["held"] for s in shares.values()),
@@ -553,7 +563,7 @@ class TimeTest(unittest.TestCase):
 
     def test_levels_and_boundaries(self):
         for indicator in INDICATORS:
-            if INDICATORS[indicator][2] == "national_only":
+            if INDICATORS[indicator][2] in ("national_only", "rank_external") or indicator == "growth_of_national":
                 continue
             for level in ("region", "province"):
                 for period, boundary in (("2025", None), (self.rng.choice(self.periods_of(indicator)), "34")):
@@ -584,6 +594,48 @@ class TimeTest(unittest.TestCase):
         finally:
             POINTS = shipped
         self.assertTrue(all(found[n] != found[shipped] for n in (1, 2, 24)))
+
+    def within(self, indicator, asked, as_of):
+        """The periods within one that are stated by the nation."""
+        own = kind_of(asked)
+        kinds = [k for k in INDICATORS[indicator][7].split("|") if own in "ASQM" and KINDS.index(k) > KINDS.index(own)]
+        found = [p for k in kinds for p in all_of(k, first_day(asked), last_day(asked))
+                 if self.history.figure("VN", indicator, p, as_of)[0] and not self.history.figure("VN", indicator, p, as_of)[0].missing]
+        return sorted(found, key=lambda p: (first_day(p), KINDS.index(kind_of(p))))
+
+    def test_what_is_never_made_of_shorter_periods_is_refused_with_those_that_are_stated(self):
+        refused, answered = set(), set()
+        for indicator in ("place", "abroad", "aim", "national", "national_last", "of_the_centre", "flow"):
+            how = INDICATORS[indicator]
+            for asked in ASKED:
+                for as_of in (FOREVER, NOW - dt.timedelta(days=250)):
+                    figure = self.history.rollup(indicator, asked, "nation", "63" if asked < "2025-S2" else "34", as_of)["VN"]
+                    within = self.within(indicator, asked, as_of) if how[2] in AS_STATED else []
+                    question = (indicator, asked, "nation", None, as_of, False)
+                    with self.subTest(question=question):
+                        if figure["areas_reporting"] or figure["held"] or not within:
+                            self.db.execute("SELECT tram.check_stated(%s, %s, %s, %s, %s, %s)", question)
+                            answered.add(how[2])
+                            continue
+                        with self.assertRaises(psycopg.errors.InvalidParameterValue) as refusal:
+                            self.db.execute("SELECT tram.check_stated(%s, %s, %s, %s, %s, %s)", question)
+                        self.assertIn(AS_STATED[how[2]], str(refusal.exception))
+                        self.assertIn(": " + ", ".join(within[:12]) + (", …" if len(within) > 12 else ""),
+                                      refusal.exception.diag.message_hint)
+                        refused.add(how[2])
+        self.assertEqual(refused, AS_STATED.keys())
+        self.assertLessEqual(AS_STATED.keys(), answered)
+
+    def test_nor_does_it_move_with_them(self):
+        for indicator in ("place", "abroad", "aim", "national", "of_the_centre"):
+            with self.subTest(indicator=indicator):
+                moved = self.db.execute("SELECT DISTINCT t.period FROM tram.touched('-infinity', 'infinity', %s, NULL) t",
+                                        (indicator,)).fetchall()
+                stated = self.db.execute("SELECT DISTINCT (o.key >> 14 & 1073741823)::integer FROM tram.observation o"
+                                         " JOIN tram.series s ON s.series_no = o.key >> 44 WHERE s.indicator = %s",
+                                         (indicator,)).fetchall()
+                self.assertTrue(moved)
+                self.assertEqual(set(moved) <= set(stated), indicator != "of_the_centre")
 
 
 if __name__ == "__main__":

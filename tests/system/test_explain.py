@@ -159,6 +159,33 @@ def test_a_year_of_halves(fleet, centre, tmp_path):
     assert "15,000 + 12,300 = 27,300" in said and "held, and in nothing" in said and "SACH-06" in said
 
 
+def test_a_rank_of_a_half_is_none_of_its_year(fleet, centre):
+    """Who asks for it is told why, and what there is; a list goes on without it."""
+    agent = fleet.agent(centre, "agent-centre").wait_for_codes()
+    agent.submit(csv_text(figure("VN", "fixed_broadband_speed_rank", value=42, unit="rank", source_system="fixed_mobile_broadband"),
+                          figure("VN", "fixed_broadband_speed_world_average", value="80.2", unit="Mbps",
+                                 source_system="fixed_mobile_broadband"),
+                          provider="C-MIC", dataflow="international_comparison", time_period="2023-S1", reference_date="2023-06-30"))
+    agent.submit(csv_text(figure("VN", "egov_development_index_rank", value=86, unit="rank", source_system="not_applicable"),
+                          provider="C-MIC", dataflow="international_comparison", time_period="2023", reference_date="2023-12-31"),
+                 name="year.csv")
+    agent.wait_for_verdicts(2)
+    for command, *period in ("rollup", "--period"), ("explain",):
+        for indicator, reason in (("fixed_broadband_speed_rank", "a rank is never made of"),
+                                  ("fixed_broadband_speed_world_average", "a benchmark is never made of")):
+            done = centre.tram(command, indicator, *period, "2023", check=False)
+            assert done.returncode and "42" not in done.stdout, (command, done.stdout)
+            assert reason in done.stderr and "2023-S1" in done.stderr, (command, done.stderr)
+            done = centre.tram(command, indicator, *period, "2023", check=False, language="vi")
+            assert "không tổng hợp từ" in done.stderr and "kỳ ngắn hơn" in done.stderr, (command, done.stderr)
+        assert "42" in centre.tram(command, "fixed_broadband_speed_rank", *period, "2023-S1").stdout
+    listed = {(row["indicator"], row["time_period"]) for row in centre.json("rollup", "--all-periods")}
+    assert ("fixed_broadband_speed_rank", "2023-S1") in listed and ("egov_development_index_rank", "2023") in listed
+    assert ("fixed_broadband_speed_rank", "2023") not in listed
+    assert not any(m["indicator"].startswith("fixed") and m["time_period"] == "2023"
+                   for m in centre.json("rollup", "--changes", "--since", "2000-01-01"))
+
+
 def test_as_it_was_known_and_corrected(country, tmp_path):
     """A correction is another revision in another report; the figure as known before it is proven too."""
     known = country.value("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")

@@ -158,7 +158,7 @@ $$;
 -- ------------------------------------------------------------------ periods within periods
 
 -- The frequencies of an indicator that are finer than a period's own and divide it, the finest last: a year is made of
--- halves, quarters, months and days, a week of days. Empty: it is stated as it is or not at all.
+-- halves, quarters, months and days, a week of days.
 CREATE FUNCTION tram.finer_kinds(frequencies text, period integer) RETURNS integer[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -173,6 +173,22 @@ BEGIN
   IF v_kind < 4 AND strpos(frequencies, 'M') > 0 THEN v_finer := v_finer || 4; END IF;
   IF strpos(frequencies, 'D') > 0 THEN v_finer := v_finer || 6; END IF;
   RETURN v_finer;
+END $$;
+
+-- Ranks, benchmarks, targets and what only the nation states are what somebody said of one period: those of shorter ones say
+-- nothing of it.
+CREATE FUNCTION tram.adds_over_time(over_area text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN over_area NOT IN ('national_only', 'rank_external', 'benchmark_external', 'target');
+
+-- The kinds of periods that an indicator's figure for one may be made of.
+CREATE FUNCTION tram.part_kinds(i tram.indicator, period integer) RETURNS integer[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  IF NOT tram.adds_over_time(part_kinds.i.over_area) THEN
+    RETURN '{}';
+  END IF;
+  RETURN tram.finer_kinds(part_kinds.i.frequencies, part_kinds.period);
 END $$;
 
 CREATE FUNCTION tram.period_of(kind integer, first date) RETURNS integer

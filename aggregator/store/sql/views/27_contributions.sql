@@ -214,7 +214,7 @@ RETURNS numeric[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 #variable_conflict use_column
 DECLARE
-  v_leaf integer := coalesce((SELECT max(k) FROM unnest(tram.finer_kinds(mean_weights.i.frequencies, mean_weights.period)) k), 6);
+  v_leaf integer := coalesce((SELECT max(k) FROM unnest(tram.part_kinds(mean_weights.i, mean_weights.period)) k), 6);
 BEGIN
   RETURN ARRAY(
     SELECT w.value
@@ -229,12 +229,12 @@ BEGIN
 END $$;
 
 -- The figures of one stated indicator for a period by a method: sum, ratio_of_sums, weighted_mean; own: each unit's own
--- statement, which is never made from others (ranks, targets, distinct counts, benchmarks).
+-- statement, which is never made of other units' (ranks, targets, distinct counts, benchmarks).
 --
 -- Ten thousand communes are joined by hash.
 --
--- What an area states for the period itself stands. Where it does not, and the indicator has finer frequencies, its figures
--- of those count: all of them, of a stock (over_time last) the latest, of a minimum or maximum that one. A figure hides those of
+-- What an area states for the period itself stands. Where it does not, and may be made of finer periods (tram.part_kinds), its
+-- figures of those count: all of them, of a stock (over_time last) the latest, of a minimum or maximum that one. A figure hides those of
 -- finer periods within it, of its area and of the areas that were merged into it. What a mean weighs by is the other
 -- indicator's figure of the same area and period, made in the same way.
 CREATE FUNCTION tram.stated_figures(i tram.indicator, method text, period integer, level text, boundary text, as_of timestamptz)
@@ -246,7 +246,7 @@ DECLARE
   v_text    text := tram.period_text(stated_figures.period);
   v_first   date := tram.period_start(stated_figures.period);
   v_last    date := tram.period_end(stated_figures.period);
-  v_finer   integer[] := tram.finer_kinds(stated_figures.i.frequencies, stated_figures.period);
+  v_finer   integer[] := tram.part_kinds(stated_figures.i, stated_figures.period);
   v_leaf    integer := coalesce(v_finer[cardinality(v_finer)], stated_figures.period >> 27);
   v_firsts  bigint[];      -- keys to look at: one range a frequency
   v_lasts   bigint[];

@@ -25,7 +25,7 @@ SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_kind    integer := rollup_interval.period >> 27;
   v_first   date := tram.period_start(rollup_interval.period);
-  v_finer   integer[] := tram.finer_kinds(rollup_interval.i.frequencies, rollup_interval.period);
+  v_finer   integer[] := tram.part_kinds(rollup_interval.i, rollup_interval.period);
   v_leaf    integer := v_finer[cardinality(v_finer)];
   v_adds    boolean := v_finer = '{}' OR rollup_interval.i.over_time = 'sum';
   v_stated  boolean := substr('ASQMWDR', v_kind, 1) = ANY (string_to_array(rollup_interval.i.frequencies, '|'));

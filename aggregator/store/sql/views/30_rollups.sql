@@ -79,7 +79,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   WITH how AS (
     SELECT (shares_over_time.i).over_time AS over_time, tram.period_end(shares_over_time.period) AS last,
            shares_over_time.method = 'weighted_mean' AND (shares_over_time.i).mean_weight <> 'observation' AS weighs_once,
-           (SELECT k[cardinality(k)] FROM tram.finer_kinds((shares_over_time.i).frequencies, shares_over_time.period) k) AS leaf
+           (SELECT k[cardinality(k)] FROM tram.part_kinds(shares_over_time.i, shares_over_time.period) k) AS leaf
   ), figure AS (
     SELECT c.*, h.*, tram.part_top(shares_over_time.method, c.value, c.numerator, c.weight) AS top,
            tram.part_bottom(shares_over_time.method, c.denominator, c.weight) AS bottom,
@@ -151,7 +151,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET 
 SET enable_seqscan = off SET enable_nestloop = off SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-  v_single  boolean := tram.finer_kinds(rollup_stated.i.frequencies, rollup_stated.period) = '{}';
+  v_single  boolean := tram.part_kinds(rollup_stated.i, rollup_stated.period) = '{}';
   v_factor  numeric := CASE rollup_stated.i.unit WHEN 'percent' THEN 100 ELSE 1 END;
   v_gate    numeric := coalesce(rollup_stated.i.gate_percent, tram.parameter_or('DU-07.gate_percent', 100)) / 100.0;
   v_text    text := tram.period_text(rollup_stated.period);
@@ -326,7 +326,7 @@ BEGIN
       RETURN QUERY SELECT * FROM tram.rollup_communes(v_i, rollup_at.period, rollup_at.level, v_boundary, v_version);
       RETURN;
     END IF;
-    v_finer := tram.finer_kinds(v_i.frequencies, rollup_at.period);
+    v_finer := tram.part_kinds(v_i, rollup_at.period);
     FOR v_row IN SELECT * FROM tram.rollup_stated(v_i, v_i.over_area, rollup_at.period, rollup_at.level, v_boundary,
                                                   rollup_at.as_of, v_version) LOOP
       v_row.missing := tram.missing_provinces(v_row.missing, rollup_at.period, v_finer[cardinality(v_finer)]);
@@ -398,6 +398,58 @@ BEGIN
   END IF;
 END $$;
 
+-- The periods within one for which units of a level state a figure, as known at a moment.
+CREATE FUNCTION tram.stated_within(i tram.indicator, period integer, level text, boundary text, as_of timestamptz)
+RETURNS SETOF integer
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  SELECT p.period
+  FROM tram.series s
+  CROSS JOIN unnest(tram.finer_kinds((stated_within.i).frequencies, stated_within.period)) kind
+  CROSS JOIN LATERAL tram.standing(
+    ARRAY(SELECT a.area_no FROM tram.stating_areas(stated_within.level, stated_within.boundary) a),
+    (s.series_no::bigint << 44) | (tram.period_of(kind, tram.period_start(stated_within.period))::bigint << 14),
+    (s.series_no::bigint << 44) | (tram.period_of(kind, tram.period_end(stated_within.period))::bigint << 14),
+    stated_within.as_of) f
+  CROSS JOIN LATERAL (SELECT (f.key >> 14 & 1073741823)::integer AS period) p
+  WHERE s.indicator = (stated_within.i).indicator AND s.dimensions = '' AND NOT f.held AND f.missing_reason = 0
+  GROUP BY p.period ORDER BY tram.period_start(p.period), p.period
+$$;
+
+-- Refuses a question for one figure (of an indicator that has units as the catalogue and the registry have them, which
+-- tram.rollup() looks after) that nobody states, and that is not made of those of shorter periods though there are some.
+CREATE FUNCTION tram.check_stated(indicator text, period text, level text, boundary text, as_of timestamptz, open boolean)
+RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_i      tram.indicator;
+  v_period integer := tram.period_pack(check_stated.period);
+  v_within integer[];
+BEGIN
+  SELECT i.* INTO v_i FROM tram.indicator i WHERE i.indicator = check_stated.indicator AND NOT tram.adds_over_time(i.over_area);
+  IF v_i.indicator IS NULL OR v_period IS NULL OR EXISTS (
+       SELECT FROM tram.rollup(check_stated.indicator, check_stated.period, check_stated.level, check_stated.boundary,
+                               check_stated.as_of, check_stated.open) r WHERE r.areas_reporting > 0 OR r.held > 0) THEN
+    RETURN;
+  END IF;
+  v_within := ARRAY(SELECT tram.stated_within(v_i, v_period, check_stated.level,
+                                              coalesce(tram.vintage_asked(check_stated.boundary),
+                                                       tram.vintage_on(tram.period_end(v_period)), ''),
+                                              coalesce(check_stated.as_of, 'infinity')));
+  IF v_within <> '{}' THEN
+    RAISE EXCEPTION 'indicator % has no figure of %: %', check_stated.indicator, check_stated.period,
+      CASE v_i.over_area WHEN 'rank_external' THEN 'a rank is never made of, or divided into, others'
+                         WHEN 'benchmark_external' THEN 'a benchmark is never made of those of shorter periods'
+                         WHEN 'target' THEN 'a target is never made of those of shorter periods'
+                         ELSE 'what only the nation states is never made of shorter periods' END
+      USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'ask for a period within it that is stated: ' ||
+             (SELECT string_agg(tram.period_text(w.period), ', ' ORDER BY w.place)
+              FROM unnest(v_within) WITH ORDINALITY w(period, place) WHERE w.place <= 12) ||
+             CASE WHEN cardinality(v_within) > 12 THEN ', …' ELSE '' END;
+  END IF;
+END $$;
+
 -- The periods for which anything was reported, found by steps along the index: as many as there are periods, not reports.
 CREATE VIEW tram.dataflow_period AS
 WITH RECURSIVE step AS (
@@ -455,8 +507,13 @@ COMMENT ON VIEW tram.target IS 'Every target beside the figure that it was set f
 COMMENT ON VIEW tram.indicator_period IS 'The periods for which an indicator may have a figure (packed: tram.period_text)';
 COMMENT ON VIEW tram.dataflow_period IS 'The periods for which anything was reported in a dataflow (packed: tram.period_text)';
 
+COMMENT ON FUNCTION tram.check_stated(text, text, text, text, timestamptz, boolean) IS
+  'Refuses a question for a rank, benchmark, target or figure of the nation alone that is stated for shorter periods only, and names these';
+
 REVOKE EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz, boolean),
+                           tram.check_stated(text, text, text, text, timestamptz, boolean),
                            tram.rollup_at(text, integer, text, text, timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tram.rollup(text, text, text, text, timestamptz, boolean),
+                          tram.check_stated(text, text, text, text, timestamptz, boolean),
                           tram.rollup_at(text, integer, text, text, timestamptz, integer) TO tram_reader, tram_admin;
 GRANT SELECT ON tram.dataflow_period, tram.indicator_period, tram.national_rollup, tram.target TO tram_reader, tram_admin;

@@ -69,7 +69,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp ROWS 20 AS $$
   SELECT i.derives_from, i.indicator, 1, false FROM tram.indicator i WHERE i.derives_from <> '' AND i.derives_from NOT LIKE '% / %'
 $$;
 
--- The longer periods that one is part of, as tram.finer_kinds() has it.
+-- The longer periods that one is within, as tram.finer_kinds() has it.
 CREATE FUNCTION tram.periods_around(period integer) RETURNS SETOF integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 3 AS $$
   SELECT tram.period_around(k, periods_around.period) FROM generate_series(1, 5) k
@@ -91,6 +91,8 @@ BEGIN
     JOIN tram.indicator_period p ON p.indicator = a.made
     CROSS JOIN LATERAL (SELECT p.period UNION ALL SELECT tram.periods_around(p.period)) q(period)
     WHERE a.covers
+  ), adding AS MATERIALIZED (
+    SELECT i.indicator FROM tram.indicator i WHERE tram.adds_over_time(i.over_area)
   ), figure AS (
     SELECT c.cell, s.indicator, (c.cell & 1073741823)::integer AS period, false AS covers
     FROM unnest(part_of.cells) c(cell)
@@ -98,7 +100,7 @@ BEGIN
     UNION
     SELECT f.cell, n.indicator, n.period, f.covers OR n.covers
     FROM figure f CROSS JOIN LATERAL (
-      SELECT f.indicator, tram.periods_around(f.period), false
+      SELECT f.indicator, tram.periods_around(f.period), false WHERE f.indicator IN (TABLE adding)
       UNION ALL
       SELECT a.made, CASE a.years WHEN 0 THEN f.period ELSE tram.period_shift_years(f.period, a.years) END, false
       FROM above a WHERE a.indicator = f.indicator AND NOT a.covers

@@ -9,10 +9,10 @@ CREATE FUNCTION tram.has_subtotals(i tram.indicator, period integer) RETURNS boo
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
   RETURN has_subtotals.i.coverage_weight IN ('', 'population')
-    AND tram.finer_kinds(has_subtotals.i.frequencies, has_subtotals.period) = '{}'
+    AND tram.part_kinds(has_subtotals.i, has_subtotals.period) = '{}'
     AND NOT EXISTS (SELECT FROM tram.indicator w WHERE has_subtotals.i.over_area = 'weighted_mean'
                       AND w.indicator = has_subtotals.i.mean_weight
-                      AND tram.finer_kinds(w.frequencies, has_subtotals.period) <> '{}');
+                      AND tram.part_kinds(w, has_subtotals.period) <> '{}');
 END $$;
 
 -- Who is missing where communes are expected: their province (63/46), all of whose communes are, or how many of how many of

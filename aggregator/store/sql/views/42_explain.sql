@@ -41,9 +41,9 @@ BEGIN
 END $$;
 
 -- The finest periods that one is made of; null: it is stated as a whole.
-CREATE FUNCTION tram.finest_kind(frequencies text, period integer) RETURNS integer
+CREATE FUNCTION tram.finest_kind(i tram.indicator, period integer) RETURNS integer
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT max(k) FROM unnest(tram.finer_kinds(finest_kind.frequencies, finest_kind.period)) k
+  SELECT max(k) FROM unnest(tram.part_kinds(finest_kind.i, finest_kind.period)) k
 $$;
 
 -- The figures behind one figure, by number: the figure itself is the first. A closed period's is what it was closed with; open:
@@ -62,7 +62,11 @@ BEGIN
   SELECT f.* INTO v_first FROM tram.rollup(explained_figures.indicator, explained_figures.period, explained_figures.level,
                                            explained_figures.boundary, explained_figures.as_of, explained_figures.open) f
   WHERE f.area = explained_figures.area;
-  IF NOT FOUND THEN
+  IF coalesce(v_first.areas_reporting = 0 AND v_first.held = 0, true) THEN
+    PERFORM tram.check_stated(explained_figures.indicator, explained_figures.period, explained_figures.level,
+                              explained_figures.boundary, explained_figures.as_of, explained_figures.open);
+  END IF;
+  IF v_first.area IS NULL THEN
     RETURN;
   END IF;
   v_as_of := coalesce(v_first.known_at, v_as_of);
@@ -82,8 +86,8 @@ BEGIN
   FROM tram.made_of(explained_figures.indicator, tram.period_pack(explained_figures.period)) m
   JOIN tram.indicator i ON i.indicator = m.made
   LEFT JOIN tram.indicator w ON w.indicator = i.mean_weight
-  LEFT JOIN leaf l ON l.kind = tram.finest_kind(i.frequencies, m.node_period)
-  LEFT JOIN leaf wl ON wl.kind = tram.finest_kind(w.frequencies, m.node_period)
+  LEFT JOIN leaf l ON l.kind = tram.finest_kind(i, m.node_period)
+  LEFT JOIN leaf wl ON wl.kind = tram.finest_kind(w, m.node_period)
   ORDER BY m.node;
 END $$;
 
