@@ -36,7 +36,7 @@ CREATE TYPE tram.contribution AS (
 
 -- Of each figure of these areas between first and last (keys with revision 0): the revision that stands, and one that is
 -- held after it (alone: none stands). Times are in coalesce() so that no index of times is thought to help: nearly all are
--- before as_of.
+-- before as_of. Decisions are few: those on any area are looked at at once, and not area by area.
 CREATE FUNCTION tram.standing(area_nos integer[], first bigint, last bigint, as_of timestamptz)
 RETURNS TABLE (area_no integer, key bigint, held boolean, alone boolean, value numeric, numerator numeric, denominator numeric,
                weight numeric, qualifier smallint, missing_reason smallint, flags smallint, obs_status "char")
@@ -50,8 +50,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
               FROM tram.observation o
               LEFT JOIN (
                 SELECT DISTINCT ON (d.area_no, d.key) d.area_no, d.key, d.decision FROM tram.decision d
-                WHERE d.area_no = ANY (standing.area_nos) AND d.key BETWEEN standing.first AND standing.last | 16383
-                  AND coalesce(d.decided_at <= standing.as_of, false)
+                WHERE d.key BETWEEN standing.first AND standing.last | 16383 AND coalesce(d.decided_at <= standing.as_of, false)
                 ORDER BY d.area_no, d.key, d.decision_no DESC) d ON d.area_no = o.area_no AND d.key = o.key
               WHERE o.area_no = ANY (standing.area_nos) AND o.key BETWEEN standing.first AND standing.last | 16383
                 AND coalesce(o.known_at <= standing.as_of, false)) o
