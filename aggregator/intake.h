@@ -71,7 +71,8 @@ struct intake_report {
 	int64_t *key;     /* with revision 0, until it is laid out */
 	uint64_t verdict_seq;
 	bool ask_past;
-	struct closed closed;                 /* its period; vintage 0: it is open */
+	const struct closed *closed; /* as struct knowledge has it */
+	size_t n_closed;
 	const struct repeat_question *repeat; /* what it is a repetition of; NULL: of nothing */
 };
 

@@ -8,26 +8,43 @@
 
 /* ---------------------------------------------------------------- what is stored, for each figure */
 
+/* Its own, of which also is asked whether the provider reported on it before, and the longer ones that it counts in. */
+static size_t ask_periods(const struct intake_report *r, struct period_question *q)
+{
+	int32_t periods[RULES_PERIODS];
+	size_t n = rules_periods(&r->judgement, periods);
+	for (size_t i = 0; i < n; i++)
+		q[i] = (struct period_question){.provider = i == 0 ? r->judgement.provider->code : "",
+						.dataflow = r->judgement.dataflow->code,
+						.period = periods[i]};
+	return n;
+}
+
+static void take_periods(struct intake_report *r, const struct period_question *q, size_t n, struct closed *closed)
+{
+	r->closed = closed;
+	for (size_t i = 0; i < n; i++)
+		if (q[i].closed.vintage)
+			closed[r->n_closed++] = q[i].closed;
+}
+
 static enum store_result find_periods(struct intake *in, struct err *err)
 {
-	struct period_question *q = arena_calloc(in->arena, in->n_reports, sizeof(*q));
-	size_t *whose = arena_calloc(in->arena, in->n_reports, sizeof(*whose));
-	size_t n = 0;
-	if (!q || !whose)
+	size_t room = in->n_reports * RULES_PERIODS, n = 0;
+	struct period_question *q = arena_calloc(in->arena, room, sizeof(*q));
+	struct closed *closed = arena_calloc(in->arena, room, sizeof(*closed));
+	size_t *asked = arena_calloc(in->arena, in->n_reports, sizeof(*asked)); /* how many of a report */
+	if (!q || !closed || !asked)
 		return store_exhausted(err);
-	for (size_t i = 0; i < in->n_reports; i++) {
-		const struct intake_report *r = &in->reports[i];
-		if (!intake_has_figures(r))
-			continue;
-		whose[n] = i;
-		q[n++] = (struct period_question){.provider = r->judgement.provider->code,
-						  .dataflow = r->judgement.dataflow->code,
-						  .period = r->period};
-	}
+	for (size_t i = 0; i < in->n_reports; i++)
+		if (intake_has_figures(&in->reports[i]))
+			n += asked[i] = ask_periods(&in->reports[i], q + n);
 	enum store_result result = store_periods(in->store, q, n, in->arena, &in->closing_no, err);
-	for (size_t i = 0; result == STORE_OK && i < n; i++) {
-		in->reports[whose[i]].ask_past = q[i].has_reports || in->force_past;
-		in->reports[whose[i]].closed = q[i].closed;
+	n = 0;
+	for (size_t i = 0; result == STORE_OK && i < in->n_reports; i++) {
+		in->reports[i].ask_past = asked[i] > 0 && (q[n].has_reports || in->force_past);
+		take_periods(&in->reports[i], q + n, asked[i], closed + n);
+		n += asked[i];
 	}
 	return result;
 }
@@ -294,7 +311,8 @@ bool known_look_back(struct intake *in, struct intake_report *r, struct knowledg
 	*ret = (struct knowledge){.past = r->past,
 				  .peers = r->peers,
 				  .look_alike = r->look_alike,
-				  .closed = r->closed.vintage ? &r->closed : NULL,
+				  .closed = r->closed,
+				  .n_closed = r->n_closed,
 				  .history = in->views ? r->history : NULL,
 				  .reported = r->reported,
 				  .point_of = in->views ? views_point_of : NULL,

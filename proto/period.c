@@ -346,6 +346,18 @@ bool period_back(const struct period *p, unsigned n, struct period *ret)
 	return (int32_t)n * count <= first && make(p->kind, month_start(first - (int32_t)n * count), ret);
 }
 
+bool period_within(const struct period *p, enum period_kind longer, struct period *ret)
+{
+	int year, month, day, months = months_of(longer), own = months_of(p->kind);
+
+	if (p->kind == PERIOD_DAY && longer == PERIOD_WEEK)
+		return make(PERIOD_WEEK, p->start - weekday(p->start), ret);
+	if (months <= own || (own == 0 && p->kind != PERIOD_DAY))
+		return false;
+	date_to_civil(p->start, &year, &month, &day);
+	return make(longer, month_start(year * 12 + (month - 1) / months * months), ret);
+}
+
 int32_t date_in_vietnam(int64_t wall_us)
 {
 	const int64_t day = 86400 * CLOCK_SECOND;

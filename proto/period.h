@@ -53,6 +53,9 @@ bool period_shift_years(const struct period *p, int years, struct period *ret);
 /* The period of the same kind n before: 2024-S1, 1 -> 2023-S2. False for ranges, and before the year 1900. */
 bool period_back(const struct period *p, unsigned n, struct period *ret);
 
+/* The longer period of a kind that this one is a part of: 2024-06, PERIOD_QUARTER -> 2024-Q2. False when no number of its kind make up one. */
+bool period_within(const struct period *p, enum period_kind longer, struct period *ret);
+
 /* YYYY-MM-DD, nothing looser. */
 bool date_parse(const char *text, int32_t *ret_days);
 char *date_text(int32_t days, char buf[static 16]);

@@ -224,6 +224,17 @@ bool catalogue_due_date(const struct dataflow *d, const struct period *p, int32_
 
 /* ---------------------------------------------------------------- everything */
 
+bool indicator_adds_over_time(const struct indicator *i)
+{
+	switch (i->over_area) {
+	case OVER_AREA_NATIONAL_ONLY:
+	case OVER_AREA_RANK_EXTERNAL:
+	case OVER_AREA_BENCHMARK_EXTERNAL:
+	case OVER_AREA_TARGET: return false;
+	default: return true;
+	}
+}
+
 size_t catalogue_indicators(const struct catalogue *c, const struct indicator **ret)
 {
 	*ret = c->indicators;

@@ -384,6 +384,9 @@ size_t catalogue_successions(const struct catalogue *c, const struct area_succes
 /* Names as the files write them: "ratio_of_sums". */
 const char *over_area_name(enum over_area v);
 const char *over_time_name(enum over_time v);
+
+/* Whether its figure for a period may be made of those for shorter ones: see tram.adds_over_time(). */
+bool indicator_adds_over_time(const struct indicator *i);
 const char *value_type_name(enum value_type v);
 const char *indicator_kind_name(enum indicator_kind v);
 const char *area_level_name(enum area_level v);

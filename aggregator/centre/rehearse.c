@@ -286,12 +286,21 @@ static bool find_like(struct rehearsal *h, const struct report_context *ctx, con
 	return true;
 }
 
-static const struct closed *closed_for(const struct rehearsal *h, const struct rehearse_verdict *v,
-				       const struct resolved *r)
+/* Returns how many. */
+static size_t closed_for(const struct rehearsal *h, const struct rehearse_verdict *v, const struct resolved *r,
+			 struct closed ret[static RULES_PERIODS])
 {
-	return r->j.readable
-		   ? closed_periods_find(h->closed, r->j.dataflow->code, period_pack(&r->j.period), v->closing_no)
-		   : NULL;
+	int32_t periods[RULES_PERIODS];
+	size_t n = r->j.readable ? rules_periods(&r->j, periods) : 0, n_closed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct closed *c = closed_periods_find(h->closed, r->j.dataflow->code, periods[i], v->closing_no);
+
+		if (c) {
+			ret[n_closed++] = *c;
+		}
+	}
+	return n_closed;
 }
 
 static bool judge(struct rehearsal *h, const struct report_context *ctx, const struct rehearse_verdict *v,
@@ -302,7 +311,9 @@ static bool judge(struct rehearsal *h, const struct report_context *ctx, const s
 	struct past *past = arena_calloc(h->arena, r->j.n, sizeof *past);
 	struct history *history = arena_calloc(h->arena, r->j.n, sizeof *history);
 	bool *reported = arena_calloc(h->arena, catalogue_indicators(ctx->catalogue, &all), sizeof *reported);
-	struct knowledge known = {.closed = closed_for(h, v, r),
+	struct closed closed[RULES_PERIODS];
+	struct knowledge known = {.closed = closed,
+				  .n_closed = closed_for(h, v, r, closed),
 				  .past = past,
 				  .history = history,
 				  .reported = reported,

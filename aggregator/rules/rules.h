@@ -106,6 +106,7 @@ struct look_alike {
 
 /* The newest vintage of a dataflow's period that was closed: its figures are frozen. */
 struct closed {
+	int32_t period; /* packed */
 	int32_t vintage;
 	int64_t closed_at_us;
 	const char *closed_by;
@@ -120,7 +121,8 @@ struct knowledge {
 	const struct history *history;           /* before the figure's own period, at most HISTORY_POINTS */
 	const struct peer_figures *const *peers; /* an element may be NULL */
 	const struct look_alike *look_alike;
-	const struct closed *closed; /* the report's period; NULL: it is open */
+	const struct closed *closed; /* of rules_periods(), those that are not open, in that order */
+	size_t n_closed;
 	const bool
 	    *reported; /* by indicator position, of mandatory ones: the provider has stated its total already for this
 			  dataflow and period, accepted or held; NULL: not known */
@@ -172,6 +174,10 @@ struct judgement {
 
 /* First step. False only when the arena is exhausted (the report is then too large). */
 bool rules_resolve(const struct report_context *ctx, struct arena *a, struct judgement *j) MUST_CHECK;
+
+/* The report's packed period, and the longer ones whose figures are made of some of its, the longest last. Returns how many. */
+#define RULES_PERIODS 6
+size_t rules_periods(const struct judgement *j, int32_t ret[static RULES_PERIODS]);
 
 /*
  * Second step. Earlier observations of the same report count too, which rules_judge() sees by itself. False only when the

@@ -178,29 +178,81 @@ static const char *name_moved(struct walk *w, const struct indicator *changed)
 	return moved > MOVED_SHOWN ? say(w, "%s, …", text) : text;
 }
 
-/* What is stored already is no correction. */
-static bool states_something_new(const struct walk *w)
+/* Whether a figure is one that the area's figure for a longer period is made of, as tram.part_kinds() has it. */
+static bool counts_in(const struct judgement *j, const struct figure *f, const struct period *longer)
 {
-	for (size_t i = 0; i < w->j->n; i++) {
-		struct look x = look_at(w, i);
+	struct period within;
 
-		if (x.f->storable && !is_stored_already(w, &x)) {
+	return f->storable && !*f->dimensions && indicator_adds_over_time(f->indicator) &&
+	       strchr(f->indicator->frequencies, period_frequency(&j->period)) &&
+	       period_within(&j->period, longer->kind, &within) && period_pack(&within) == period_pack(longer);
+}
+
+static bool any_counts_in(const struct judgement *j, const struct period *longer)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		if (counts_in(j, &j->figures[i], longer)) {
 			return true;
 		}
 	}
 	return false;
 }
 
+size_t rules_periods(const struct judgement *j, int32_t ret[static RULES_PERIODS])
+{
+	static const enum period_kind kinds[] = {PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER, PERIOD_HALF, PERIOD_YEAR};
+	struct period longer;
+	size_t n = 1;
+
+	ret[0] = period_pack(&j->period);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (period_within(&j->period, kinds[i], &longer) && any_counts_in(j, &longer)) {
+			ret[n++] = period_pack(&longer);
+		}
+	}
+	return n;
+}
+
+/* What is stored already is no correction. longer: of what counts in it. NULL: of anything. */
+static bool states_something_new(const struct walk *w, const struct period *longer)
+{
+	for (size_t i = 0; i < w->j->n; i++) {
+		struct look x = look_at(w, i);
+
+		if (x.f->storable && (!longer || counts_in(w->j, x.f, longer)) && !is_stored_already(w, &x)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *say_closing(struct walk *w, const struct closed *c)
+{
+	return say(w, "%d → %d (%s, %s)", c->vintage, c->vintage + 1, say_day(w, date_in_vietnam(c->closed_at_us)),
+		   say_text(w, c->closed_by));
+}
+
+static void tell_closing(struct walk *w, const struct closed *c)
+{
+	char text[PERIOD_TEXT];
+	struct period period;
+	bool is_own = c->period == period_pack(&w->j->period);
+
+	if (!period_unpack(c->period, &period) || !states_something_new(w, is_own ? NULL : &period)) {
+		return;
+	}
+	if (is_own) {
+		find(w, 0, "time_period", say_closing(w, c), "");
+	} else {
+		find(w, 0, "longer_period", say(w, "%s: %s", period_text(&period, text), say_closing(w, c)), "");
+	}
+}
+
 /* Whoever is late states nothing else than who corrects: what was closed stays, and this is of the next closing. */
 void song_07_report(struct walk *w)
 {
-	const struct closed *c = w->known->closed;
-
-	if (c && w->j->readable && states_something_new(w)) {
-		find(w, 0, "time_period",
-		     say(w, "%d → %d (%s, %s)", c->vintage, c->vintage + 1,
-			 say_day(w, date_in_vietnam(c->closed_at_us)), say_text(w, c->closed_by)),
-		     "");
+	for (size_t i = 0; w->j->readable && i < w->known->n_closed; i++) {
+		tell_closing(w, &w->known->closed[i]);
 	}
 }
 

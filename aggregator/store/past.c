@@ -17,7 +17,7 @@ enum period_column {
 
 static const struct statement periods = {
     "periods",
-    "SELECT q.i, EXISTS (SELECT FROM tram.report r"
+    "SELECT q.i, q.provider <> '' AND EXISTS (SELECT FROM tram.report r"
     "         WHERE r.dataflow = q.dataflow AND r.period = q.period AND r.provider = q.provider),"
     "       c.vintage, (extract(epoch FROM c.closed_at) * 1000000)::bigint, c.closed_by,"
     "       (SELECT max(n.closing_no) FROM tram.closing n)"
@@ -26,9 +26,10 @@ static const struct statement periods = {
     "   WHERE c.dataflow = q.dataflow AND c.period = q.period ORDER BY c.vintage DESC LIMIT 1) c ON true",
 };
 
-static bool read_closed(const PGresult *r, int row, struct arena *a, struct closed *ret)
+static bool read_closed(const PGresult *r, int row, struct arena *a, int32_t period, struct closed *ret)
 {
-	*ret = (struct closed){.vintage = (int32_t)cell_int(r, row, PERIOD_VINTAGE),
+	*ret = (struct closed){.period = period,
+			       .vintage = (int32_t)cell_int(r, row, PERIOD_VINTAGE),
 			       .closed_at_us = cell_int(r, row, PERIOD_CLOSED_AT),
 			       .closed_by = arena_strdup(a, cell_text(r, row, PERIOD_CLOSED_BY))};
 	return ret->closed_by;
@@ -42,7 +43,7 @@ static enum store_result take_periods(const PGresult *r, struct period_question 
 
 		q->closed = (struct closed){0};
 		q->has_reports = cell_bool(r, i, PERIOD_HAS_REPORTS);
-		if (!cell_is_null(r, i, PERIOD_VINTAGE) && !read_closed(r, i, a, &q->closed)) {
+		if (!cell_is_null(r, i, PERIOD_VINTAGE) && !read_closed(r, i, a, q->period, &q->closed)) {
 			return store_exhausted(err);
 		}
 		*ret_closing_no = cell_int(r, i, PERIOD_CLOSING);

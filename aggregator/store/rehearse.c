@@ -196,7 +196,8 @@ static bool take_closing(const PGresult *r, int row, struct arena *a, struct reh
 	*ret = (struct rehearse_closing){.closing_no = cell_int(r, row, 0),
 					 .dataflow = arena_strdup(a, cell_text(r, row, 1)),
 					 .period = (int32_t)cell_int(r, row, 2),
-					 .closed = {.vintage = (int32_t)cell_int(r, row, 3),
+					 .closed = {.period = (int32_t)cell_int(r, row, 2),
+						    .vintage = (int32_t)cell_int(r, row, 3),
 						    .closed_at_us = cell_int(r, row, 4),
 						    .closed_by = arena_strdup(a, cell_text(r, row, 5))}};
 	return ret->dataflow && ret->closed.closed_by;

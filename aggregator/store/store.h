@@ -364,7 +364,7 @@ enum store_result store_todo(struct store *s, const struct todo_question *questi
 
 /* ---------------------------------------------------------------- the past (lane) */
 
-/* A dataflow's packed period, and its provider. */
+/* A dataflow's packed period, and its provider; "": has_reports is not asked. */
 struct period_question {
 	const char *provider, *dataflow;
 	int32_t period;

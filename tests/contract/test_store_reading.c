@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define N(array) (sizeof(array) / sizeof *(array))
+
 static struct store *writer;
 static struct arena *arena;
 
@@ -217,9 +219,10 @@ static void test_closed_periods_are_known(void **state)
 					      {.provider = "P63-01", .dataflow = "province_statistics", .period = 77},
 					      {.provider = "P63-46", .dataflow = "province_statistics", .period = 78},
 					      {.provider = "P63-46", .dataflow = "governance_province", .period = 77},
-					      {.provider = "P63-46", .dataflow = "governance_province", .period = 78}};
-	static const int vintages[] = {2, 2, 1, 0, 0};
-	static const char *const names[] = {"Lê Bình", "Lê Bình", "Võ An", NULL, NULL};
+					      {.provider = "P63-46", .dataflow = "governance_province", .period = 78},
+					      {.provider = "", .dataflow = "province_statistics", .period = 78}};
+	static const int vintages[] = {2, 2, 1, 0, 0, 1};
+	static const char *const names[] = {"Lê Bình", "Lê Bình", "Võ An", NULL, NULL, "Võ An"};
 	int64_t closing_no;
 
 	(void)state;
@@ -232,9 +235,11 @@ static void test_closed_periods_are_known(void **state)
 	    " FROM (VALUES (1, 'province_statistics', 77, 1, 'Võ An'), (2, 'province_statistics', 77, 2, 'Lê Bình'),"
 	    "              (3, 'province_statistics', 78, 1, 'Võ An'), (4, 'governance_province', 79, 1, 'Võ An'))"
 	    " c(n, d, p, v, who)");
-	assert_result(STORE_OK, store_periods(writer, questions, 5, arena, &closing_no, &contract_err));
+	assert_result(STORE_OK, store_periods(writer, questions, N(questions), arena, &closing_no, &contract_err));
 	assert_int_equal(closing_no, 4);
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < N(questions); i++) {
+		assert_false(questions[i].has_reports && !*questions[i].provider);
+		assert_int_equal(questions[i].closed.period, vintages[i] ? questions[i].period : 0);
 		assert_int_equal(questions[i].closed.vintage, vintages[i]);
 		if (names[i]) {
 			assert_string_equal(questions[i].closed.closed_by, names[i]);
@@ -242,6 +247,44 @@ static void test_closed_periods_are_known(void **state)
 	}
 	assert_int_equal(questions[1].closed.closed_at_us, INT64_C(1767398400000001));
 	contract_ask("DELETE FROM tram.closing");
+}
+
+/* Of what longer periods a report is told is what the roll-up makes them of: each indicator, for each kind of period and longer one. */
+static void test_longer_periods_are_those_of_the_rollup(void **state)
+{
+	static const char *const periods[] = {"2024-S2", "2024-Q3", "2024-09", "2024-W36", "2024-09-02", "2024"};
+	static const char *const longer[] = {"2024-W36", "2024-09", "2024-Q3", "2024-S2", "2024"};
+	const struct indicator *all;
+	size_t n = catalogue_indicators(shipped, &all), told = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n * N(periods); i++) {
+		const struct indicator *indicator = &all[i / N(periods)];
+		struct figure figure = {.indicator = indicator, .dimensions = "", .storable = true};
+		struct judgement j = {.readable = true, .figures = &figure, .n = 1};
+		int32_t found[RULES_PERIODS];
+		size_t n_found, seen = 1;
+
+		assert_true(period_parse(periods[i % N(periods)], &j.period));
+		n_found = rules_periods(&j, found);
+		assert_int_equal(found[0], period_pack(&j.period));
+		for (size_t k = 0; k < N(longer); k++) {
+			struct period p;
+
+			assert_true(period_parse(longer[k], &p));
+			if (*contract_ask("SELECT %d = ANY (tram.part_kinds(i, %d)) AND %d BETWEEN 1 AND 6 FROM"
+					  " tram.indicator i WHERE i.indicator = '%s'",
+					  j.period.kind, period_pack(&p), j.period.kind, indicator->code) == 't') {
+				assert_true(seen < n_found && found[seen] == period_pack(&p));
+				seen++;
+			}
+		}
+		assert_int_equal(seen, n_found);
+		told += n_found - 1;
+		figure.dimensions = "SEX=F"; /* of parts no longer period's figure is made */
+		assert_int_equal(rules_periods(&j, found), 1);
+	}
+	assert_true(told > 20);
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -668,6 +711,7 @@ int main(void)
 	    TEST(test_the_past_is_of_this_period_only),
 	    TEST(test_reports_of_a_period_are_known),
 	    TEST(test_closed_periods_are_known),
+	    TEST(test_longer_periods_are_those_of_the_rollup),
 	    TEST(test_a_verdict_is_made_again),
 	    TEST(test_verdicts_stop_where_the_memory_ends),
 	    TEST(test_a_finding_of_a_rule_that_is_gone),

@@ -125,6 +125,54 @@ def test_a_province_is_told_that_the_period_was_closed(centre, agent):
     assert json.loads(rehearsed.stdout)["reports_judged"] == 5  # and all as they were: it would have failed
 
 
+ACCOUNTS = {"indicator": "psp_registered_accounts", "ref_area": "63/46", "unit": "account", "unit_mult": "0", "obs_status": "A",
+            "qualifier": "exact"}
+HALF = {"dataflow": "public_services_province", "time_period": "2024-S2", "reference_date": "2024-12-14"}
+SAID_LONGER = {"en": "goes to the longer period's next vintage: {}", "vi": "thuộc lần chốt sau của kỳ dài hơn đó: {}"}
+
+
+def longer_told(verdict):
+    return [f["found"] for f in verdict["findings"]
+            if (f["rule"], f["severity"], f["observation"], f["field"]) == ("SONG-07", "inform", 0, "longer_period")]
+
+
+def test_a_province_is_told_that_a_longer_period_was_closed(centre, agent):
+    """The year's figure is the one at its end: a half year that is corrected is told of the year's closing, another year's is not."""
+    def half(value, observation=ACCOUNTS, **report):
+        return csv_text(observation | {"value": str(value)}, **HALF | report)
+
+    def told(text):
+        agent.submit(text)
+        return [longer_told(agent.wait_for_verdicts()[-1]), closing_told(agent.verdicts()[-1])]
+
+    def year(**words):
+        (row,) = centre.json("rollup", "psp_registered_accounts", "--period", "2024", "--level", "nation", *words)
+        return int(row["value"]), row["vintage"], row["moved"]
+
+    assert told(half(1000)) == [[], []]
+    centre.tram("periods", "close", HALF["dataflow"], "2024", "--provisional", "--reason", "báo cáo năm", *BY)
+    first = centre.value("SELECT (closed_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date::text FROM tram.closing")
+    wanted = f"2024: 1 → 2 ({first}, {BY[1]})"
+    correction = half(1100, revises="yes", purpose="correction")
+    path = agent.file(correction)
+    checked = json.loads(agent.tram("check", path, "--format", "json").stdout)["verdicts"][0]
+    assert (longer_told(checked), closing_told(checked)) == ([wanted], [])
+    for language, words in SAID_LONGER.items():
+        assert words.format(wanted) in agent.tram("check", path, language=language).stdout
+    assert told(correction) == [[wanted], []]
+    for language, words in SAID_LONGER.items():
+        assert words.format(wanted) in agent.tram("verdicts", language=language).stdout
+    assert year() == (1000, 1, True), "what it was told"
+    assert told(half(1100, comment="once more")) == [[], []]
+    assert told(half(900, time_period="2023-S2", reference_date="2023-12-14")) == [[], []]
+    centre.tram("periods", "close", HALF["dataflow"], "2024-S2", "--provisional", "--reason", "báo cáo kỳ", *BY)
+    both = told(half(1200, revises="yes", purpose="correction"))
+    assert [[said.split(" (")[0] for said in of] for of in both] == [["2024: 1 → 2"], ["1 → 2"]]
+    assert year() == (1000, 1, True)
+    rehearsed = centre.tram("rules", "rehearse", ROOT / "deploy" / "catalogue", "--format", "json")
+    assert json.loads(rehearsed.stdout)["reports_judged"] == 5  # and all as they were
+
+
 def test_who_is_missing_is_named(centre, agent):
     state(agent, CLOSED)
     done = close(centre, check=False)

@@ -329,19 +329,33 @@ static void set_look_alike(struct given *g, const char *value)
 	g->look_alike = a;
 }
 
-/* "1 2024-07-31 Lê Văn An" */
-static void set_closed(struct given *g, const char *value)
+/* "1 2024-07-31 Lê Văn An" of a period; "": the report's, which is told when it is judged */
+static void set_closed(struct given *g, const char *period, const char *value)
 {
 	char *rest = text(g, value);
-	struct closed *c = arena_alloc(g->arena, sizeof *c);
+	struct closed *c = &g->closed[g->n_closed++];
+	struct period p;
 
-	c->vintage = atoi(strsep(&rest, " "));
+	assert_true(g->n_closed <= RULES_PERIODS);
+	*c = (struct closed){.vintage = atoi(strsep(&rest, " "))};
 	c->closed_at_us = moment(strsep(&rest, " "));
 	c->closed_by = rest;
-	g->closed = c;
+	if (*period) {
+		assert_true(period_parse(period, &p));
+		c->period = period_pack(&p);
+	}
 }
 
-/* "h1", "q12", "s.", "reported", "alike", "closed": what is known besides. False: it is none of these. */
+/* "2024: 1 2024-07-31 Lê Văn An" */
+static void set_longer(struct given *g, const char *value)
+{
+	char *rest = text(g, value);
+	const char *period = strsep(&rest, ":");
+
+	set_closed(g, period, rest + 1);
+}
+
+/* "h1", "q12", "s.", "reported", "alike", "closed", "longer": what is known besides. False: it is none of these. */
 static bool set_known(struct given *g, const char *name, const char *value)
 {
 	if (strcmp(name, "reported") == 0) {
@@ -349,7 +363,9 @@ static bool set_known(struct given *g, const char *name, const char *value)
 	} else if (strcmp(name, "alike") == 0) {
 		set_look_alike(g, value);
 	} else if (strcmp(name, "closed") == 0) {
-		set_closed(g, value);
+		set_closed(g, "", value);
+	} else if (strcmp(name, "longer") == 0) {
+		set_longer(g, value);
 	} else if (has_prefix(name, "s.")) {
 		set_stands(g, name + 2, value);
 	} else if (*name == 'h' && name[1] >= '1' && name[1] <= '9') {
@@ -496,6 +512,7 @@ void given_judge(struct given *g, const struct catalogue *c)
 				  .peers = g->peers + 1,
 				  .look_alike = g->look_alike,
 				  .closed = g->closed,
+				  .n_closed = g->n_closed,
 				  .reported = reported(g, c),
 				  .point_of = point_of,
 				  .context = g};
@@ -506,6 +523,9 @@ void given_judge(struct given *g, const struct catalogue *c)
 				     .handed_in_at_us = g->handed_in_at_us};
 
 	assert_true(rules_resolve(&ctx, g->arena, &g->j));
+	for (size_t i = 0; i < g->n_closed && g->j.readable; i++) {
+		g->closed[i].period = g->closed[i].period ? g->closed[i].period : period_pack(&g->j.period);
+	}
 	assert_true(rules_judge(&ctx, &known, g->arena, &g->j));
 }
 

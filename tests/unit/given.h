@@ -9,7 +9,8 @@
  * break, "3/4" parts without a value. "s.INDICATOR@2023-S2=5" is what stands of an indicator. "q1=62 5 0.5" is what 62
  * provinces state of line 1: median and MAD; "q1=62 5 0.5 71.25 8": eight of them 71.25. "reported=a|b" are the indicators
  * that the provider has stated already, "" none; where it is not set, nothing is known of them. "alike=P63-45 2023-S2 12" is
- * another province's report of 12 figures that are the same. "closed=1 2024-07-31 Lê Văn An" is the period's newest closing.
+ * another province's report of 12 figures that are the same. "closed=1 2024-07-31 Lê Văn An" is the period's newest closing,
+ * "longer=2024: 1 2024-07-31 Lê Văn An" a longer one's.
  */
 #ifndef TRAM_TEST_GIVEN_H
 #define TRAM_TEST_GIVEN_H
@@ -40,8 +41,9 @@ struct given {
 	size_t n_stands;
 	const char *reported;          /* NULL: not known */
 	struct look_alike *look_alike; /* NULL: none */
-	struct closed *closed;         /* NULL: it is open */
-	struct arena *arena;           /* texts, numbers, and the judgement */
+	struct closed closed[RULES_PERIODS];
+	size_t n_closed;
+	struct arena *arena; /* texts, numbers, and the judgement */
 	struct judgement j;
 };
 

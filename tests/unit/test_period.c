@@ -387,6 +387,54 @@ static void test_back(void **state)
 	}
 }
 
+/* Of every kind and every longer one, also where it ends within. */
+static void test_within(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *want[PERIOD_RANGE + 1]; /* by kind; NULL: there is none */
+	} cases[] = {
+	    {"2024", {NULL}},
+	    {"2024-S1", {[PERIOD_YEAR] = "2024"}},
+	    {"2024-S2", {[PERIOD_YEAR] = "2024"}},
+	    {"2024-Q2", {[PERIOD_YEAR] = "2024", [PERIOD_HALF] = "2024-S1"}},
+	    {"2024-Q3", {[PERIOD_YEAR] = "2024", [PERIOD_HALF] = "2024-S2"}},
+	    {"2024-01", {[PERIOD_YEAR] = "2024", [PERIOD_HALF] = "2024-S1", [PERIOD_QUARTER] = "2024-Q1"}},
+	    {"2024-06", {[PERIOD_YEAR] = "2024", [PERIOD_HALF] = "2024-S1", [PERIOD_QUARTER] = "2024-Q2"}},
+	    {"2024-12", {[PERIOD_YEAR] = "2024", [PERIOD_HALF] = "2024-S2", [PERIOD_QUARTER] = "2024-Q4"}},
+	    {"2024-W27", {NULL}}, /* of no month, quarter or year is it a part as a whole */
+	    {"2024-06-30",
+	     {[PERIOD_YEAR] = "2024",
+	      [PERIOD_HALF] = "2024-S1",
+	      [PERIOD_QUARTER] = "2024-Q2",
+	      [PERIOD_MONTH] = "2024-06",
+	      [PERIOD_WEEK] = "2024-W26"}},
+	    {"2024-12-30", /* a Monday, of a week of the year after */
+	     {[PERIOD_YEAR] = "2024",
+	      [PERIOD_HALF] = "2024-S2",
+	      [PERIOD_QUARTER] = "2024-Q4",
+	      [PERIOD_MONTH] = "2024-12",
+	      [PERIOD_WEEK] = "2025-W01"}},
+	    {"2018-01-01/P7Y", {NULL}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		for (enum period_kind kind = PERIOD_YEAR; kind <= PERIOD_RANGE; kind++) {
+			struct period p, q;
+			char text[PERIOD_TEXT];
+			bool has;
+
+			assert_true(period_parse(cases[i].text, &p));
+			has = period_within(&p, kind, &q);
+			if (has != (cases[i].want[kind] != NULL))
+				fail_msg("kind %d that %s is within", kind, cases[i].text);
+			if (has)
+				assert_string_equal(period_text(&q, text), cases[i].want[kind]);
+		}
+	}
+}
+
 static void test_vietnam(void **state)
 {
 	static const struct {
@@ -417,6 +465,7 @@ int main(void)
 	    cmocka_unit_test(test_order),       cmocka_unit_test(test_unpack_refuses), cmocka_unit_test(test_calendar),
 	    cmocka_unit_test(test_weeks),       cmocka_unit_test(test_no_dates),       cmocka_unit_test(test_months),
 	    cmocka_unit_test(test_shift_years), cmocka_unit_test(test_back),           cmocka_unit_test(test_vietnam),
+	    cmocka_unit_test(test_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
