@@ -106,6 +106,13 @@ struct store *centre_connect(const struct centre_options *options, enum centre_r
 	return s;
 }
 
+bool centre_moment_came(struct store *s, enum moment_option option, const char *text, struct err *err)
+{
+	int64_t now_us;
+
+	return !text || (store_now(s, &now_us, err) == STORE_OK && moment_check(option, text, now_us, err));
+}
+
 bool centre_is_blank(const char *text)
 {
 	return !text || text[strspn(text, " \t\r\n")] == '\0';

@@ -8,6 +8,7 @@
 #ifndef TRAM_CENTRE_H
 #define TRAM_CENTRE_H
 
+#include "moment.h"
 #include "options.h"
 #include "settings.h"
 #include "store_centre.h"
@@ -47,6 +48,9 @@ bool centre_settings(const struct centre_options *options, struct settings *ret,
 
 /* Who is logged in, for what is put on record; NULL when nobody knows. The system's, until the next call. */
 const char *centre_login_name(void);
+
+/* Whether the moment that an option names has come, by the database's clock (moment.h). text NULL: none was named. */
+bool centre_moment_came(struct store *s, enum moment_option option, const char *text, struct err *err) MUST_CHECK;
 
 /* Whether it says nothing: NULL, or white space. */
 bool centre_is_blank(const char *text);

@@ -2,7 +2,6 @@
 /* tram board: how good each province's data are, and the one thing that costs each most. */
 #include "centre.h"
 
-#include "clock.h"
 #include "display.h"
 #include "lang.h"
 #include "mem.h"
@@ -120,9 +119,7 @@ static bool read_question(const struct board_options *o, char from[static 16], s
 	if (ret->from_day && ret->to_day && strcmp(ret->from_day, ret->to_day) > 0) {
 		return err_set(err, ERR_USAGE, _("--from %s is after --to %s"), ret->from_day, ret->to_day);
 	}
-	return !o->as_of || clock_parse(o->as_of, &ret->as_of_us) ||
-	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"),
-		       o->as_of);
+	return moment_read(MOMENT_AS_OF, o->as_of, &ret->as_of_us, err);
 }
 
 /* ---------------------------------------------------------------- what is shown */
@@ -421,7 +418,8 @@ int cmd_board(int argc, char **argv)
 		return centre_fail(&err);
 	}
 	a = arena_new(SIZE_MAX);
-	ok = named(s, STORE_PROVINCE, a, &question.province, &err) &&
+	ok = centre_moment_came(s, MOMENT_AS_OF, o.as_of, &err) &&
+	     named(s, STORE_PROVINCE, a, &question.province, &err) &&
 	     (!o.keep || store_keep_scores(s, &kept, &err) == STORE_OK) &&
 	     show(s, &question, o.centre.common.format, &err);
 	arena_free(&a);

@@ -500,8 +500,8 @@ int cmd_claims_add(int argc, char **argv)
 		return centre_fail(&err);
 	}
 	a = arena_new(SIZE_MAX);
-	ok = named(s, STORE_INDICATOR, a, &f.indicator, &err) && named(s, STORE_AREA, a, &f.area, &err) &&
-	     store_announcement_add(s, &f, &no, &err) == STORE_OK;
+	ok = centre_moment_came(s, MOMENT_ON, o.on, &err) && named(s, STORE_INDICATOR, a, &f.indicator, &err) &&
+	     named(s, STORE_AREA, a, &f.area, &err) && store_announcement_add(s, &f, &no, &err) == STORE_OK;
 	if (ok) {
 		printf(_("kept as no. %lld; tram claims check says whether it holds\n"), (long long)no);
 	}

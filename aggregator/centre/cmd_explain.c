@@ -3,7 +3,6 @@
 #include "centre.h"
 
 #include "cli.h"
-#include "clock.h"
 #include "explain_proof.h"
 #include "explain_show.h"
 #include "lang.h"
@@ -64,13 +63,6 @@ static bool check_period(const char *text, struct err *err)
 		       _("%s is no time period: write 2024, 2024-S1, 2024-Q2, 2024-06, 2024-W05, 2024-06-14 or "
 			 "2018-01-01/P7Y"),
 		       text);
-}
-
-static bool check_time(const char *text, int64_t *ret, struct err *err)
-{
-	*ret = INT64_MAX;
-	return !text || clock_parse(text, ret) ||
-	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"), text);
 }
 
 /* Nothing was stated for the period: most likely another one is meant. */
@@ -174,7 +166,8 @@ static bool explain(struct store *s, const struct explain_options *o, struct exp
 {
 	struct arena *a = arena_new(SIZE_MAX);
 	struct explain_area area;
-	bool fine = named(s, STORE_INDICATOR, a, &q->indicator, err) && read_area(s, o, a, &area, q, err) &&
+	bool fine = centre_moment_came(s, MOMENT_AS_OF, o->as_of, err) &&
+		    named(s, STORE_INDICATOR, a, &q->indicator, err) && read_area(s, o, a, &area, q, err) &&
 		    settle(s, o, q, err) && answer(s, o, q, err);
 
 	arena_free(&a);
@@ -193,9 +186,12 @@ int cmd_explain(int argc, char **argv)
 	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	q = (struct explain_question){
-	    .indicator = argv[first], .period = argv[first + 1], .boundary = o.boundary, .open = o.open};
-	if (!check_period(q.period, &err) || !check_time(o.as_of, &q.as_of_us, &err) ||
+	q = (struct explain_question){.indicator = argv[first],
+				      .period = argv[first + 1],
+				      .boundary = o.boundary,
+				      .as_of_us = INT64_MAX,
+				      .open = o.open};
+	if (!check_period(q.period, &err) || !moment_read(MOMENT_AS_OF, o.as_of, &q.as_of_us, &err) ||
 	    !(s = centre_connect(&o.centre, o.proof ? CENTRE_AUDITOR : CENTRE_READER, &err))) {
 		return centre_fail(&err);
 	}

@@ -99,9 +99,7 @@ static bool read_question(const struct rollup_options *o, const char *indicator,
 	    (o->boundary && !check_boundary(o->boundary, err))) {
 		return false;
 	}
-	return !o->as_of || clock_parse(o->as_of, &ret->as_of_us) ||
-	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"),
-		       o->as_of);
+	return moment_read(MOMENT_AS_OF, o->as_of, &ret->as_of_us, err);
 }
 
 /* ---------------------------------------------------------------- for people */
@@ -236,7 +234,8 @@ int cmd_rollup(int argc, char **argv)
 		return centre_fail(&err);
 	}
 	a = arena_new(SIZE_MAX);
-	ok = named(s, STORE_INDICATOR, a, &question.indicator, &err) && answer(s, &o, &question, &err);
+	ok = centre_moment_came(s, MOMENT_AS_OF, o.as_of, &err) && centre_moment_came(s, MOMENT_SINCE, o.since, &err) &&
+	     named(s, STORE_INDICATOR, a, &question.indicator, &err) && answer(s, &o, &question, &err);
 	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);

@@ -2,7 +2,6 @@
 #include "cmd_rollup_changes.h"
 
 #include "centre.h"
-#include "clock.h"
 #include "display.h"
 #include "lang.h"
 #include "mem.h"
@@ -166,7 +165,7 @@ bool rollup_changes(struct store *s, const struct rollup_question *q, const char
 	struct changes_page page = {.more = false};
 	bool ok;
 
-	if (strcmp(since, "now") != 0 && !clock_parse(since, &question.since_us)) {
+	if (strcmp(since, "now") != 0 && !moment_parse(since, &question.since_us)) {
 		question.cursor = since;
 	}
 	columns(&l);

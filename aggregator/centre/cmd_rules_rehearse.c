@@ -2,7 +2,6 @@
 /* tram rules rehearse: what other rules would make of what is stored. */
 #include "centre.h"
 
-#include "clock.h"
 #include "fsx.h"
 #include "given.h"
 #include "lang.h"
@@ -219,7 +218,9 @@ static int rehearse(const struct rehearse_options *o, const char *path, int64_t 
 	struct err err;
 	struct run r = {.shows_progress = terminal_is(stderr)};
 	struct store *auditor = centre_connect(&o->centre, CENTRE_AUDITOR, &err);
-	struct catalogue *c = auditor ? catalogue_of(auditor, path, &err) : NULL;
+	struct catalogue *c = auditor && centre_moment_came(auditor, MOMENT_SINCE, o->since, &err)
+				  ? catalogue_of(auditor, path, &err)
+				  : NULL;
 	bool fine;
 	int status;
 
@@ -250,8 +251,7 @@ int cmd_rules_rehearse(int argc, char **argv)
 	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	if (o.since && !clock_parse(o.since, &since_us)) {
-		err_set(&err, ERR_USAGE, _("--since \"%s\": write 2024-07-19 or 2024-07-19T08:00:00+07:00"), o.since);
+	if (!moment_read(MOMENT_SINCE, o.since, &since_us, &err)) {
 		return centre_fail(&err);
 	}
 	return rehearse(&o, argv[first], since_us);

@@ -2,7 +2,6 @@
 /* tram todo --provider: what a province owes, as the centre sees it. */
 #include "centre.h"
 
-#include "clock.h"
 #include "lang.h"
 #include "named.h"
 #include "todo_show.h"
@@ -40,8 +39,9 @@ static bool show(struct store *s, const struct todo_options *o, int64_t as_of_us
 	struct arena *a = arena_new(SIZE_MAX);
 	struct todo_question question = {.as_of_us = as_of_us, .provider = o->provider};
 	Tram__V1__Todo *todo = NULL;
-	bool ok =
-	    named(s, STORE_PROVINCE, a, &question.provider, err) && store_todo(s, &question, a, &todo, err) == STORE_OK;
+	bool ok = centre_moment_came(s, MOMENT_AS_OF, o->as_of, err) &&
+		  named(s, STORE_PROVINCE, a, &question.provider, err) &&
+		  store_todo(s, &question, a, &todo, err) == STORE_OK;
 
 	if (ok) {
 		todo_show(todo, o->centre.common.format);
@@ -56,9 +56,7 @@ static bool check_options(const struct todo_options *o, int64_t *ret_as_of_us, s
 	if (!o->provider) {
 		return err_set(err, ERR_USAGE, _("tell whose: --provider P63-46"));
 	}
-	return !o->as_of || clock_parse(o->as_of, ret_as_of_us) ||
-	       err_set(err, ERR_USAGE, _("--as-of %s is no time: write 2024-07-19 or 2024-07-19T08:00:00+07:00"),
-		       o->as_of);
+	return moment_read(MOMENT_AS_OF, o->as_of, ret_as_of_us, err);
 }
 
 int cmd_todo_store(int argc, char **argv)

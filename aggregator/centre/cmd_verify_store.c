@@ -2,7 +2,6 @@
 /* tram verify: all that is stored, held against what the agents signed. */
 #include "centre.h"
 
-#include "clock.h"
 #include "lang.h"
 #include "mem.h"
 #include "terminal.h"
@@ -374,7 +373,7 @@ static bool perform(struct verification *f, const struct verify_options *o, char
 	f->verdicts = arena_new(ARENA_CAP);
 	f->is_all = n == 0;
 	f->shows_progress = terminal_is(stderr);
-	return connect(f, o, err) &&
+	return connect(f, o, err) && centre_moment_came(f->pages, MOMENT_SINCE, o->since, err) &&
 	       store_audit_begin(f->cursors, (const char *const *)names, n, f->snapshot, &f->stored, err) == STORE_OK &&
 	       walk(f, err);
 }
@@ -402,8 +401,7 @@ int cmd_verify_store(int argc, char **argv)
 	if (!centre_parse(&spec, argc, argv, &o.centre.common, &first, &status)) {
 		return status;
 	}
-	if (o.since && !clock_parse(o.since, &f.since_us)) {
-		err_set(&err, ERR_USAGE, _("--since \"%s\": write 2024-07-19 or 2024-07-19T08:00:00+07:00"), o.since);
+	if (!moment_read(MOMENT_SINCE, o.since, &f.since_us, &err)) {
 		return centre_fail(&err);
 	}
 	fine = perform(&f, &o, argv + first, (size_t)(argc - first), &err);

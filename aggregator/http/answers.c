@@ -510,9 +510,26 @@ static enum store_result give_route(struct answering *a, struct err *err)
 	return STORE_BROKEN;
 }
 
+/* What will be known cannot be known: a moment that has not come by the database's clock is refused. */
+static enum store_result check_moments(struct answering *a, struct err *err)
+{
+	int64_t now_us;
+	if (!ask_names_moment(a->ask)) {
+		return STORE_OK;
+	}
+	enum store_result result = store_now(a->store, &now_us, err);
+	if (result == STORE_OK) {
+		(void)ask_has_come(a->ask, now_us, a->problem);
+	}
+	return result;
+}
+
 enum store_result answers_give(struct answering *a, struct err *err)
 {
-	enum store_result result = give_route(a, err);
+	enum store_result result = check_moments(a, err);
+	if (result == STORE_OK && !a->problem->id) {
+		result = give_route(a, err);
+	}
 	if (result == STORE_OK && !a->problem->id) {
 		check_room(a);
 	}

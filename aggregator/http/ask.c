@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ask.h"
 
-#include "clock.h"
 #include "mem.h"
+#include "moment.h"
 #include "period.h"
 #include "text.h"
 
@@ -75,7 +75,7 @@ static bool read_time(const char *text, int64_t *ret_us)
 	if (len > 6 && mended[len - 6] == ' ') {
 		mended[len - 6] = '+';
 	}
-	return clock_parse(mended, ret_us);
+	return moment_parse(mended, ret_us);
 }
 
 static bool is_time(const char *text)
@@ -321,6 +321,34 @@ int64_t ask_time(const struct ask *a, enum ask_param id, int64_t otherwise)
 {
 	int64_t us;
 	return a->given[id] && read_time(a->given[id], &us) ? us : otherwise;
+}
+
+static bool names_moment(const struct ask *a, int id)
+{
+	int64_t us;
+	return a->given[id] && (params[id].kind == KIND_TIME || params[id].kind == KIND_CURSOR) &&
+	       read_time(a->given[id], &us);
+}
+
+bool ask_names_moment(const struct ask *a)
+{
+	int id = 0;
+	while (id < PARAM_KINDS && !names_moment(a, id)) {
+		id++;
+	}
+	return id < PARAM_KINDS;
+}
+
+bool ask_has_come(const struct ask *a, int64_t now_us, struct problem *problem)
+{
+	char now[CLOCK_TEXT];
+	for (int id = 0; id < PARAM_KINDS; id++) {
+		if (names_moment(a, id) && !moment_has_come(ask_time(a, (enum ask_param)id, 0), now_us)) {
+			return problem_set(problem, PROBLEM_NOT_COME, params[id].name, a->given[id],
+					   moment_text(now_us, now));
+		}
+	}
+	return true;
 }
 
 char *ask_key(const struct ask *a)

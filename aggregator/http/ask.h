@@ -63,6 +63,10 @@ enum ask_needs ask_needs(const struct ask *a);
 /* A time or day among the parameters; otherwise when it is not given. */
 int64_t ask_time(const struct ask *a, enum ask_param id, int64_t otherwise);
 
+/* Whether it asks for what was known at a moment, or since one; and whether these have come by now, else *problem. */
+bool ask_names_moment(const struct ask *a);
+bool ask_has_come(const struct ask *a, int64_t now_us, struct problem *problem);
+
 /* The question in one way of writing: two that are the same have the same; caller frees. */
 char *ask_key(const struct ask *a);
 

@@ -33,6 +33,18 @@ bool store_was_too_much(const struct store *s, const char **ret_why, const char 
 	return strcmp(s->failure.state, "54000") == 0;
 }
 
+enum store_result store_now(struct store *s, int64_t *ret_us, struct err *err)
+{
+	static const struct statement query = {"now",
+					       "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"};
+	PGresult *r;
+	enum store_result result = connection_ask_prepared(s, &query, NULL, &r, err);
+
+	*ret_us = result == STORE_OK ? cell_int(r, 0, 0) : 0;
+	PQclear(r);
+	return result;
+}
+
 /*
  * What a question sees is decided by its snapshot: which transactions have ended. Two questions with the same one see the
  * same, on the same server since its start (a server restored from a backup gives numbers a second time). On a standby the

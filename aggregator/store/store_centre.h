@@ -17,6 +17,9 @@ enum store_result store_open_owner(const char *conninfo, struct store **ret, str
 enum store_result store_open_admin(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
 enum store_result store_open_reader(const char *conninfo, struct store **ret, struct err *err) MUST_CHECK;
 
+/* What the database's clock says: it decides which moments have come. */
+enum store_result store_now(struct store *s, int64_t *ret_us, struct err *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------- schema (owner) */
 
 /* Applies every migration that is missing, each in a transaction of its own, and makes the views anew when they differ;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tram verdicts and tram status: what the centre said, and how the agent is. */
 #include "cli.h"
-#include "clock.h"
 #include "lang.h"
+#include "moment.h"
 #include "status.h"
 #include "terminal.h"
 #include "verdicts.h"
@@ -63,8 +63,8 @@ int cmd_verdicts(int argc, char **argv)
 	q.socket = o.common.agent_socket;
 	q.ticket = first < argc ? argv[first] : NULL;
 	q.wait_s = o.wait < 0 ? WAIT_DEFAULT : o.wait;
-	if (o.since && !clock_parse(o.since, &q.since_us)) {
-		err_set(&err, ERR_USAGE, _("--since \"%s\": write 2024-07-19 or 2024-07-19T08:00:00+07:00"), o.since);
+	if (!moment_read(MOMENT_SINCE, o.since, &q.since_us, &err) ||
+	    !moment_check(MOMENT_SINCE, o.since, clock_wall_us(), &err)) {
 		return cli_fail(&err);
 	}
 	if (q.wait_s && !q.ticket) {

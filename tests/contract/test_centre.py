@@ -7,6 +7,7 @@ in which language, and how each command ends.
 Run by: tests/contract/with-postgres tests/contract/test_centre.py FOLDER-OF-PROGRAMS
 """
 
+import contextlib
 import csv
 import json
 import shutil
@@ -18,6 +19,17 @@ import psycopg
 
 from demonstration_store import BIN, HELD, ROOT, DemonstrationTest, conninfo, table, tram
 
+POPULATION = ("population", "2024")
+MOMENTS = [  # a question, and the option that says when
+    (("rollup", "population", "--period", "2024"), "--as-of"),
+    (("rollup", "population", "--changes"), "--since"),
+    (("explain", *POPULATION), "--as-of"),
+    (("board",), "--as-of"),
+    (("todo", "--provider", "P63-46"), "--as-of"),
+    (("verify", "--database", conninfo("tram_auditor")), "--since"),
+    (("rules", "rehearse", ROOT / "deploy/catalogue", "--database", conninfo("tram_auditor")), "--since"),
+]
+ANNOUNCED = ("claims", "add", *POPULATION, "1.2", "--said-by", "x", "--source", "y", "--by", "An", "--database", conninfo("tram_operator"))
 RFC_3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 
 
@@ -96,6 +108,72 @@ class CentreTest(DemonstrationTest):
                                     (("population", "extra"), 64, "rollup"), (("--nation",), 64, "--nation")):
             with self.subTest(words=words):
                 self.assertIn(said, tram("rollup", *words, status=status))
+
+    # ------------------------------------------------------------ moments
+
+    def clock(self, shift="0", form='YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'):
+        """What the database's clock says, with something added; in Viet Nam's time."""
+        with self.db.transaction():
+            self.db.execute("SET LOCAL TimeZone = 'Asia/Ho_Chi_Minh'")
+            return self.db.execute("SELECT to_char(clock_timestamp() + %s::interval, %s)", (shift, form)).fetchone()[0]
+
+    @contextlib.contextmanager
+    def clock_that_is_off(self, by):
+        """The database's clock, and no other, is another one."""
+        self.db.execute("ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO true_clock_timestamp")
+        try:
+            self.db.execute("CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE"
+                            f" RETURN pg_catalog.true_clock_timestamp() + interval '{by}'")
+            yield
+        finally:
+            self.db.execute("DROP FUNCTION IF EXISTS pg_catalog.clock_timestamp()")
+            self.db.execute("ALTER FUNCTION pg_catalog.true_clock_timestamp() RENAME TO clock_timestamp")
+
+    def answered(self, *words):
+        """It is a question: whatever the answer, it is about the figures."""
+        done = subprocess.run([BIN / "tram-centre", *map(str, words)], capture_output=True, text=True, check=False,
+                              env={"TRAM_CENTRE": str(self.folder / "tram-aggregator.conf"), "TRAM_LANG": "en"})
+        self.assertIn(done.returncode, (0, 1, 65), (words, done.stderr))
+        self.assertNotIn("has not come yet", done.stderr)
+        return done
+
+    def refused(self, *words):
+        said = tram(*words, status=64)
+        self.assertRegex(said, r"has not come yet, it is now \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+07:00; ", words)
+        self.assertIn("thời điểm này chưa đến, bây giờ mới là ", tram(*words, language="vi", status=64), words)
+        return said
+
+    def test_a_moment_that_has_not_come_is_refused(self):
+        for words, option in MOMENTS:
+            with self.subTest(words=words):
+                for ahead in (self.clock("1 day"), self.clock("1 hour"), self.clock("2 days", "YYYY-MM-DD"), "9999-12-31"):
+                    said = self.refused(*words, option, ahead)
+                    self.assertIn(f"{option} {ahead}: ", said)
+                    self.assertIn("leave --as-of out" if option == "--as-of" else "give --since a moment that has passed", said)
+                self.answered(*words, option, self.clock())
+                self.answered(*words, option, self.clock("-1 day"))
+                self.answered(*words, option, self.clock(form="YYYY-MM-DD"))  # today's midnight
+        self.assertIn("give --on the day", self.refused(*ANNOUNCED, "--on", self.clock("2 days", "YYYY-MM-DD")))
+        self.assertEqual(self.db.execute("SELECT count(*) FROM tram.announced_figure").fetchone(), (0,))
+        self.answered("board", "--on", "2099-12-31")  # a due day may lie ahead
+        self.answered("rollup", "population", "--boundary", "2099-12-31")
+
+    def test_what_is_known_now_is_what_is_known(self):
+        now = table("rollup", *POPULATION[:1], "--period", "2024")
+        self.assertEqual(table("rollup", "population", "--period", "2024", "--as-of", self.clock()), now)
+        shown = self.clock("-1 second", "YYYY-MM-DD HH24:MI:SS")  # as tables show moments, without a zone
+        self.assertEqual(table("rollup", "population", "--period", "2024", "--as-of", shown), now)
+        before = [r["value"] for r in table("rollup", "population", "--period", "2024", "--as-of", "2025-01-31 08:00:00")]
+        self.assertEqual(before, [None])
+
+    def test_the_databases_clock_decides(self):
+        tomorrow, hour_ago = self.clock("1 day"), self.clock("-1 hour")
+        for words, option in MOMENTS:
+            with self.subTest(words=words):
+                with self.clock_that_is_off("30 days"):
+                    self.answered(*words, option, tomorrow)
+                with self.clock_that_is_off("-1 day"):
+                    self.refused(*words, option, hour_ago)
 
     def test_quarantine(self):
         (row,) = table("quarantine", "list")

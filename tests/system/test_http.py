@@ -86,8 +86,29 @@ def test_a_past_moment(centre, reported, get):
     before = centre.value("SELECT min(known_at) - interval '1 second' FROM tram.observation").isoformat()
     then = get("/api/v1/rollups", indicator="population", period="2024", asOf=before).json()
     assert [(row["value"], row["areas_reporting"]) for row in then] == [(None, 0)]
-    unescaped = get("/api/v1/rollups?indicator=population&period=2024&asOf=2099-01-01T08:00:00+07:00").json()
-    assert unescaped[0]["value"] == "1178600"
+    now = centre.value("SELECT to_char(greatest(clock_timestamp(), max(known_at)) AT TIME ZONE 'Asia/Ho_Chi_Minh', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+                       " FROM tram.observation")
+    for plain in (now + "+07:00", now):
+        unescaped = get(f"/api/v1/rollups?indicator=population&period=2024&asOf={plain}").json()
+        assert unescaped[0]["value"] == "1178600", plain
+
+
+def test_a_moment_that_has_not_come(centre, reported, get):
+    def clock(shift, form="YYYY-MM-DD\"T\"HH24:MI:SS"):
+        return centre.value("SELECT to_char(clock_timestamp() AT TIME ZONE 'Asia/Ho_Chi_Minh' + %s::interval, %s)", shift, form)
+    for path, parameter in (("/api/v1/rollups", "asOf"), ("/api/v1/rollups", "updatedAfter"), ("/api/v1/scoreboard", "asOf"),
+                            ("/api/v1/changes", "since"), ("/api/v1/explain/population/2024", "asOf")):
+        for ahead in (clock("1 day"), clock("1 hour"), clock("2 days", "YYYY-MM-DD")):
+            for language, said in (("en", "which has not come yet: it is now 2"), ("vi", "là thời điểm chưa đến: bây giờ là 2")):
+                reply = get(path, headers={"Accept-Language": language}, **{parameter: ahead})
+                problem = reply.json()
+                assert (reply.status, problem["type"], problem["parameter"]) == (400, "urn:tram:problem:moment-not-come", parameter)
+                assert said in problem["detail"] and ahead in problem["detail"] and parameter in problem["remedy"], problem
+        for has_come in (clock("0"), clock("0", "YYYY-MM-DD"), clock("-1 day")):
+            reply = get(path, **{parameter: has_come})
+            assert reply.status in (200, 404), (path, has_come, reply.body)  # 404: nothing of it was known yet
+    assert get("/api/v1/scoreboard", **{"from": "2099-01-01", "to": "2099-12-31"}).status == 200
+    assert get("/api/v1/rollups", boundary="2099-12-31", indicator="population").status == 200
 
 
 def test_lists(centre, reported, get):
@@ -152,6 +173,7 @@ PROBLEMS = [
     ("/api/v1/rollups?boundary=64", 400, "bad-value", "boundary"),
     ("/api/v1/rollups?asOf=yesterday", 400, "bad-value", "asOf"),
     ("/api/v1/rollups?asOf=", 400, "bad-value", "asOf"),
+    ("/api/v1/rollups?asOf=9999-12-31", 400, "moment-not-come", "asOf"),
     ("/api/v1/rollups?level=nation&level=nation", 400, "repeated-parameter", "level"),
     ("/api/v1/rollups?indicators=population", 400, "unknown-parameter", "indicators"),
     ("/api/v1/rollups?format=xml", 400, "bad-value", "format"),

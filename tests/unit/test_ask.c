@@ -55,6 +55,7 @@ static void questions_are_read_or_named(void **state)
 	    {"asOf=2024-07-19", PROBLEM_NONE, ""},
 	    {"asOf=2024-07-19T08:00:00 07:00", PROBLEM_NONE, ""},
 	    {"asOf=2024-07-19T08:00:00+07:00", PROBLEM_NONE, ""},
+	    {"asOf=2024-07-19 08:00:00", PROBLEM_NONE, ""},
 	    {"asOf=2024-07-19 08:00", PROBLEM_VALUE, "asOf"},
 	    {"asOf=0", PROBLEM_VALUE, "asOf"},
 	    {"indicator=", PROBLEM_VALUE, "indicator"},
@@ -157,6 +158,40 @@ static void times_are_read(void **state)
 	assert_int_equal(ask_time(&a, PARAM_AS_OF, -1), -1);
 }
 
+static void moments_that_have_not_come_are_named(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *query;
+		bool names_moment;
+		const char *parameter; /* NULL: all have come by 2024-07-19 08:00:00 in Viet Nam */
+	} cases[] = {
+	    {"/api/v1/rollups", "indicator=population&boundary=2030-01-01&period=2030", false, NULL},
+	    {"/api/v1/rollups", "asOf=2024-07-19", true, NULL},
+	    {"/api/v1/rollups", "asOf=2024-07-19T08:00:00 07:00", true, NULL},
+	    {"/api/v1/rollups", "asOf=2024-07-19T08:00:10Z", true, "asOf"},
+	    {"/api/v1/rollups", "asOf=2024-07-20", true, "asOf"},
+	    {"/api/v1/rollups", "asOf=2024-07-19&updatedAfter=2024-07-20", true, "updatedAfter"},
+	    {"/api/v1/explain/population/2024", "asOf=2024-07-20", true, "asOf"},
+	    {"/api/v1/changes", "since=2024-07-20", true, "since"},
+	    {"/api/v1/changes", "since=2024-07-18", true, NULL},
+	    {"/api/v1/changes", "since=cffffffffffffffffff", false, NULL},
+	    {"/api/v1/scoreboard", "from=2030-01-01&to=2030-12-31", false, NULL},
+	    {"/api/v1/scoreboard", "asOf=2024-07-20", true, "asOf"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ask a;
+		struct problem problem;
+		assert_true(ask(cases[i].path, cases[i].query, NULL, NULL, &a, &problem));
+		bool has_come = ask_has_come(&a, INT64_C(1721350800000000), &problem);
+		if (ask_names_moment(&a) != cases[i].names_moment || has_come != (cases[i].parameter == NULL) ||
+		    problem.id != (has_come ? PROBLEM_NONE : PROBLEM_NOT_COME) ||
+		    strcmp(problem.parameter, has_come ? "" : cases[i].parameter) != 0)
+			fail_msg("%s: problem %d, %s", cases[i].query, (int)problem.id, problem.parameter);
+		assert_string_equal(problem.more, has_come ? "" : "2024-07-19 08:00:00+07:00");
+	}
+}
+
 static void tags_match_as_a_whole(void **state)
 {
 	(void)state;
@@ -212,9 +247,13 @@ static void addresses_are_sound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(questions_are_read_or_named), cmocka_unit_test(formats_and_languages_are_chosen),
-	    cmocka_unit_test(paths_and_cursors_are_read),  cmocka_unit_test(times_are_read),
-	    cmocka_unit_test(tags_match_as_a_whole),       cmocka_unit_test(hosts_are_known),
+	    cmocka_unit_test(questions_are_read_or_named),
+	    cmocka_unit_test(formats_and_languages_are_chosen),
+	    cmocka_unit_test(paths_and_cursors_are_read),
+	    cmocka_unit_test(times_are_read),
+	    cmocka_unit_test(moments_that_have_not_come_are_named),
+	    cmocka_unit_test(tags_match_as_a_whole),
+	    cmocka_unit_test(hosts_are_known),
 	    cmocka_unit_test(addresses_are_sound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

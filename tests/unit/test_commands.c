@@ -562,8 +562,10 @@ static void the_outbox_is_listed_and_shown(void **state)
 	assert_int_equal(fake_agent_reports(a), 2);
 	expect(run("status", NULL), 0, "Link                 connected\n", "");
 	expect(run("status", "--format", "json", NULL), 0, "\"state\": \"streaming\"", "");
-	expect(run("verdicts", "--since", "2030-01-01", "--format", "json", NULL), 0, "[]", "");
-	expect(run("verdicts", "--since", "soon", NULL), 64, "", "--since \"soon\"");
+	expect(run("verdicts", "--since", "2026-11-21", "--format", "json", NULL), 0, "[]", "");
+	expect(run("verdicts", "--since", "2026-11-22", NULL), 64, "",
+	       "has not come yet, it is now 2026-11-21 07:00:00+07:00");
+	expect(run("verdicts", "--since", "soon", NULL), 64, "", "--since soon is no time");
 	expect(run("verdicts", "--wait", NULL), 64, "", "needs a ticket");
 	fake_agent_stop(&a);
 }
