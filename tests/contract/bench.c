@@ -322,6 +322,12 @@ void publish(struct bench *b, const struct province *p, uint64_t first, uint64_t
 
 /* ---------------------------------------------------------------- what is expected */
 
+void open_stream(struct bench *b, struct province *p)
+{
+	say_hello(b, p);
+	assert_int_equal(subscribed_at(b), 0);
+}
+
 uint64_t subscribed_at(struct bench *b)
 {
 	struct result *r = next_result(b);
@@ -353,6 +359,16 @@ void committed_through(struct bench *b, const struct province *p, uint64_t seq, 
 		result_free(&r);
 	}
 	assert_string_equal(seen, outcomes);
+}
+
+void stands_at(struct bench *b, uint64_t seq)
+{
+	for (uint64_t at = 0; at < seq;) {
+		struct result *r = next_result(b);
+
+		at = r->seq;
+		result_free(&r);
+	}
 }
 
 void assert_stored(const struct province *p, const char *reports, const char *observations, const char *poison)

@@ -89,6 +89,8 @@ void append_given(struct province *p, const struct report_given *given);
 void province_keep_ack(struct province *p, const struct result *committed);
 
 void say_hello(struct bench *b, struct province *p);
+/* The same for a stream of which nothing is stored yet. */
+void open_stream(struct bench *b, struct province *p);
 /* The same, with the last verdict the province holds and when that was known. */
 void say_hello_with(struct bench *b, struct province *p, uint64_t verdict_cursor, int64_t known_at_us);
 /* As it arrives now; a test may change the job before it gives it to the lane. */
@@ -102,6 +104,9 @@ uint64_t subscribed_at(struct bench *b);
 
 /* Takes COMMITTED results until the stream stands at seq; the verdicts' first outcomes ('-' for none) are as stated. */
 void committed_through(struct bench *b, const struct province *p, uint64_t seq, const char *outcomes);
+
+/* Takes results, whatever they say, until one says that the stream stands at seq or later. */
+void stands_at(struct bench *b, uint64_t seq);
 
 /* What the store has of the stream, by rows, and a verdict for every report, and its bytes in a batch. */
 void assert_stored(const struct province *p, const char *reports, const char *observations, const char *poison);

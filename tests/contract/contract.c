@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "contract.h"
+#include "clock.h"
 #include "mem.h"
 
 #include <stdio.h>
@@ -170,21 +171,13 @@ int32_t contract_series_no(struct store *s, const char *indicator, const char *d
 	return q.series_no;
 }
 
-const char *contract_ask(const char *format, ...)
+static const char *ask(const char *sql)
 {
 	static PGresult *answers[2];
 	static size_t turn;
 	PGresult *r;
-	va_list args;
-	char *sql;
 
-	va_start(args, format);
-	if (vasprintf(&sql, format, args) < 0) {
-		abort();
-	}
-	va_end(args);
 	must(connection_ask(owner, sql, NULL, &r, &contract_err), sql);
-	free(sql);
 	turn = !turn;
 	PQclear(answers[turn]);
 	answers[turn] = r;
@@ -192,6 +185,76 @@ const char *contract_ask(const char *format, ...)
 		return "";
 	}
 	return cell_text(r, 0, 0);
+}
+
+static char *format_sql(const char *format, va_list args)
+{
+	char *sql;
+
+	if (vasprintf(&sql, format, args) < 0) {
+		abort();
+	}
+	return sql;
+}
+
+const char *contract_ask(const char *format, ...)
+{
+	const char *answer;
+	va_list args;
+	char *sql;
+
+	va_start(args, format);
+	sql = format_sql(format, args);
+	va_end(args);
+	answer = ask(sql);
+	free(sql);
+	return answer;
+}
+
+void contract_wait(const char *what, const char *format, ...)
+{
+	int64_t end_us = clock_monotonic_us() + 120 * CLOCK_SECOND;
+	va_list args;
+	char *sql;
+
+	va_start(args, format);
+	sql = format_sql(format, args);
+	va_end(args);
+	while (strcmp(ask(sql), "t") != 0) {
+		if (clock_monotonic_us() > end_us) {
+			fail_msg("%s never came", what);
+		}
+		ask("SELECT pg_stat_clear_snapshot()"); /* which a transaction keeps */
+		ask("SELECT pg_sleep(0.002)");
+	}
+	free(sql);
+}
+
+/* A server that is telling its sessions makes no other one until all were told. */
+static void wait_until_all_were_told(void)
+{
+	PGconn *next = PQconnectdb(contract_conninfo("postgres"));
+
+	assert_int_equal(PQstatus(next), CONNECTION_OK);
+	PQfinish(next);
+}
+
+void contract_configure(const char *name, const char *value)
+{
+	if (value) {
+		contract_ask("ALTER SYSTEM SET %s = '%s'", name, value);
+	} else {
+		contract_ask("ALTER SYSTEM RESET %s", name);
+	}
+	contract_ask("SELECT pg_reload_conf()");
+	if (value) {
+		contract_wait(name, "SELECT current_setting('%s') = '%s'", name, value);
+	} else {
+		contract_wait(
+		    name, "SELECT coalesce(sourcefile, '') NOT LIKE '%%auto.conf' FROM pg_settings WHERE name = '%s'",
+		    name);
+	}
+	wait_until_all_were_told();
 }
 
 uint64_t contract_random(void)

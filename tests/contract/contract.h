@@ -57,6 +57,15 @@ int32_t contract_series_no(struct store *s, const char *indicator, const char *d
 /* What the owner's query gives in its first cell; valid until the next call but one. Fails the test when it cannot. */
 const char *contract_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Asks the owner, again and again, until the query's first cell is "t"; what is for people. Fails the test when that does not
+ * come within two minutes, which no machine needs.
+ */
+void contract_wait(const char *what, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Sets a setting of the whole server, or puts it back (NULL). Every session that is open was told when this returns. */
+void contract_configure(const char *name, const char *value);
+
 /* A number that differs from call to call and run to run. */
 uint64_t contract_random(void);
 

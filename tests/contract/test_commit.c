@@ -44,6 +44,7 @@ struct relay {
 	atomic_int deed, done; /* what is to be done to the next one; how often it was */
 };
 
+/* Long enough for a lane to ask for the watermark before; one that asks later is told the same. */
 static const struct timespec a_while = {.tv_nsec = 400 * 1000 * 1000};
 
 static int connect_to_server(void)
@@ -209,8 +210,7 @@ static void an_unknown_outcome_is_read_from_the_watermark(void **state)
 		append_report(&hue, "2024", 1178600, "");
 	}
 	append_report(&hue, "2024", 1178600, "");
-	say_hello(&b, &hue);
-	assert_int_equal(subscribed_at(&b), 0);
+	open_stream(&b, &hue);
 	publish(&b, &hue, 1, 1);
 	committed_through(&b, &hue, 1, "1");
 	for (uint64_t seq = 2; seq <= hue.last; seq++) {
@@ -229,26 +229,13 @@ static void an_unknown_outcome_is_read_from_the_watermark(void **state)
 	relay_close(relay);
 }
 
-static void set_standbys(const char *names)
-{
-	contract_ask("ALTER SYSTEM SET synchronous_standby_names = '%s'", names);
-	contract_ask("SELECT pg_reload_conf()");
-	while (strcmp(contract_ask("SHOW synchronous_standby_names"), names) != 0) {
-		contract_ask("SELECT pg_sleep(0.001)");
-	}
-}
-
 /* The backend of the lane that waits for a standby. */
 static long waiting_backend(void)
 {
-	static const char sql[] =
-	    "SELECT pid FROM pg_stat_activity WHERE application_name = 'tram lane 1' AND wait_event = "
-	    "'SyncRep' AND query = 'COMMIT'";
-
-	while (!*contract_ask(sql)) {
-		contract_ask("SELECT pg_sleep(0.01)");
-	}
-	return strtol(contract_ask(sql), NULL, 10);
+#define WAITING                                                                                                        \
+	"FROM pg_stat_activity WHERE application_name = 'tram lane 1' AND wait_event = 'SyncRep' AND query = 'COMMIT'"
+	contract_wait("a lane that waits for a standby", "SELECT count(*) = 1 " WAITING);
+	return strtol(contract_ask("SELECT pid " WAITING), NULL, 10);
 }
 
 /*
@@ -266,9 +253,8 @@ static void what_the_standby_lacks_is_not_committed(void **state)
 
 		province_start(&hue);
 		append_report(&hue, "2024", 1178600, "");
-		say_hello(&b, &hue);
-		assert_int_equal(subscribed_at(&b), 0);
-		set_standbys("nobody");
+		open_stream(&b, &hue);
+		contract_configure("synchronous_standby_names", "nobody");
 		publish(&b, &hue, 1, 1);
 		contract_ask("SELECT pg_%s_backend(%ld)", deeds[i], waiting_backend());
 		r = handoff_take(b.results, BENCH_PATIENCE_MS);
@@ -284,7 +270,7 @@ static void what_the_standby_lacks_is_not_committed(void **state)
 			assert_non_null(strstr(r->store_text, "standby"));
 			result_free(&r);
 		}
-		set_standbys("");
+		contract_configure("synchronous_standby_names", "");
 		committed_through(&b, &hue, 1, "");
 		assert_stored(&hue, "1", "0", "0");
 		bench_close(&b);

@@ -101,8 +101,7 @@ static void what_waits_when_an_agent_is_shut_out_is_not_committed(void **state)
 		province_start(&other);
 		append_report(&other, "2015", 8000000, "");
 		say_hello(&b, &p);
-		say_hello(&b, &other);
-		assert_int_equal(subscribed_at(&b), 0);
+		open_stream(&b, &other);
 		assert_int_equal(subscribed_at(&b), 0);
 		publish(&b, &p, 1, 2);
 		committed_through(&b, &p, 2, "44");
@@ -176,8 +175,7 @@ static void a_revocation_is_the_last_word(void **state)
 		pthread_t thread;
 
 		new_province(&p, name);
-		say_hello(&b, &p);
-		assert_int_equal(subscribed_at(&b), 0);
+		open_stream(&b, &p);
 		struct writing w = {.p = &p, .b = &b};
 		assert_int_equal(pthread_create(&thread, NULL, keep_writing, &w), 0);
 		while (!atomic_load(&w.started)) {
@@ -199,6 +197,14 @@ static void a_revocation_is_the_last_word(void **state)
 	contract_ask("DROP FUNCTION public.note_late");
 	contract_ask("DROP TABLE public.after_revocation");
 	bench_close(&b);
+}
+
+static void wait_for_locks(const char *whose, const char *how_many)
+{
+	contract_wait(
+	    "somebody who waits for a lock",
+	    "SELECT count(*) = %s FROM pg_stat_activity WHERE application_name = '%s' AND wait_event_type = 'Lock'",
+	    how_many, whose);
 }
 
 /* ---------------------------------------------------------------- two admins */
@@ -225,12 +231,7 @@ static void revoked_keys_stay_revoked_whoever_comes_late(void **state)
 	contract_ask("BEGIN");
 	contract_ask("SELECT 1 FROM tram.agent WHERE agent = '" AGENT_ONE "' FOR UPDATE");
 	assert_int_equal(pthread_create(&thread, NULL, suspend, admin), 0);
-	while (strcmp(contract_ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tram admin' AND"
-				   " wait_event_type = 'Lock'"),
-		      "1") != 0) {
-		contract_ask("SELECT pg_sleep(0.001)");
-		contract_ask("SELECT pg_stat_clear_snapshot()");
-	}
+	wait_for_locks("tram admin", "1");
 	contract_ask("INSERT INTO tram.agent_key (agent_no, curve_public, signing_public, state) SELECT agent_no,"
 		     " curve_public, signing_public, 'revoked' FROM tram.agent WHERE agent = '" AGENT_ONE "'");
 	contract_ask("UPDATE tram.agent SET state = 'revoked' WHERE agent = '" AGENT_ONE "'");
@@ -274,20 +275,6 @@ static void *decide(void *context)
 	return NULL;
 }
 
-static void wait_for_locks(const char *whose, const char *how_many)
-{
-	int tries = 0;
-
-	while (strcmp(contract_ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s' AND"
-				   " wait_event_type = 'Lock'",
-				   whose),
-		      how_many) != 0) {
-		assert_true(++tries < 8000);
-		contract_ask("SELECT pg_sleep(0.001)");
-		contract_ask("SELECT pg_stat_clear_snapshot()");
-	}
-}
-
 /* Decisions stop in the middle, with the agent locked, for as long as the owner holds the lock. */
 static void make_decisions_wait(void)
 {
@@ -329,8 +316,7 @@ static void what_was_judged_before_a_decision_is_judged_anew(void **state)
 	province_start(&p);
 	append_report(&p, HELD_YEAR, HELD_VALUE, "");
 	append_report(&p, HELD_YEAR, HELD_VALUE, "một lần nữa");
-	say_hello(&b, &p);
-	assert_int_equal(subscribed_at(&b), 0);
+	open_stream(&b, &p);
 	publish(&b, &p, 1, 1);
 	committed_through(&b, &p, 1, "3");
 	snprintf(id, sizeof id, "%s", held_id());
@@ -410,8 +396,7 @@ static void hold_one(struct bench *b, struct province *p)
 {
 	province_start(p);
 	append_report(p, "2023", HELD_VALUE, "");
-	say_hello(b, p);
-	assert_int_equal(subscribed_at(b), 0);
+	open_stream(b, p);
 	publish(b, p, 1, 1);
 	committed_through(b, p, 1, "3");
 }
@@ -460,8 +445,7 @@ static void one_agent_has_so_many_epochs(void **state)
 	for (int i = 0; i < 2 * EPOCHS_MAX; i++) {
 		p.epoch.bytes[0]++;
 		chain_start(p.agent, &p.epoch, NULL, &p.chain[0]);
-		say_hello(&b, &p);
-		assert_int_equal(subscribed_at(&b), 0);
+		open_stream(&b, &p);
 	}
 	assert_string_equal(contract_ask("SELECT count(*) FROM tram.stream WHERE agent = '%s'", name), "0");
 	contract_ask("INSERT INTO tram.stream (agent, agent_no, epoch, seq, chain, first_chain) SELECT agent, agent_no,"
@@ -470,8 +454,7 @@ static void one_agent_has_so_many_epochs(void **state)
 		     EPOCHS_MAX, name);
 	province_start(&p);
 	append_report(&p, "2015", 1050000, "");
-	say_hello(&b, &p);
-	assert_int_equal(subscribed_at(&b), 0);
+	open_stream(&b, &p);
 	publish(&b, &p, 1, 1); /* the last one */
 	committed_through(&b, &p, 1, "4");
 	say_hello(&b, &p); /* which goes on */
@@ -481,8 +464,7 @@ static void one_agent_has_so_many_epochs(void **state)
 	assert_refused(&b, name, JOB_HELLO, TRAM__V1__REFUSAL_CODE__REFUSAL_CODE_BUSY, CAUSE_TOO_MANY_EPOCHS);
 	province_start(&other);
 	append_report(&other, "2015", 8000000, "");
-	say_hello(&b, &other);
-	assert_int_equal(subscribed_at(&b), 0);
+	open_stream(&b, &other);
 	publish(&b, &other, 1, 1);
 	committed_through(&b, &other, 1, "4");
 	bench_close(&b);
@@ -500,8 +482,7 @@ static void what_fails_for_one_agent_is_refused_to_one_agent(void **state)
 
 	(void)state;
 	new_province(&p, name);
-	say_hello(&b, &p);
-	assert_int_equal(subscribed_at(&b), 0);
+	open_stream(&b, &p);
 	publish(&b, &p, 1, 1);
 	committed_through(&b, &p, 1, "4");
 	contract_ask("ALTER TABLE tram.stream DROP CONSTRAINT stream_chain_check");
@@ -534,8 +515,7 @@ static void state_figure(struct bench *b, const char *agent, const char *provide
 
 	province_start(&p);
 	append_report(&p, "2022", value, "");
-	say_hello(b, &p);
-	assert_int_equal(subscribed_at(b), 0);
+	open_stream(b, &p);
 	publish(b, &p, 1, 1);
 	committed_through(b, &p, 1, outcome);
 	province_clear(&p);

@@ -42,12 +42,6 @@ static void send(struct bench *b, uint64_t first, uint64_t last, const char *out
 	committed_through(b, &hue, last, outcomes);
 }
 
-static void begin(struct bench *b)
-{
-	say_hello(b, &hue);
-	assert_int_equal(subscribed_at(b), 0);
-}
-
 /* Every value ever stated for a year, in order. */
 static const char *history(const char *year)
 {
@@ -75,13 +69,13 @@ static void a_renewed_outbox_repeats_nothing(void **state)
 	hand_in("2022", 1110000, false);
 	hand_in("2022", 1111111, true);
 	hand_in("2022", 1112222, true);
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 3, "111");
 	before = xstrdup(scores());
 	both = xstrdup(contract_ask("SELECT string_agg(report_no::text, ' ' ORDER BY report_no) FROM tram.report"));
 
 	province_renew(&hue);
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 3, "555");
 	assert_string_equal(history("2022"), "1110000 1111111 1112222");
 	assert_string_equal(scores(), before);
@@ -91,7 +85,7 @@ static void a_renewed_outbox_repeats_nothing(void **state)
 
 	province_renew(&hue); /* once more, with one in the same group that is new */
 	hand_in("2022", 1113333, true);
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 4, "5551");
 	assert_string_equal(history("2022"), "1110000 1111111 1112222 1113333");
 	assert_stored(&hue, "4", "1", "0");
@@ -113,12 +107,12 @@ static void only_what_is_missing_is_stated(void **state)
 	province_start(&hue);
 	hand_in("2023", 1120000, false);
 	hand_in("2023", 1121111, true);
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 2, "11");
 	province_renew(&hue);
 	hand_in("2023", 1122222, true);
 	hand_in("2024", 1178601, false);
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 4, "5511");
 	assert_string_equal(history("2023"), "1120000 1121111 1122222");
 	assert_string_equal(history("2024"), "1178601");
@@ -137,7 +131,7 @@ static void the_same_bytes_at_another_time_are_judged(void **state)
 	hand_in("2021", 1102222, true);
 	hand_in("2021", 1101111, true);
 	hue.handed_in_at_us[4] = hue.handed_in_at_us[2]; /* within one epoch the time says nothing */
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 3, "111");
 	send(&b, 4, 4, "1");
 	assert_string_equal(history("2021"), "1100000 1101111 1102222 1101111");
@@ -145,13 +139,13 @@ static void the_same_bytes_at_another_time_are_judged(void **state)
 	province_renew(&hue);
 	hue.handed_in_at_us[3] += 5;
 	hue.handed_in_at_us[4] = 0; /* said by no agent of ours; there is nothing to know it by */
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 4, "5511");
 	assert_string_equal(history("2021"), "1100000 1101111 1102222 1101111 1102222 1101111");
 
 	province_renew(&hue);
 	hue.handed_in_at_us[3] += 5;
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 4, "5511");
 	bench_close(&b);
 }
@@ -219,7 +213,7 @@ static void what_was_refused_is_refused(void **state)
 	hue.handed_in_at_us[2] = MORNING;
 	hand_in("2024", 9999999, true);  /* of nines only */
 	hand_in("2024", 1134444, false); /* does not say that it revises */
-	begin(&b);
+	open_stream(&b, &hue);
 	send(&b, 1, 4, "4-34");
 	Tram__V1__Verdict **first = latest(a, 4);
 	contract_ask("UPDATE tram.verdict SET catalogue_version = 7 WHERE verdict_seq = %ld RETURNING 1",
@@ -227,7 +221,7 @@ static void what_was_refused_is_refused(void **state)
 	first[2]->catalogue_version = 7;
 
 	province_renew(&hue);
-	begin(&b);
+	open_stream(&b, &hue);
 	publish(&b, &hue, 1, 4);
 	struct result *r = next_result(&b);
 	Tram__V1__Verdict **again = latest(a, 4);
@@ -258,8 +252,7 @@ static void it_is_the_same_agents(void **state)
 		province_start(&hanoi);
 		append_report(&hanoi, epoch == 0 ? "2021" : "2022", 1110000, "");
 		hanoi.handed_in_at_us[1] = MORNING + 1;
-		say_hello(&b, &hanoi);
-		assert_int_equal(subscribed_at(&b), 0);
+		open_stream(&b, &hanoi);
 		publish(&b, &hanoi, 1, 1);
 		committed_through(&b, &hanoi, 1, "4"); /* it may not speak for that province */
 	}

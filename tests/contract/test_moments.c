@@ -52,12 +52,17 @@ static struct store *operator_open(void)
 
 #define SETTLE_SQL "SELECT (extract(epoch FROM tram.settled_moment()) * 1000000)::bigint"
 
+/* Asked as those ask who are told to ask again: on a machine that is slow, those who write come to no end within two seconds. */
 static int64_t settle(struct store *s)
 {
+	enum store_result result;
 	PGresult *r;
 	int64_t at_us;
 
-	assert_result(STORE_OK, connection_ask(s, SETTLE_SQL, NULL, &r, &contract_err));
+	do {
+		result = connection_ask(s, SETTLE_SQL, NULL, &r, &contract_err);
+	} while (result != STORE_OK && strcmp(s->failure.hint, "ask again") == 0);
+	assert_result(STORE_OK, result);
 	at_us = cell_int(r, 0, 0);
 	PQclear(r);
 	return at_us;
@@ -85,6 +90,23 @@ static char *known_at(struct store *s, int64_t at_us)
 	return text;
 }
 
+/* The moment that was asked for, or 0 where whoever asked is told to ask again. */
+static int64_t answer(struct store *s)
+{
+	PGresult *r = PQgetResult(s->pg);
+	int64_t at_us = 0;
+
+	if (PQresultStatus(r) == PGRES_TUPLES_OK) {
+		at_us = cell_int(r, 0, 0);
+	} else {
+		assert_int_equal(PQresultStatus(r), PGRES_FATAL_ERROR);
+		assert_string_equal(PQresultErrorField(r, PG_DIAG_MESSAGE_HINT), "ask again");
+	}
+	PQclear(r);
+	assert_null(PQgetResult(s->pg));
+	return at_us;
+}
+
 /* Whether an answer has come within so long. */
 static bool answers_within(struct store *s, int ms)
 {
@@ -97,18 +119,6 @@ static bool answers_within(struct store *s, int ms)
 		assert_true(PQconsumeInput(s->pg));
 	}
 	return true;
-}
-
-static void wait_until(const char *what, const char *sql)
-{
-	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-
-	for (int tries = 0; strcmp(contract_ask("%s", sql), "t") != 0; tries++) {
-		if (tries == 1000) {
-			fail_msg("%s never came", what);
-		}
-		nanosleep(&pause, NULL);
-	}
 }
 
 /* ---------------------------------------------------------------- groups that are held open in their middle */
@@ -135,8 +145,7 @@ static void let_go(struct store **holder)
 static void greet(struct bench *b, struct province *p)
 {
 	province_start(p);
-	say_hello(b, p);
-	subscribed_at(b);
+	open_stream(b, p);
 }
 
 static int64_t committed_at(struct bench *b)
@@ -152,6 +161,30 @@ static int64_t committed_at(struct bench *b)
 	}
 	result_free(&r);
 	return at_us;
+}
+
+static bool somebody_waits_to_settle(const char *since)
+{
+	return *contract_ask(
+		   "SELECT count(*) FROM pg_locks WHERE relation = 'tram.settling'::regclass AND NOT granted AND"
+		   " waitstart > '%s'",
+		   since) != '0';
+}
+
+/* Whoever asks for a moment waits for those who write now, and has no answer but to ask again. */
+static void waits_for_who_writes_now(struct store *s)
+{
+	int64_t end_us = clock_monotonic_us() + BENCH_PATIENCE_MS * INT64_C(1000);
+	char *now = xstrdup(contract_ask("SELECT clock_timestamp()"));
+
+	while (!somebody_waits_to_settle(now)) {
+		if (answers_within(s, 5)) {
+			assert_int_equal(answer(s), 0);
+			assert_true(PQsendQuery(s->pg, SETTLE_SQL));
+		}
+		assert_true(clock_monotonic_us() < end_us);
+	}
+	free(now);
 }
 
 /*
@@ -172,21 +205,20 @@ static void a_moment_waits_for_those_who_write(void **state)
 	struct store *of_one = hold_open(&hue), *of_two = hold_open(&hanoi);
 	publish(&one, &hue, 1, 1);
 	publish(&two, &hanoi, 1, 1);
-	wait_until("both groups",
-		   "SELECT count(*) = 2 FROM pg_locks WHERE relation = 'tram.settling'::regclass AND granted");
+	contract_wait("both groups",
+		      "SELECT count(*) = 2 FROM pg_locks WHERE relation = 'tram.settling'::regclass AND granted");
 
 	assert_true(PQsendQuery(s->pg, SETTLE_SQL));
-	assert_false(answers_within(s, 300));
+	waits_for_who_writes_now(s);
 	let_go(&of_one);
 	int64_t first_us = committed_at(&one);
-	assert_false(answers_within(s, 300));
+	waits_for_who_writes_now(s);
 	let_go(&of_two);
 	int64_t second_us = committed_at(&two);
-	assert_true(answers_within(s, 5000));
-	PGresult *r = PQgetResult(s->pg);
-	int64_t settled_us = cell_int(r, 0, 0);
-	PQclear(r);
-	assert_null(PQgetResult(s->pg));
+	int64_t settled_us = answer(s);
+	if (settled_us == 0) {
+		settled_us = settle(s);
+	}
 	assert_true(first_us <= settled_us && second_us <= settled_us);
 	then = known_at(owner, settled_us);
 	assert_memory_equal(then, "2 9100000 ", 10);
@@ -250,7 +282,7 @@ enum { ROUNDS = 4, MOMENTS_MAX = 2000 };
 struct witness {
 	struct store *s;
 	atomic_bool stop;
-	size_t n;
+	atomic_size_t n;
 	int64_t at_us[MOMENTS_MAX];
 	char *known[MOMENTS_MAX];
 };
@@ -261,13 +293,22 @@ static void *watch(void *context)
 	struct store *reader;
 
 	assert_result(STORE_OK, store_open_owner(contract_conninfo("postgres"), &reader, &contract_err));
-	while (!atomic_load(&w->stop) && w->n < MOMENTS_MAX) {
-		w->at_us[w->n] = settle(w->s);
-		w->known[w->n] = known_at(reader, w->at_us[w->n]);
-		w->n++;
+	for (size_t n = 0; !atomic_load(&w->stop) && n < MOMENTS_MAX; atomic_store(&w->n, ++n)) {
+		w->at_us[n] = settle(w->s);
+		w->known[n] = known_at(reader, w->at_us[n]);
 	}
 	store_close(&reader);
 	return NULL;
+}
+
+/* Until a moment was asked for from now on: one may be under way, so the second. */
+static void await_a_moment(struct witness *w)
+{
+	size_t end = atomic_load(&w->n) + 2;
+
+	while (atomic_load(&w->n) < (end < MOMENTS_MAX ? end : MOMENTS_MAX)) {
+		(void)poll(NULL, 0, 1);
+	}
 }
 
 /* One group after the other, each by a clock that is right, or stands up to an hour before or a little behind that. */
@@ -301,12 +342,14 @@ static void what_was_known_at_a_moment_never_changes(void **state)
 	(void)state;
 	w->s = operator_open();
 	assert_int_equal(pthread_create(&thread, NULL, watch, w), 0);
+	await_a_moment(w);
 	for (int round = 0; round < ROUNDS; round++) {
 		greet(&b[0], &hue);
 		greet(&b[1], &hanoi);
 		for (uint64_t seq = 1; seq <= REPORTS_MAX; seq++) {
 			write_some(b, provinces, seq);
 		}
+		await_a_moment(w);
 	}
 	atomic_store(&w->stop, true);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -388,33 +431,40 @@ static void a_moment_is_waited_for_so_long_and_no_longer(void **state)
 	store_close(&s);
 }
 
-static bool somebody_waits_to_settle(void)
+/* How often, while a moment is asked for in vain, one who came to write behind the question was done before the answer. */
+static int let_past(struct store *s, struct store *writer)
 {
-	return *contract_ask(
-		   "SELECT count(*) FROM pg_locks WHERE relation = 'tram.settling'::regclass AND NOT granted") != '0';
+	int n = 0;
+
+	assert_true(PQsendQuery(s->pg, SETTLE_SQL));
+	while (!answers_within(s, 20)) {
+		bool behind = somebody_waits_to_settle("-infinity");
+
+		assert_result(STORE_OK,
+			      connection_run(writer, "BEGIN; SELECT tram.settled_before(); COMMIT", &contract_err));
+		n += behind && !answers_within(s, 0);
+	}
+	assert_int_equal(answer(s), 0);
+	return n;
 }
 
-/* … and while he waits, other writers do not wait for the one who does not end: those that come behind him are let past. */
+/*
+ * … and while he waits, other writers do not wait for the one who does not end: those that come behind him are let past,
+ * again and again. One is at the end of any wait, however long; on a machine that has more to do a question may see no more.
+ */
 static void a_moment_that_cannot_be_settled_holds_up_nobody_for_long(void **state)
 {
+	enum { OFTEN = 3, QUESTIONS = 20 };
 	struct store *s = operator_open(), *writer = operator_open();
-	size_t let_past = 0;
+	int questions = 0;
 
 	(void)state;
 	contract_ask("BEGIN");
 	contract_ask("SELECT tram.settled_before()");
-	assert_true(PQsendQuery(s->pg, SETTLE_SQL));
-	while (!answers_within(s, 20)) {
-		bool behind = somebody_waits_to_settle();
-
-		assert_result(STORE_OK,
-			      connection_run(writer, "BEGIN; SELECT tram.settled_before(); COMMIT", &contract_err));
-		let_past += behind && !answers_within(s, 20);
+	while (let_past(s, writer) < OFTEN) {
+		assert_true(++questions < QUESTIONS);
 	}
-	PQclear(PQgetResult(s->pg));
-	assert_null(PQgetResult(s->pg));
 	contract_ask("ROLLBACK");
-	assert_true(let_past > 0);
 	store_close(&writer);
 	store_close(&s);
 }

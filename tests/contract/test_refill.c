@@ -66,8 +66,7 @@ static void send_all(struct bench *b, struct province *p, const uint64_t *ends, 
 {
 	uint64_t first = 1;
 
-	say_hello(b, p);
-	assert_int_equal(subscribed_at(b), 0);
+	open_stream(b, p);
 	for (; *ends; first = *ends++ + 1) {
 		struct result *r = send(b, p, first, *ends, at_us);
 

@@ -644,7 +644,7 @@ static unsigned heard(struct store *s)
 	struct pollfd fd = {.fd = store_fd(s), .events = POLLIN};
 	unsigned notices = 0;
 
-	for (int tries = 0; tries < 20 && notices == 0; tries++) {
+	for (int tries = 0; tries < 1200 && notices == 0; tries++) {
 		(void)poll(&fd, 1, 100);
 		assert_true(store_hear(s, &notices));
 	}
