@@ -21,9 +21,8 @@ static const struct options migrate_spec = {
     "store migrate",
     "[OPTION]...",
     N_("Brings the schema of the database up to what this version of tram needs. Steps are applied once, in order,\n"
-       "each in a transaction of its own. It connects as admin_database says; the first time it needs somebody who "
-       "may\n"
-       "make roles and schemas: --database 'dbname=tram user=postgres'."),
+       "each in a transaction of its own. It needs the schema's owner, who the first time must be somebody who may\n"
+       "make roles and schemas: --database 'dbname=tram user=postgres'. Else it connects as admin_database says."),
     false,
     true,
     migrate_rows,

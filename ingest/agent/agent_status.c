@@ -85,19 +85,25 @@ static const char *say_cause(const struct facts *f)
 	return cause_table[cause_of(f)].name;
 }
 
+/* In English: whoever asks reads it in a language of his own, which need not be the service's. */
 static const char *say_why(const struct facts *f)
 {
-	return in_words(cause_table[cause_of(f)].text);
+	return cause_table[cause_of(f)].text;
 }
 
 static const char *say_remedy(const struct facts *f)
 {
-	return in_words(cause_table[cause_of(f)].remedy);
+	return cause_table[cause_of(f)].remedy;
 }
 
 static const char *say_centre_says(const struct facts *f)
 {
-	return lang_is_vi() ? f->courier->cause_vi : f->courier->cause_en;
+	return f->courier->cause_en;
+}
+
+static const char *say_centre_says_vi(const struct facts *f)
+{
+	return f->courier->cause_vi;
 }
 
 static const char *say_handed_in(const struct facts *f)
@@ -317,6 +323,7 @@ static const struct {
     {"why", say_why},
     {"remedy", say_remedy},
     {"centre_says", say_centre_says},
+    {"centre_says_vi", say_centre_says_vi},
     {"handed_in", say_handed_in},
     {"committed", say_committed},
     {"acknowledged", say_acknowledged},

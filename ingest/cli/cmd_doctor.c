@@ -270,7 +270,9 @@ static const struct {
 	char *(*command)(const struct patient *p);
 } mistakes[] = {
     {"settings_wrong", N_("correct the settings"), command_edit},
-    {"keys_wrong", N_("put the right key files where the settings say; they must be the service's own"),
+    {"keys_wrong",
+     N_("put the right key files where the settings say; they must be the service's own. A new agent's are made with "
+	"tram keys make, as the service's user"),
      command_show_own_key},
     {"outbox_wrong",
      N_("name this agent's own folder as directory in the settings; or, if the file came here by mistake, set it "
@@ -369,7 +371,7 @@ static char *command_for(const struct patient *p, const char *cause)
 
 static void look_at_link(const struct patient *p, struct sight *s)
 {
-	const char *centre_says = said(p, "centre_says"), *cause = said(p, "cause");
+	const char *centre_says = status_centre_says(p->status), *cause = said(p, "cause");
 
 	if (is_linked(p) && *cause) {
 		see(s, HEALTH_DOUBTFUL, 0, cause, words(p, "remedy"), _("linked to %s: %s"), said(p, "centre"),

@@ -59,6 +59,13 @@ const char *status_words(const Tram__Control__V1__Status *status, const char *na
 	return *said ? gettext(said) : said;
 }
 
+const char *status_centre_says(const Tram__Control__V1__Status *status)
+{
+	const char *vietnamese = status_value(status, "centre_says_vi");
+
+	return lang_is_vi() && *vietnamese ? vietnamese : status_value(status, "centre_says");
+}
+
 /* ---------------------------------------------------------------- tram status */
 
 struct status_options {

@@ -17,4 +17,7 @@ const char *status_value(const Tram__Control__V1__Status *status, const char *na
 /* The same of a text for people, in the language of who asks where the agent says it in English (gettext's own). */
 const char *status_words(const Tram__Control__V1__Status *status, const char *name);
 
+/* The centre's own words about its last refusal, in the language of who asks; or "". */
+const char *status_centre_says(const Tram__Control__V1__Status *status);
+
 #endif

@@ -100,7 +100,7 @@ static void say_why(const facts *s, char buf[static LINE_MAX_LEN])
 
 static void say_centre_says(const facts *s, char buf[static LINE_MAX_LEN])
 {
-	SAY("%s", status_value(s, "centre_says"));
+	SAY("%s", status_centre_says(s));
 }
 
 static void say_remedy(const facts *s, char buf[static LINE_MAX_LEN])

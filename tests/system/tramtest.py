@@ -107,7 +107,7 @@ class Daemon:
 
     def __init__(self, folder, name, command, environment=None, user=None):
         self.name, self.command, self.user = name, [str(word) for word in command], user
-        self.environment = dict(os.environ, TRAM_ALLOW_ROOT="yes", TRAM_LANG="en", **(environment or {}))
+        self.environment = dict(os.environ, TRAM_ALLOW_ROOT="yes", TRAM_LANG="en") | (environment or {})
         self.log_path = folder / f"{name}.log"
         self.process = None
 

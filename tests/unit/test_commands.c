@@ -633,6 +633,7 @@ static void the_doctor_says_what_is_wrong_and_what_to_do(void **state)
 					     {"why", "the centre has revoked this agent"},
 					     {"remedy", "Ask the centre for new keys"},
 					     {"centre_says", "revoked on Monday"},
+					     {"centre_says_vi", "thu hồi hôm thứ hai"},
 					     {"door_refuses", "the outbox is full"},
 					     {"pending", "3"},
 					     {"oldest_pending_age_s", "7200"},
@@ -668,6 +669,10 @@ static void the_doctor_says_what_is_wrong_and_what_to_do(void **state)
 	}
 	ran_free(&ran);
 	expect(run("doctor", "--format", "json", NULL), 69, "\"health\": \"ill\"", "");
+	speak("vi");
+	expect(run("doctor", NULL), 69, "trung tâm đã thu hồi trạm này (trung tâm báo: thu hồi hôm thứ hai)", "");
+	expect(run("status", NULL), 0, "thu hồi hôm thứ hai", "");
+	speak("en");
 	fake_agent_stop(&a);
 	setenv("TRAM_AGENT_SOCKET", "/nonexistent/control", 1);
 	expect(run("doctor", NULL), 69, "start it: systemctl start tram-agent", "");
