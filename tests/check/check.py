@@ -244,6 +244,26 @@ def check_commands():
             yield f"aggregator/centre/centre.def: tram {name} needs a row in ingest/cli/commands.def"
 
 
+def check_documents():
+    """What a document names is there: what it links to, a path of this tree, a command of tram."""
+    names = tracked()
+    there = set(names) | {str(folder) for name in names for folder in pathlib.PurePath(name).parents}
+    rooms = {pathlib.PurePath(name).parts[0] for name in names if "/" in name}
+    words = set(re.findall(r'^COMMAND\(\w+, "(\w+)', read("ingest/cli/commands.def"), flags=re.M))
+    for document in tracked("*.md"):
+        folder = (ROOT / document).parent
+        for number, match in lines_matching("", r"\]\(([^)#:]+)[)#]", read(document)):
+            if not (folder / match[1]).exists():
+                yield f"{document}:{number}: there is no {match[1]}"
+        for number, match in lines_matching("", r"`([\w.-]+)(/[\w./-]*\w)?/?(?: [^`]*)?`", read(document)):
+            path = match[1] + (match[2] or "")
+            if match[1] in rooms and not there & {path, f"{path}.c"}:
+                yield f"{document}:{number}: there is no {path}"
+        for number, match in lines_matching("", r"(?:`|^\$ (?:sudo )?)tram ([a-z]+)\b", read(document)):
+            if match[1] not in words:
+                yield f"{document}:{number}: there is no command tram {match[1]}"
+
+
 def check_refusals():
     """What the schema's functions refuse a question with has a row in refused.def, and so a Vietnamese text."""
     rows = re.findall(r'^REFUSED\("((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)+)"\)', read("aggregator/store/refused.def"), flags=re.M)
