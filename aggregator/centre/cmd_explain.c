@@ -159,7 +159,7 @@ static bool answer(struct store *s, const struct explain_options *o, const struc
 /* A proof speaks of a moment at which nothing becomes known any more. */
 static bool settle(struct store *s, const struct explain_options *o, struct explain_question *q, struct err *err)
 {
-	return !o->proof || o->as_of || store_explain_moment(s, &q->as_of_us, err) == STORE_OK;
+	return !o->proof || store_explain_moment(s, q->as_of_us, &q->as_of_us, err) == STORE_OK;
 }
 
 static bool explain(struct store *s, const struct explain_options *o, struct explain_question *q, struct err *err)

@@ -189,12 +189,20 @@ enum store_result store_explain_area(struct store *s, const char *area, struct e
 	return result;
 }
 
-enum store_result store_explain_moment(struct store *s, int64_t *ret_us, struct err *err)
+enum store_result store_explain_moment(struct store *s, int64_t asked_us, int64_t *ret_us, struct err *err)
 {
+	static const char sql[] =
+	    "SELECT " US("least($1::timestamptz, CASE WHEN $1::timestamptz <= m.settled THEN m.settled ELSE "
+			 "tram.settled_moment() END)") " FROM tram.settled_moment('100 years') m(settled)";
+	struct params p;
 	PGresult *r;
-	enum store_result result = connection_ask(s, "SELECT " US("tram.settled_moment()"), NULL, &r, err);
+	enum store_result result;
 
+	params_init(&p);
+	params_timestamp(&p, asked_us);
+	result = connection_ask(s, sql, &p, &r, err);
 	*ret_us = result == STORE_OK ? cell_int(r, 0, 0) : 0;
+	params_done(&p);
 	PQclear(r);
 	return result;
 }

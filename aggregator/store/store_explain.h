@@ -80,8 +80,11 @@ struct explain_area {
 enum store_result store_explain_area(struct store *s, const char *area, struct explain_area *ret,
 				     struct err *err) MUST_CHECK;
 
-/* A moment, now, at and before which nothing becomes known any more; not in a snapshot. */
-enum store_result store_explain_moment(struct store *s, int64_t *ret_us, struct err *err) MUST_CHECK;
+/*
+ * The moment that was asked for, or now when that is earlier (INT64_MAX: now), once nothing becomes known any more at and before
+ * it; not in a snapshot. On a standby only of what was settled already.
+ */
+enum store_result store_explain_moment(struct store *s, int64_t asked_us, int64_t *ret_us, struct err *err) MUST_CHECK;
 
 /* What to offer instead: the periods for which an indicator has figures, nearest to the one given first. */
 typedef void explain_name_each(void *context, const char *name);

@@ -201,6 +201,27 @@ def test_as_it_was_known_and_corrected(country, tmp_path):
         assert explained["value"] == found["value"] == str(value)
 
 
+def test_a_proof_is_of_a_moment_that_is_settled(country, tmp_path):
+    """Nothing may become known any more at or before the moment that is proven: not by whoever writes now, nor by what comes yet."""
+    def clock(shift="0"):
+        return country.value("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC' + %s::interval, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", shift)
+
+    def moment(*words):
+        path = prove(country, tmp_path, "population", "2024", *words)
+        return json.loads(far_away("--proof", path, "--key", country.pub, "--format", "json"))["known_at"]
+    settled = moment()
+    with country.postgres.connect(country.database) as writer, writer.transaction():
+        writer.execute("SELECT tram.settled_before()")  # as whoever is about to write figures
+        later = clock()
+        failed = country.tram("explain", "population", "2024", "--as-of", later, "--proof", tmp_path / "none.proof", check=False)
+        assert failed.returncode != 0 and "figures are being written" in failed.stderr, failed.stderr
+        assert not (tmp_path / "none.proof").exists()
+        assert moment("--as-of", settled) == settled
+        country.tram("explain", "population", "2024", "--as-of", later)  # without a proof nobody waits
+    assert moment("--as-of", later) == later
+    assert moment("--as-of", clock("9 s")) <= clock(), "what clocks may differ by is not proven ahead of time"
+
+
 def test_who_signed(country, tmp_path):
     path = prove(country, tmp_path, "population", "2024")
     country.tram("keys", "make", "centre", "--out", tmp_path / "centre.key")
