@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A COMMIT whose answer never came, or came with a warning: the lane asks for the watermark on a new connection, commits
- * nothing twice and loses nothing, and believes in no COMMIT that a synchronous standby does not have.
+ * nothing twice and loses nothing, and believes in no COMMIT that a synchronous standby does not have. What is not committed
+ * is not told.
  */
 #include "bench.h"
 #include "mem.h"
@@ -229,6 +230,38 @@ static void an_unknown_outcome_is_read_from_the_watermark(void **state)
 	relay_close(relay);
 }
 
+/* It writes the rows, and cannot: whatever it tells too early is there before it comes to the lock. */
+static void nothing_is_told_before_it_is_committed(void **state)
+{
+	struct bench b = bench_open();
+
+	(void)state;
+	province_start(&hue);
+	append_report(&hue, "2023", 1170000, "");
+	open_stream(&b, &hue);
+	contract_ask("BEGIN");
+	contract_ask("LOCK TABLE tram.report IN SHARE MODE");
+	publish(&b, &hue, 1, 1);
+	contract_wait("a lane that waits for the lock",
+		      "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'tram.report'::regclass AND NOT granted");
+	for (struct result *r; (r = handoff_try_take(b.results)) != NULL; result_free(&r)) {
+		if (r->kind != RESULT_STORE) {
+			fail_msg("told of reports that are not committed");
+		}
+	}
+	contract_ask("COMMIT");
+	committed_through(&b, &hue, 1, "1");
+	assert_stored(&hue, "1", "1", "0");
+	bench_close(&b);
+}
+
+static int let_go(void **state)
+{
+	(void)state;
+	contract_ask("ROLLBACK");
+	return 0;
+}
+
 /* The backend of the lane that waits for a standby. */
 static long waiting_backend(void)
 {
@@ -236,6 +269,18 @@ static long waiting_backend(void)
 	"FROM pg_stat_activity WHERE application_name = 'tram lane 1' AND wait_event = 'SyncRep' AND query = 'COMMIT'"
 	contract_wait("a lane that waits for a standby", "SELECT count(*) = 1 " WAITING);
 	return strtol(contract_ask("SELECT pid " WAITING), NULL, 10);
+}
+
+/* The next result, and it tells of no commit. */
+static struct result *word_of_the_store(struct bench *b)
+{
+	struct result *r = handoff_take(b->results, BENCH_PATIENCE_MS);
+
+	assert_non_null(r);
+	if (r->kind != RESULT_STORE) {
+		fail_msg("told of a COMMIT that the standby does not have");
+	}
+	return r;
 }
 
 /*
@@ -257,15 +302,11 @@ static void what_the_standby_lacks_is_not_committed(void **state)
 		contract_configure("synchronous_standby_names", "nobody");
 		publish(&b, &hue, 1, 1);
 		contract_ask("SELECT pg_%s_backend(%ld)", deeds[i], waiting_backend());
-		r = handoff_take(b.results, BENCH_PATIENCE_MS);
-		assert_non_null(r);
-		assert_int_equal(r->kind, RESULT_STORE); /* the lane's coming at first */
+		r = word_of_the_store(&b); /* the lane's coming at first */
 		bool was_up = r->store_is_up;
 		result_free(&r);
 		if (was_up) {
-			r = handoff_take(b.results, BENCH_PATIENCE_MS);
-			assert_non_null(r);
-			assert_int_equal(r->kind, RESULT_STORE);
+			r = word_of_the_store(&b);
 			assert_false(r->store_is_up);
 			assert_non_null(strstr(r->store_text, "standby"));
 			result_free(&r);
@@ -277,11 +318,19 @@ static void what_the_standby_lacks_is_not_committed(void **state)
 	}
 }
 
+static int want_no_standby(void **state)
+{
+	(void)state;
+	contract_configure("synchronous_standby_names", "");
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_teardown(nothing_is_told_before_it_is_committed, let_go),
 	    cmocka_unit_test(an_unknown_outcome_is_read_from_the_watermark),
-	    cmocka_unit_test(what_the_standby_lacks_is_not_committed),
+	    cmocka_unit_test_teardown(what_the_standby_lacks_is_not_committed, want_no_standby),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, open_all, contract_close);

@@ -78,10 +78,12 @@ def revoked_at(w, moment):
     told = []
     telling = threading.Thread(target=lambda: told.append(centre.tram("agents", "revoke", victim.name, *REASON, check=False)))
     telling.start()
-    telling.join(w.draw("held_s", (0.2, 0.5)))
+    with w.postgres.connect(w.database) as db:
+        locked_out = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"  # by the centre, which stands still
+        wait_until(lambda: not telling.is_alive() or db.execute(locked_out).fetchone()[0], "the revocation to be told, or to wait")
     waited = telling.is_alive()
     w.resume(centre)
-    telling.join(20)
+    telling.join()
     assert told and told[0].returncode == 0, told and told[0].stderr
     wait_until(lambda: w.ask(victim)["cause"] == "revoked", "the agent to hear of it")
     w.fired(f"the revocation {'waited' if waited else 'did not wait'} for the transaction")

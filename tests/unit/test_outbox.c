@@ -219,6 +219,34 @@ static void test_tickets(void **state)
 	free(stem);
 }
 
+/* It is killed as soon as it has told its ticket, and does nothing in between. */
+static void test_killed_right_after_a_ticket(void **state)
+{
+	struct place *p = *state;
+	uint64_t told = 0;
+	int pipes[2];
+	outbox_close(&p->ob);
+	assert_int_equal(pipe(pipes), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct outbox_ticket ticket;
+		if (!open_again(p) || !hand_in(p, 7, 3000, NOW, &ticket) ||
+		    write(pipes[1], &ticket.last_seq, sizeof told) != sizeof told)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(pipes[1]);
+	assert_int_equal(read(pipes[0], &told, sizeof told), sizeof told);
+	kill(child, SIGKILL);
+	close(pipes[0]);
+	waitpid(child, NULL, 0);
+	OR_FAIL(p, open_again(p) != NULL);
+	assert_int_equal(told, 7);
+	assert_int_equal(outbox_state(p->ob)->last_appended, told);
+	check_chain(p);
+}
+
 /* A child hands in until it is killed; what it said is in must be in, whole and in order. */
 static void test_killed_in_the_middle(void **state)
 {
@@ -1084,6 +1112,7 @@ int main(void)
 	    TEST(test_what_is_in_stays_in),
 	    TEST(test_rolled_back_is_as_if_never),
 	    TEST(test_tickets),
+	    TEST(test_killed_right_after_a_ticket),
 	    TEST(test_killed_in_the_middle),
 	    TEST(test_only_one_at_a_time),
 	    TEST(test_not_my_outbox),
