@@ -40,6 +40,8 @@ static enum store_result find_periods(struct intake *in, struct err *err)
 		if (intake_has_figures(&in->reports[i]))
 			n += asked[i] = ask_periods(&in->reports[i], q + n);
 	enum store_result result = store_periods(in->store, q, n, in->arena, &in->closing_no, err);
+	in->group.judged_by_closings = n > 0;
+	in->group.closing_no = in->closing_no;
 	n = 0;
 	for (size_t i = 0; result == STORE_OK && i < in->n_reports; i++) {
 		in->reports[i].ask_past = asked[i] > 0 && (q[n].has_reports || in->force_past);

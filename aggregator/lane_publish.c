@@ -71,6 +71,8 @@ bool lane_serve_group(struct lane *l)
 			narrow(&lesson, t.reports, &err);
 		else if (result == STORE_CONFLICT && !lesson.force_past)
 			lesson.force_past = true;
+		else if (result == STORE_OUTDATED)
+			continue; /* each time by a closing that is newer */
 		else if (!start_over(l, &lesson, result, &err))
 			return false;
 	}

@@ -86,7 +86,8 @@ static const struct {
     [STORE_OK] = {up, false, true, false},         [STORE_RETRY] = {away, false, false, false},
     [STORE_RECONNECT] = {away, false, true, true}, [STORE_STALLED] = {stalled, true, false, true},
     [STORE_POISON] = {broken, true, false, true},  [STORE_CONFLICT] = {broken, true, false, true},
-    [STORE_FENCED] = {away, false, true, false},   [STORE_BROKEN] = {broken, true, false, true},
+    [STORE_OUTDATED] = {away, false, true, false}, [STORE_FENCED] = {away, false, true, false},
+    [STORE_BROKEN] = {broken, true, false, true},
 };
 
 /* Reads where a stream stands; whether that is before where it was left. */

@@ -36,7 +36,9 @@ static const struct options list_spec = {
     "[OPTION]...",
     N_("Periods that were closed, each vintage in the order of their moments. The digest is over all that is frozen "
        "and\n"
-       "over the closing before it: whoever keeps it elsewhere can tell later that nothing was changed."),
+       "over the closing before it: whoever keeps it elsewhere can tell later that nothing was changed. Untold are\n"
+       "reports on the period that were committed while it was being closed: they go to the next vintage, and their\n"
+       "provinces were not told. There are some only where reports came in faster than the period could be closed."),
     false,
     true,
     ROWS(list_rows),
@@ -85,6 +87,7 @@ static struct listing start_listing(const struct periods_options *o)
 		table_column(l.table, "closed_as", _("Role"), TABLE_LEFT);
 		table_column(l.table, "newest", _("Newest"), TABLE_LEFT);
 	}
+	table_column(l.table, "untold", _("Untold"), TABLE_RIGHT);
 	table_column(l.table, "digest", _("Digest"), TABLE_LEFT);
 	table_when_empty(l.table, o->dataflow ? _("no period of this dataflow is closed") : _("no period is closed"));
 	return l;
@@ -118,6 +121,9 @@ static void show_closing(void *context, const struct closing_row *row)
 	if (!l->for_people) {
 		table_cell(l->table, row->closed_as);
 		table_cell_bool(l->table, row->is_newest);
+	}
+	table_cell_count(l->table, row->untold);
+	if (!l->for_people) {
 		table_cell(l->table, row->digest);
 	} else {
 		table_cell_printf(l->table, "%.12s…", row->digest);

@@ -10,7 +10,7 @@
 
 #define CLOSING_COLUMNS                                                                                                \
 	"c.dataflow, c.time_period, c.vintage, (extract(epoch FROM c.closed_at) * 1000000)::bigint, c.closed_by,"      \
-	" c.closed_as, c.reason, c.provisional, c.is_newest, c.figures, c.digest"
+	" c.closed_as, c.reason, c.provisional, c.is_newest, c.figures, c.digest, tram.untold_reports(c.closing_no)"
 
 static void give_closings(const PGresult *r, closing_each *each, void *context)
 {
@@ -25,7 +25,8 @@ static void give_closings(const PGresult *r, closing_each *each, void *context)
 						    .provisional = cell_bool(r, i, 7),
 						    .is_newest = cell_bool(r, i, 8),
 						    .figures = cell_text(r, i, 9),
-						    .digest = cell_text(r, i, 10)});
+						    .digest = cell_text(r, i, 10),
+						    .untold = (uint64_t)cell_int(r, i, 11)});
 	}
 }
 
@@ -150,7 +151,7 @@ static enum store_result ask_to_close(struct store *s, const struct closing_orde
 	result = connection_ask(
 	    s,
 	    "SELECT " CLOSING_COLUMNS
-	    " FROM (SELECT m.dataflow, tram.period_text(m.period) AS time_period, m.vintage, m.closed_at,"
+	    " FROM (SELECT m.closing_no, m.dataflow, tram.period_text(m.period) AS time_period, m.vintage, m.closed_at,"
 	    " m.closed_by, m.closed_as, m.reason, m.provisional, true AS is_newest, m.figures,"
 	    " encode(m.digest, 'hex') AS digest FROM tram.close_period($1, $2, $3, $4, $5 = 1) m) c",
 	    &p, ret, err);

@@ -319,15 +319,21 @@ enum store_result connection_transaction(struct store *s,
 	return carry_out(s, connection_run(s, "BEGIN", err), work, context, err);
 }
 
-enum store_result connection_write_figures(struct store *s, int64_t *ret_settled_us,
+enum store_result connection_write_figures(struct store *s, struct figures_begun *ret,
 					   enum store_result (*work)(struct store *s, void *context, struct err *err),
 					   void *context, struct err *err)
 {
 	PGresult *r = NULL;
 	enum store_result result = answer(
-	    s, connection_exec(s, "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT tram.settled_before()"), &r, err);
+	    s,
+	    connection_exec(
+		s, "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT settled_us, closing_no FROM tram.begin_figures()"),
+	    &r, err);
 
-	*ret_settled_us = result == STORE_OK ? cell_int(r, 0, 0) : 0;
+	*ret = (struct figures_begun){0};
+	if (result == STORE_OK) {
+		*ret = (struct figures_begun){.settled_us = cell_int(r, 0, 0), .closing_no = cell_int(r, 0, 1)};
+	}
 	PQclear(r);
 	return carry_out(s, result, work, context, err);
 }

@@ -82,11 +82,14 @@ enum store_result connection_transaction(struct store *s,
 					 enum store_result (*work)(struct store *s, void *context, struct err *err),
 					 void *context, struct err *err) MUST_CHECK;
 
-/*
- * The same for a transaction that figures become known by. *ret_settled_us is set before work() is called: what that writes
- * must be known after this moment, and no later moment is settled until the transaction has ended.
- */
-enum store_result connection_write_figures(struct store *s, int64_t *ret_settled_us,
+/* Neither changes until the transaction has ended. */
+struct figures_begun {
+	int64_t settled_us; /* what is written must be known after this moment */
+	int64_t closing_no; /* the newest closing; 0: none */
+};
+
+/* The same for a transaction that figures become known by. *ret is set before work() is called. */
+enum store_result connection_write_figures(struct store *s, struct figures_begun *ret,
 					   enum store_result (*work)(struct store *s, void *context, struct err *err),
 					   void *context, struct err *err) MUST_CHECK;
 

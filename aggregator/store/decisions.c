@@ -140,7 +140,8 @@ struct deciding {
 	int32_t *agent_nos; /* that are locked */
 	size_t n_agents;
 	struct arena *arena;
-	int64_t settled_us, now_us; /* now: by the database's clock, and after what is settled */
+	struct figures_begun begun;
+	int64_t now_us; /* now: by the database's clock, and after what is settled */
 };
 
 static enum store_result ask_held(struct store *s, struct deciding *d, struct err *err)
@@ -192,7 +193,7 @@ static enum store_result lock_agents(struct store *s, struct deciding *d, struct
 	result = connection_ask(s, sql, &p, &r, err);
 	params_done(&p);
 	for (int i = 0; i < PQntuples(r); i++) { /* the last one: after all the waiting */
-		d->now_us = cell_int(r, i, 0) > d->settled_us ? cell_int(r, i, 0) : d->settled_us + 1;
+		d->now_us = cell_int(r, i, 0) > d->begun.settled_us ? cell_int(r, i, 0) : d->begun.settled_us + 1;
 	}
 	PQclear(r);
 	return result;
@@ -503,7 +504,7 @@ enum store_result store_decide(struct store *s, const struct decision_order *ord
 
 	for (int i = 0; i < TRIES && result == STORE_RETRY; i++) {
 		arena_reset(d.arena);
-		result = connection_write_figures(s, &d.settled_us, decide, &d, err);
+		result = connection_write_figures(s, &d.begun, decide, &d, err);
 	}
 	if (result == STORE_OK) {
 		show_all(d.held, each, context);

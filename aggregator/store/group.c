@@ -541,12 +541,29 @@ static enum store_result write_parts(struct store *s, const struct group *g, str
 	return result;
 }
 
+struct writing {
+	struct group *group;
+	struct figures_begun begun;
+};
+
+/* Whoever was told that a period is open must have reported before it was closed. */
+static bool is_outdated(const struct writing *w)
+{
+	return w->group->judged_by_closings && w->begun.closing_no != w->group->closing_no;
+}
+
 /* Watermarks first: whoever is fenced learns it before anything is copied. */
 static enum store_result write_group(struct store *s, void *context, struct err *err)
 {
-	struct group *g = context;
+	struct writing *w = context;
+	struct group *g = w->group;
 	enum store_result result = STORE_OK;
 
+	g->settled_us = w->begun.settled_us;
+	if (is_outdated(w)) {
+		err_set(err, ERR_TEMPFAIL, _("a period was closed meanwhile: reports are judged again"));
+		return STORE_OUTDATED;
+	}
 	stamp(g);
 	for (size_t i = 0; result == STORE_OK && i < g->n_streams; i++) {
 		result = write_new_stream(s, &g->streams[i], err);
@@ -573,7 +590,8 @@ enum store_result store_commit(struct store *s, struct group *g, struct err *err
 		qsort(g->observations, g->n_observations, sizeof *g->observations, by_area_and_key);
 	}
 	FAULT_POINT(G3_BEFORE_BEGIN);
-	enum store_result result = connection_write_figures(s, &g->settled_us, write_group, g, err);
+	struct writing w = {.group = g};
+	enum store_result result = connection_write_figures(s, &w.begun, write_group, &w, err);
 
 	if (result == STORE_OK) {
 		FAULT_POINT(G7_COMMITTED);

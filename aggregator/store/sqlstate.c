@@ -70,9 +70,15 @@ enum store_result sqlstate_result(const char *sqlstate, const char *constraint)
 const char *store_result_name(enum store_result result)
 {
 	static const char *const names[] = {
-	    [STORE_OK] = "ok",           [STORE_RETRY] = "retry",   [STORE_RECONNECT] = "reconnect",
-	    [STORE_STALLED] = "stalled", [STORE_POISON] = "poison", [STORE_CONFLICT] = "conflict",
-	    [STORE_FENCED] = "fenced",   [STORE_BROKEN] = "broken",
+	    [STORE_OK] = "ok",
+	    [STORE_RETRY] = "retry",
+	    [STORE_RECONNECT] = "reconnect",
+	    [STORE_STALLED] = "stalled",
+	    [STORE_POISON] = "poison",
+	    [STORE_CONFLICT] = "conflict",
+	    [STORE_OUTDATED] = "outdated",
+	    [STORE_FENCED] = "fenced",
+	    [STORE_BROKEN] = "broken",
 	};
 
 	return names[result];

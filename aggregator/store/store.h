@@ -25,8 +25,9 @@ enum store_result {
 	STORE_STALLED,   /* 53xxx, 58xxx: disk full and the like: wait, alarm */
 	STORE_POISON,    /* 22xxx, 23xxx, 21000: something in this group cannot be stored: halve it */
 	STORE_CONFLICT, /* a row with that key is there already (23505 on observation): ask for the past and number anew */
-	STORE_FENCED, /* a watermark was not where we left it, or an agent is shut out: read both again */
-	STORE_BROKEN, /* 42xxx, 28xxx, 3Dxxx: schema, rights or settings: stop and say so */
+	STORE_OUTDATED, /* a period was closed since the reports were judged: judge them again */
+	STORE_FENCED,   /* a watermark was not where we left it, or an agent is shut out: read both again */
+	STORE_BROKEN,   /* 42xxx, 28xxx, 3Dxxx: schema, rights or settings: stop and say so */
 };
 
 /* The group does not fit into its arena: STORE_POISON with ERR_PROTOCOL. */
@@ -310,6 +311,8 @@ struct group {
 	int64_t
 	    known_at_us; /* of verdicts and watermarks; store_commit() moves it behind settled_us, and rows with it */
 	int64_t settled_us; /* set by store_commit(): the moment behind which all that it holds is known */
+	bool judged_by_closings;
+	int64_t closing_no; /* the newest that its reports were judged by; 0: none */
 	struct stream_row *streams;
 	size_t n_streams;
 	struct batch_row *batches;

@@ -202,6 +202,7 @@ struct closing_row {
 	bool provisional, is_newest;
 	const char *figures; /* how many are frozen */
 	const char *digest;  /* of them, of all the above, and of the closing before: 64 hex digits */
+	uint64_t untold;     /* reports on the period that were committed while it was made, and so do not know of it */
 };
 typedef void closing_each(void *context, const struct closing_row *row);
 

@@ -298,7 +298,8 @@ class ChangesTest(unittest.TestCase):
             reader.execute("SET ROLE tram_reader")
             reader.execute("SELECT * FROM tram.changes(now() - interval '1 day')")
             reader.execute("SELECT * FROM tram.changes_page()")
-            for hidden in ("tram.settled_moment()", "tram.settled_before()", "tram.touched('-infinity', 'infinity', NULL, NULL)"):
+            for hidden in ("tram.settled_moment()", "tram.settled_before()", "tram.begin_figures()", "tram.hold_writers()",
+                           "tram.touched('-infinity', 'infinity', NULL, NULL)"):
                 with self.assertRaises(psycopg.errors.InsufficientPrivilege), reader.transaction():
                     reader.execute(f"SELECT * FROM {hidden}")
 

@@ -345,6 +345,126 @@ class ClosingTest(unittest.TestCase):
         self.assertEqual([c["vintage"] for c in closings], list(range(1, 7)))
         self.assertEqual(self.faults(), [])
 
+    # ------------------------------------------------------------ reports that come while a period is being closed
+
+    def report(self, db, number, known_at, time_period="2024", dataflow="whole", outcome=1, closing_no=0, repeats=None):
+        """A report and its verdict, as a lane that knew closings up to closing_no writes them."""
+        db.execute("INSERT INTO tram.report (report_no, handed_in_at, received_at, known_at, agent_no, catalogue_version, period,"
+                   " observations, purpose, demonstration, digest, provider, dataflow, time_period, reason, prepared_by, approved_by,"
+                   " comment, software, repeats) VALUES (%s, %s, %s, %s, 99, 1, tram.period_pack(%s), 1, 'R', false, '', '', %s, %s,"
+                   " '', '', '', '', '', %s)",
+                   (number, known_at, known_at, known_at, time_period, dataflow, time_period, repeats))
+        db.execute("INSERT INTO tram.verdict (verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes,"
+                   " closing_no) VALUES (%s, %s, %s, 99, 1, '', 'received', %s, %s)",
+                   (number, number, known_at, bytes([outcome]), closing_no))
+
+    def untold(self, closing):
+        return self.db.execute("SELECT tram.untold_reports(%s)", (closing["closing_no"],)).fetchone()[0]
+
+    def test_only_reports_that_state_something_of_a_closing_without_knowing_it_are_untold(self):
+        self.complete()
+        closing = self.close("whole")
+        before, after = (closing["closed_at"] + dt.timedelta(microseconds=n) for n in (0, 1))
+        cases = (
+            (dict(known_at=after), 1),
+            (dict(known_at=after, outcome=3), 1),
+            (dict(known_at=after, outcome=4), 0),              # refused
+            (dict(known_at=after, outcome=5), 0),              # stored already
+            (dict(known_at=before), 0),                        # it is in the vintage
+            (dict(known_at=after, closing_no=1), 0),           # it was told
+            (dict(known_at=after, repeats=1), 0),              # it was judged long ago
+            (dict(known_at=after, dataflow="by_province"), 0),
+            (dict(known_at=after, time_period="2023"), 0),
+        )
+        for number, (said, wanted) in enumerate(cases, 1):
+            with self.db.transaction(force_rollback=True):
+                self.report(self.db, number, **said)
+                self.assertEqual(self.untold(closing), wanted, said)
+
+    def test_of_shorter_periods_those_that_the_catalogue_makes_it_of_count(self):
+        self.complete()
+        closing = self.close("whole")
+        after = closing["closed_at"] + dt.timedelta(seconds=1)
+        for frequencies, over_area, wanted in (("A|M|Q", "sum", 3), ("A|M", "sum", 2), ("A", "sum", 0), ("A|M|Q", "target", 0)):
+            with self.db.transaction(force_rollback=True):
+                self.db.execute("UPDATE tram.indicator SET frequencies = 'A' WHERE dataflow = 'whole'")
+                self.db.execute("UPDATE tram.indicator SET frequencies = %s, over_area = %s WHERE indicator = 'count_sum'",
+                                (frequencies, over_area))
+                for number, period in enumerate(("2024-01", "2024-12", "2024-Q2", "2023-12", "2025-01", "2025-Q1"), 1):
+                    self.report(self.db, number, after, period)
+                self.assertEqual(self.untold(closing), wanted, (frequencies, over_area))
+
+    def wait_for_lock(self, table, thread):
+        """Until the thread waits for a lock on the table."""
+        while not self.db.execute("SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,)).fetchone()[0]:
+            self.assertTrue(thread.is_alive(), "it did not wait")
+            time.sleep(0.01)
+
+    def test_a_closing_that_is_overtaken_is_made_again(self):
+        """While its figures are worked out a correction is committed: the period is closed with it."""
+        self.complete()
+        self.db.execute("ALTER FUNCTION tram.close_period(text, text, text, text, boolean) SET lock_timeout = '0'")
+        before = self.ask("count_sum", level="province")["63/46"]["value"]
+        made = []
+        with connect() as gate, connect() as db:
+            gate.autocommit = False
+            gate.execute("LOCK TABLE tram.closing_figure IN SHARE MODE")  # it has its moment and cannot go on
+            closer = threading.Thread(target=lambda: made.append(self.close("whole", db=db)))
+            closer.start()
+            self.wait_for_lock("tram.closing_figure", closer)
+            self.correct("63/46")
+            self.report(self.db, 1, self.db.execute("SELECT max(known_at) FROM tram.observation").fetchone()[0])
+            gate.rollback()
+            closer.join()
+        (closing,) = made
+        known_at = self.db.execute("SELECT known_at FROM tram.report").fetchone()[0]
+        self.assertGreaterEqual(closing["closed_at"], known_at)
+        self.assertEqual((closing["closing_no"], closing["vintage"], self.untold(closing)), (1, 1, 0))
+        self.assertEqual(self.ask("count_sum", level="province")["63/46"]["value"], before + 1)
+        self.assertEqual(self.faults(), [])
+
+    def test_a_closing_that_is_overtaken_every_time_says_by_how_many(self):
+        self.complete()
+        self.db.execute("CREATE SEQUENCE tries; GRANT ALL ON SEQUENCE tries TO PUBLIC")
+        self.db.execute("CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                        " PERFORM nextval('public.tries');"
+                        " INSERT INTO tram.report (report_no, handed_in_at, received_at, known_at, agent_no, catalogue_version, period,"
+                        "  observations, purpose, demonstration, digest, provider, dataflow, time_period, reason, prepared_by,"
+                        "  approved_by, comment, software) VALUES (1, NEW.closed_at, NEW.closed_at, NEW.closed_at + interval '1 s', 99, 1,"
+                        "  NEW.period, 1, 'R', false, '', '', NEW.dataflow, '2024', '', '', '', '', '');"
+                        " INSERT INTO tram.verdict (verdict_seq, report_no, known_at, agent_no, catalogue_version, words, cause, outcomes)"
+                        "  VALUES (1, 1, NEW.closed_at, 99, 1, '', 'received', '\\x01'); RETURN NULL; END $$;"
+                        " CREATE TRIGGER overtake AFTER INSERT ON tram.closing FOR EACH ROW EXECUTE FUNCTION overtake()")
+        closing = self.close("whole")
+        self.assertEqual((closing["closing_no"], self.untold(closing)), (1, 1))
+        self.assertEqual(self.db.execute("SELECT last_value FROM tries").fetchone()[0], 3)
+        self.assertEqual(self.faults(), [])
+
+    def test_who_writes_when_it_is_made_waits_and_knows_it(self):
+        """From its last look to its commit; and it is no more than that, as a session that stays there is cut off."""
+        self.complete()
+        with connect() as closer, connect() as lane:
+            closer.autocommit = False
+            lane.autocommit = False
+            lane.execute("SET lock_timeout = 0")
+            made = closer.execute("SELECT closing_no, closed_at FROM tram.close_period('whole', '2024', 'An', 'báo cáo năm', true);"
+                                  "SHOW idle_in_transaction_session_timeout; SET LOCAL idle_in_transaction_session_timeout = 0")
+            closing_no, closed_at = made.fetchone()
+            self.assertTrue(made.nextset())
+            self.assertEqual(made.fetchone()[0], "2s")
+            begun = []
+            writer = threading.Thread(target=lambda: begun.append(lane.execute(
+                "SELECT closing_no, settled_us FROM tram.begin_figures()").fetchone()))
+            writer.start()
+            self.wait_for_lock("tram.settling", writer)
+            closer.commit()
+            writer.join()
+            ((known_no, settled_us),) = begun
+            self.assertEqual(known_no, closing_no)
+            at = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc) + dt.timedelta(microseconds=settled_us)
+            self.assertGreaterEqual(at, closed_at)
+            lane.rollback()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -449,6 +449,30 @@ static void test_a_key_that_is_there_is_a_conflict(void **state)
 	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
 }
 
+static void test_what_was_judged_before_a_closing_is_outdated(void **state)
+{
+	struct watermark w = new_stream(AGENT_ONE);
+	struct fixture f;
+
+	(void)state;
+	contract_ask("INSERT INTO tram.closing (closing_no, dataflow, period, vintage, closed_at, closed_by, reason,"
+		     " provisional, figures, digest) VALUES (7, 'province_statistics', 77, 1, now(), 'x', 'x', true, 0,"
+		     " decode(repeat('00', 32), 'hex'))");
+	lay_out(&f, &w, "2018");
+	f.group.judged_by_closings = true;
+	f.group.closing_no = 6;
+	assert_result(STORE_OUTDATED, store_commit(writer, &f.group, &contract_err));
+	f.group.closing_no = 8; /* of a store that was put back since */
+	assert_result(STORE_OUTDATED, store_commit(writer, &f.group, &contract_err));
+	assert_untouched(AGENT_ONE, &w);
+	f.group.closing_no = 7;
+	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
+	w = read_stream(writer, AGENT_ONE, &w);
+	lay_out(&f, &w, "2019"); /* closings say nothing of it */
+	assert_result(STORE_OK, store_commit(writer, &f.group, &contract_err));
+	contract_ask("DELETE FROM tram.closing");
+}
+
 static void test_a_moved_watermark_fences(void **state)
 {
 	struct watermark w = new_stream(AGENT_ONE);
@@ -686,6 +710,7 @@ int main(void)
 	    TEST(test_an_unreadable_report_has_a_row_without_dates),
 	    TEST(test_poison_keeps_its_place),
 	    TEST(test_a_key_that_is_there_is_a_conflict),
+	    TEST(test_what_was_judged_before_a_closing_is_outdated),
 	    TEST(test_a_moved_watermark_fences),
 	    TEST(test_of_two_writers_one_wins),
 	    TEST(test_a_stream_is_made_once),

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from test_http import Client
 from test_roundtrip import Tail
-from tramtest import POPULATION, ROOT, csv_text
+from tramtest import POPULATION, ROOT, csv_text, wait_until
 
 PERIOD = ("province_statistics", "2024")
 CLOSED, CORRECTED = 1178600, 1178700
@@ -123,6 +123,23 @@ def test_a_province_is_told_that_the_period_was_closed(centre, agent):
     assert [seq for (seq,) in centre.sql("SELECT closing_no FROM tram.verdict ORDER BY verdict_seq")] == [0, 1, 1, 2, 2]
     rehearsed = centre.tram("rules", "rehearse", ROOT / "deploy" / "catalogue", "--format", "json")
     assert json.loads(rehearsed.stdout)["reports_judged"] == 5  # and all as they were: it would have failed
+
+
+def test_who_reports_while_a_period_is_being_closed_is_told(centre, agent):
+    """What was judged before the closing was there, and is written after: it is judged again."""
+    state(agent, CLOSED)
+    with centre.postgres.connect(centre.database) as db, db.transaction():
+        db.execute("LOCK TABLE tram.settling IN EXCLUSIVE MODE")  # as the closing does at its end
+        agent.submit(csv_text(POPULATION | {"value": str(CORRECTED)}, revises="yes", purpose="correction"))
+        wait_until(lambda: centre.value("SELECT count(*) FROM pg_locks WHERE relation = 'tram.settling'::regclass AND NOT granted"),
+                   "the lane, which has judged it")
+        db.execute("SELECT tram.close_period(%s, %s, %s, 'báo cáo năm', true)", (*PERIOD, BY[1]))
+    verdict = agent.wait_for_verdicts()[-1]
+    assert [said.split(" (")[0] for said in closing_told(verdict)] == ["1 → 2"]
+    assert [no for (no,) in centre.sql("SELECT closing_no FROM tram.verdict ORDER BY verdict_seq")] == [0, 1]
+    assert [(row["vintage"], row["untold"]) for row in centre.json("periods", "list")] == [(1, 0)]
+    assert (int(shown(centre)["value"]), shown(centre)["moved"]) == (CLOSED, True)
+    assert "judged again" not in centre.daemon.log(), "it is no trouble of the store"
 
 
 ACCOUNTS = {"indicator": "psp_registered_accounts", "ref_area": "63/46", "unit": "account", "unit_mult": "0", "obs_status": "A",

@@ -12,6 +12,38 @@ END $$;
 COMMENT ON FUNCTION tram.settled_before() IS
   'Begins a transaction that writes figures: the latest settled moment, in microseconds since 1970, after which they are known.';
 
+-- The same, with the newest closing (0: none). What is written after was judged by it, or must be judged again: a closing
+-- becomes visible while nobody writes (tram.hold_writers()), and the second statement sees what was committed before the first
+-- one had its lock.
+CREATE FUNCTION tram.begin_figures(OUT settled_us bigint, OUT closing_no bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  settled_us := tram.settled_before();
+  closing_no := (SELECT coalesce(max(c.closing_no), 0) FROM tram.closing c);
+END $$;
+COMMENT ON FUNCTION tram.begin_figures() IS
+  'Begins a transaction that writes figures which were judged: the latest settled moment, and the newest closing';
+
+-- Keeps all others from writing figures until the transaction ends, which must be at once: one that is left open is cut off.
+-- False: those that write now did not come to an end, and nobody is kept.
+CREATE FUNCTION tram.hold_writers() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+DECLARE
+  v_wait_ms integer;
+BEGIN
+  FOREACH v_wait_ms IN ARRAY ARRAY[50, 100, 200, 400, 400] LOOP
+    PERFORM set_config('lock_timeout', v_wait_ms || 'ms', true);
+    BEGIN
+      LOCK TABLE tram.settling IN EXCLUSIVE MODE;
+      PERFORM set_config('idle_in_transaction_session_timeout', '2s', true);
+      RETURN true;
+    EXCEPTION WHEN lock_not_available THEN
+      PERFORM pg_sleep(0.05);
+    END;
+  END LOOP;
+  RETURN false;
+END $$;
+
 -- Waits for those that write figures now; those that come meanwhile wait for it, and no longer: the lock is given back with
 -- the block that took it, which ends by an exception, and what the sequence was set to stays. It asks for the lock for a
 -- moment, lets others pass, and asks for longer, so that a transaction that does not end holds up nobody but itself. One that
@@ -50,6 +82,6 @@ END $$;
 COMMENT ON FUNCTION tram.settled_moment(interval) IS
   'A moment, now, at and before which nothing becomes known any more: for closings, and for reading on from it.';
 
-REVOKE EXECUTE ON FUNCTION tram.settled_before(), tram.settled_moment(interval) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tram.settled_before() TO tram_writer, tram_operator;
+REVOKE EXECUTE ON FUNCTION tram.settled_before(), tram.begin_figures(), tram.hold_writers(), tram.settled_moment(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tram.settled_before(), tram.begin_figures() TO tram_writer, tram_operator;
 GRANT EXECUTE ON FUNCTION tram.settled_moment(interval) TO tram_operator, tram_auditor;

@@ -98,17 +98,97 @@ END $$;
 COMMENT ON FUNCTION tram.unfinished(text, text, timestamptz) IS
   'The indicators for which a dataflow''s period cannot be closed as final, with the areas that are missing or held';
 
--- Closings are made one after the other; writers wait only while the moment is settled.
+-- The periods on which a report states figures of a dataflow's period: itself, and the shorter ones that the catalogue makes it of.
+CREATE FUNCTION tram.periods_within(dataflow text, period integer) RETURNS TABLE (first integer, last integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT periods_within.period, periods_within.period
+  UNION ALL
+  SELECT tram.period_of(k.kind, tram.period_start(periods_within.period)), tram.period_of(k.kind, tram.period_end(periods_within.period))
+  FROM (SELECT DISTINCT unnest(tram.part_kinds(i, periods_within.period)) AS kind
+        FROM tram.indicator i WHERE i.dataflow = periods_within.dataflow) k
+$$;
+
+-- The reports that state something of a closing's period, are not in it, and were judged without knowing it.
+CREATE FUNCTION tram.untold_reports(closing_no bigint) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+  SELECT count(*)
+  FROM tram.closing c
+  CROSS JOIN LATERAL tram.periods_within(c.dataflow, c.period) p
+  JOIN tram.report r ON r.dataflow = c.dataflow AND r.period BETWEEN p.first AND p.last
+    AND r.known_at > c.closed_at AND r.repeats IS NULL
+  JOIN tram.verdict v ON v.agent_no = r.agent_no AND v.report_no = r.report_no AND v.cause = 'received'
+    AND v.closing_no < c.closing_no
+  WHERE c.closing_no = untold_reports.closing_no
+    AND EXISTS (SELECT FROM generate_series(0, length(v.outcomes) - 1) b(place) WHERE get_byte(v.outcomes, b.place) IN (1, 2, 3))
+$$;
+COMMENT ON FUNCTION tram.untold_reports(bigint) IS
+  'How many reports on a closing''s period were committed while it was made: they go to the next vintage and were not told';
+
+-- Freezes what is known now as the period's next vintage.
+CREATE FUNCTION tram.freeze_period(dataflow text, period integer, closed_by text, reason text, provisional boolean)
+RETURNS tram.closing
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_text   text := tram.period_text(freeze_period.period);
+  v_names  text;
+  v_newest tram.closing;
+  v_before bytea;
+  v_c      tram.closing;
+BEGIN
+  v_c.closed_at := tram.settled_moment();
+  SELECT string_agg(format('%s (%s/%s)', u.indicator, u.areas_reporting, u.areas_expected), ', ') INTO v_names
+  FROM tram.unfinished(freeze_period.dataflow, v_text, v_c.closed_at) u;
+  IF v_names IS NOT NULL AND NOT coalesce(freeze_period.provisional, false) THEN
+    RAISE EXCEPTION 'figures are not final: %', v_names USING ERRCODE = 'TR011',
+      HINT = 'SELECT * FROM tram.unfinished(...) names the areas; close the period as provisional to freeze them all the same';
+  END IF;
+  SELECT c.* INTO v_newest FROM tram.closing c
+  WHERE c.dataflow = freeze_period.dataflow AND c.period = freeze_period.period ORDER BY c.vintage DESC LIMIT 1;
+  SELECT c.closing_no, c.digest INTO v_c.closing_no, v_before FROM tram.closing c ORDER BY c.closing_no DESC LIMIT 1;
+  v_c.closing_no := coalesce(v_c.closing_no, 0) + 1;
+  v_c.dataflow := freeze_period.dataflow;
+  v_c.period := freeze_period.period;
+  v_c.vintage := coalesce(v_newest.vintage, 0) + 1;
+  v_c.closed_by := freeze_period.closed_by;
+  v_c.closed_as := session_user;
+  v_c.reason := freeze_period.reason;
+  v_c.provisional := v_names IS NOT NULL;
+  v_c.figures := 0;
+  v_c.digest := decode(repeat('00', 32), 'hex');
+  INSERT INTO tram.closing SELECT v_c.*;
+  INSERT INTO tram.closing_figure
+  SELECT f.indicator, freeze_period.period, f.level, f.boundary, f.area, v_c.closing_no, f.figure,
+         tram.closing_figure_digest((f.indicator, freeze_period.period, f.level, f.boundary, f.area, v_c.closing_no, f.figure, NULL)::tram.closing_figure)
+  FROM tram.figures_to_freeze(freeze_period.dataflow, freeze_period.period, v_c.closed_at) f;
+  GET DIAGNOSTICS v_c.figures = ROW_COUNT;
+  IF NOT EXISTS (SELECT FROM tram.closing_figure f WHERE f.closing_no = v_c.closing_no AND f.figure->>'areas_reporting' <> '0') THEN
+    RAISE EXCEPTION 'nothing was reported of % for %', freeze_period.dataflow, v_text USING ERRCODE = 'TR012';
+  END IF;
+  IF v_newest.provisional = v_c.provisional AND NOT EXISTS (
+       SELECT f.digest FROM tram.closing_figure f WHERE f.closing_no = v_c.closing_no
+       EXCEPT SELECT f.digest FROM tram.closing_figure f WHERE f.closing_no = v_newest.closing_no) THEN
+    RAISE EXCEPTION 'nothing has changed since % % was closed as vintage %', freeze_period.dataflow, v_text,
+      v_newest.vintage USING ERRCODE = 'TR013';
+  END IF;
+  v_c.digest := tram.closing_digest(v_c, v_before);
+  UPDATE tram.closing c SET figures = v_c.figures, digest = v_c.digest WHERE c.closing_no = v_c.closing_no;
+  RETURN v_c;
+END $$;
+
+-- Closings are made one after the other. Lanes write while figures are worked out, and wait only while a moment is settled and, at the
+-- end, until the closing is there to be seen: who writes then, knows it. What is reported on the period in between is in no vintage
+-- and could not be told, so the period is closed again, with it; a closing that is overtaken every time is made all the same, and
+-- tram.untold_reports() counts by what.
 CREATE FUNCTION tram.close_period(dataflow text, period text, closed_by text, reason text, provisional boolean DEFAULT false)
 RETURNS SETOF tram.closing
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+  c_tries  CONSTANT integer := 3;
   v_period integer := tram.period_to_close(close_period.dataflow, close_period.period);
-  v_names  text;
-  v_newest tram.closing;
-  v_before bytea;
   v_c      tram.closing;
+  v_held   boolean;
 BEGIN
   IF coalesce(btrim(close_period.closed_by), '') = '' OR coalesce(btrim(close_period.reason), '') = '' THEN
     RAISE EXCEPTION 'say who closes the period, and why' USING ERRCODE = 'invalid_parameter_value';
@@ -117,45 +197,21 @@ BEGIN
     RAISE EXCEPTION '% is not over', close_period.period USING ERRCODE = 'TR010';
   END IF;
   LOCK TABLE tram.closing IN SHARE ROW EXCLUSIVE MODE;
-  v_c.closed_at := tram.settled_moment();
-  SELECT string_agg(format('%s (%s/%s)', u.indicator, u.areas_reporting, u.areas_expected), ', ') INTO v_names
-  FROM tram.unfinished(close_period.dataflow, close_period.period, v_c.closed_at) u;
-  IF v_names IS NOT NULL AND NOT coalesce(close_period.provisional, false) THEN
-    RAISE EXCEPTION 'figures are not final: %', v_names USING ERRCODE = 'TR011',
-      HINT = 'SELECT * FROM tram.unfinished(...) names the areas; close the period as provisional to freeze them all the same';
-  END IF;
-  SELECT c.* INTO v_newest FROM tram.closing c
-  WHERE c.dataflow = close_period.dataflow AND c.period = v_period ORDER BY c.vintage DESC LIMIT 1;
-  SELECT c.closing_no, c.digest INTO v_c.closing_no, v_before FROM tram.closing c ORDER BY c.closing_no DESC LIMIT 1;
-  v_c.closing_no := coalesce(v_c.closing_no, 0) + 1;
-  v_c.dataflow := close_period.dataflow;
-  v_c.period := v_period;
-  v_c.vintage := coalesce(v_newest.vintage, 0) + 1;
-  v_c.closed_by := close_period.closed_by;
-  v_c.closed_as := session_user;
-  v_c.reason := close_period.reason;
-  v_c.provisional := v_names IS NOT NULL;
-  v_c.figures := 0;
-  v_c.digest := decode(repeat('00', 32), 'hex');
-  INSERT INTO tram.closing SELECT v_c.*;
-  INSERT INTO tram.closing_figure
-  SELECT f.indicator, v_period, f.level, f.boundary, f.area, v_c.closing_no, f.figure,
-         tram.closing_figure_digest((f.indicator, v_period, f.level, f.boundary, f.area, v_c.closing_no, f.figure, NULL)::tram.closing_figure)
-  FROM tram.figures_to_freeze(close_period.dataflow, v_period, v_c.closed_at) f;
-  GET DIAGNOSTICS v_c.figures = ROW_COUNT;
-  IF NOT EXISTS (SELECT FROM tram.closing_figure f WHERE f.closing_no = v_c.closing_no AND f.figure->>'areas_reporting' <> '0') THEN
-    RAISE EXCEPTION 'nothing was reported of % for %', close_period.dataflow, close_period.period USING ERRCODE = 'TR012';
-  END IF;
-  IF v_newest.provisional = v_c.provisional AND NOT EXISTS (
-       SELECT f.digest FROM tram.closing_figure f WHERE f.closing_no = v_c.closing_no
-       EXCEPT SELECT f.digest FROM tram.closing_figure f WHERE f.closing_no = v_newest.closing_no) THEN
-    RAISE EXCEPTION 'nothing has changed since % % was closed as vintage %', close_period.dataflow, close_period.period,
-      v_newest.vintage USING ERRCODE = 'TR013';
-  END IF;
-  v_c.digest := tram.closing_digest(v_c, v_before);
-  UPDATE tram.closing c SET figures = v_c.figures, digest = v_c.digest WHERE c.closing_no = v_c.closing_no;
+  FOR v_try IN 1 .. c_tries LOOP
+    BEGIN
+      v_c := tram.freeze_period(close_period.dataflow, v_period, close_period.closed_by, close_period.reason, close_period.provisional);
+      v_held := tram.hold_writers();
+      EXIT WHEN v_try = c_tries;
+      IF NOT v_held OR tram.untold_reports(v_c.closing_no) > 0 THEN
+        RAISE EXCEPTION 'overtaken' USING ERRCODE = 'TR003';
+      END IF;
+      EXIT;
+    EXCEPTION WHEN SQLSTATE 'TR003' THEN
+      NULL; -- and nobody is held
+    END;
+  END LOOP;
   PERFORM pg_notify('tram', 'closings ' || v_c.dataflow);
-  RETURN QUERY SELECT v_c.*;
+  RETURN NEXT v_c;
 END $$;
 COMMENT ON FUNCTION tram.close_period(text, text, text, text, boolean) IS
   'Closes a dataflow''s period as its next vintage: freezes what its figures are at a settled moment';
@@ -270,8 +326,9 @@ COMMENT ON FUNCTION tram.closing_faults(timestamptz) IS
 
 REVOKE EXECUTE ON FUNCTION tram.unfinished(text, text, timestamptz),
                            tram.close_period(text, text, text, text, boolean),
+                           tram.untold_reports(bigint),
                            tram.closing_faults(timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tram.unfinished(text, text, timestamptz) TO tram_reader, tram_admin, tram_operator;
+GRANT EXECUTE ON FUNCTION tram.unfinished(text, text, timestamptz), tram.untold_reports(bigint) TO tram_reader, tram_admin, tram_operator;
 GRANT EXECUTE ON FUNCTION tram.close_period(text, text, text, text, boolean) TO tram_operator;
 GRANT EXECUTE ON FUNCTION tram.closing_faults(timestamptz) TO tram_auditor;
 GRANT SELECT ON tram.closed_period TO tram_reader, tram_admin, tram_operator;
