@@ -5,6 +5,7 @@
 #include "decimal.h"
 #include "lang.h"
 #include "mem.h"
+#include "rules.h"
 #include "stated.h"
 #include "text.h"
 
@@ -272,6 +273,7 @@ static void check_kind(struct verify *v, uint64_t seq, const struct audit_figure
 	    {"key (period)", f->period, stated_period(r)},
 	    {"flags (withdrawn)", f->withdrawn, o->action == TRAM__V1__OBSERVATION_ACTION__OBSERVATION_ACTION_WITHDRAW},
 	    {"flags (demonstration)", f->demonstration, r->demonstration != 0},
+	    {"flags (reasoned)", f->reasoned, rules_reasoned(r, o)},
 	    {"missing_reason", f->missing_reason, (int)o->missing_reason},
 	    {"qualifier", f->qualifier, (int)o->qualifier},
 	    {"obs_status", f->obs_status, stated_status(o)},

@@ -94,7 +94,7 @@ static const char figures_cursor[] =
     "        o.weight, o.key >> 14 & 1073741823, o.rank_out_of, o.qualifier, o.missing_reason, "
     "ascii(o.obs_status::text),"
     "        o.flags & 1 <> 0, o.flags & 2 <> 0, coalesce(t.justification_code, ''), coalesce(t.justification, ''),"
-    "        coalesce(t.units_reporting, 0), coalesce(t.units_expected, 0)"
+    "        coalesce(t.units_reporting, 0), coalesce(t.units_expected, 0), o.flags & 8 <> 0"
     " FROM tram.observation o LEFT JOIN tram.series s ON s.series_no = o.key >> 44"
     " LEFT JOIN tram.area_number n ON n.area_no = o.area_no"
     " LEFT JOIN tram.observation_note t ON t.area_no = o.area_no AND t.key = o.key"
@@ -550,6 +550,7 @@ static struct audit_figure take_figure(const PGresult *r, int row, struct arena 
 	    .justification = take_text(r, row, 18, a),
 	    .units_reporting = cell_int(r, row, 19),
 	    .units_expected = cell_int(r, row, 20),
+	    .reasoned = cell_bool(r, row, 21),
 	};
 }
 

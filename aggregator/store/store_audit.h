@@ -110,7 +110,7 @@ struct audit_figure {
 	const char *value, *numerator, *denominator, *weight; /* NULL: none */
 	int32_t period;                                       /* period_pack() */
 	int rank_out_of, qualifier, missing_reason, obs_status;
-	bool withdrawn, demonstration;
+	bool withdrawn, demonstration, reasoned;
 	const char *justification_code, *justification; /* its own, of tram.observation_note */
 	int64_t units_reporting, units_expected;
 };
