@@ -293,7 +293,14 @@ BEGIN
   END IF;
 
   RETURN QUERY
-  WITH expected AS MATERIALIZED (
+  WITH part AS MATERIALIZED (
+    -- the period and those that it may be made of: there are far fewer of them than figures
+    SELECT p.period, p.period >> 27 AS kind, tram.period_start(p.period) AS first, tram.period_end(p.period) AS last,
+           tram.period_text(p.period) AS time_period
+    FROM (SELECT stated_figures.period AS period
+          UNION ALL
+          SELECT s.period FROM unnest(v_finer) f(kind) CROSS JOIN LATERAL tram.sub_periods(stated_figures.period, f.kind) s) p
+  ), expected AS MATERIALIZED (
     SELECT e.*, tram.ends_between(v_leaf, greatest(e.valid_from, v_first), least(e.valid_to, v_last)) AS leaves
     FROM unnest(v_e.unit, v_e.area_no, v_e.area, v_e.counts_for, v_e.valid_from, v_e.valid_to, v_e.population, v_e.coverage,
                 v_e.weight)
@@ -301,22 +308,20 @@ BEGIN
   ), cell AS MATERIALIZED (
     -- what is stated by areas that were expected to, at the end of the period it is for
     SELECT e.area, e.counts_for, e.area = e.counts_for AS itself, f.area_no, f.key, f.held, f.value, f.numerator, f.denominator,
-           f.qualifier, f.missing_reason, f.flags, f.obs_status, k.period, k.first, k.last, e.valid_from, w.weight,
+           f.qualifier, f.missing_reason, f.flags, f.obs_status, p.period, p.kind, p.first, p.last, e.valid_from, w.weight,
            NOT f.held AND (f.missing_reason = 1 OR f.missing_reason = 0 AND
              tram.has_parts(stated_figures.method, f.value, f.numerator, f.denominator, w.weight)) AS told
     FROM unnest(v_firsts, v_lasts) r(first, last)
     CROSS JOIN LATERAL tram.standing(v_e.area_no, r.first, r.last, stated_figures.as_of) f
     JOIN expected e ON e.area_no = f.area_no
-    CROSS JOIN LATERAL (
-      SELECT p.period, tram.period_start(p.period) AS first, tram.period_end(p.period) AS last
-      FROM (SELECT (f.key >> 14 & 1073741823)::integer AS period) p) k
+    JOIN part p ON p.period = (f.key >> 14 & 1073741823)::integer
     CROSS JOIN LATERAL (SELECT CASE WHEN v_e.weight IS NULL THEN f.weight ELSE e.weight END AS weight) w
-    WHERE k.last BETWEEN e.valid_from AND e.valid_to
+    WHERE p.last BETWEEN e.valid_from AND e.valid_to
   ), coarse AS MATERIALIZED (
-    SELECT c.area, c.counts_for, c.itself, c.period, c.first, c.last FROM cell c WHERE c.told AND c.period >> 27 < v_leaf
+    SELECT c.area, c.counts_for, c.itself, c.kind, c.first, c.last FROM cell c WHERE c.told AND c.kind < v_leaf
   ), seen AS MATERIALIZED (
     SELECT c.*, EXISTS (SELECT FROM coarse t
-                        WHERE t.counts_for = c.counts_for AND (t.itself OR t.area = c.area) AND t.period >> 27 < c.period >> 27
+                        WHERE t.counts_for = c.counts_for AND (t.itself OR t.area = c.area) AND t.kind < c.kind
                           AND t.first <= c.first AND t.last >= c.last) AS inside
     FROM cell c
   ), chosen AS MATERIALIZED (
@@ -347,7 +352,7 @@ BEGIN
     UNION ALL
     SELECT e.area_no, e.area, e.counts_for, n.period, 1
     FROM expected e
-    CROSS JOIN LATERAL tram.sub_periods(stated_figures.period, v_leaf) n
+    JOIN part n ON n.kind = v_leaf
     WHERE n.last BETWEEN e.valid_from AND e.valid_to
       AND EXISTS (
         SELECT FROM seen t WHERE t.told AND t.counts_for = e.counts_for AND (t.area = e.area OR t.itself AND t.first <= e.valid_to
@@ -367,10 +372,11 @@ BEGIN
     FROM gap g
     LEFT JOIN chosen c ON c.area_no = g.area_no AND c.period = g.period AND NOT c.held AND NOT c.told
   )
-  SELECT e.unit, 'value', stated_figures.i.indicator, e.area, e.area_no, r.period, tram.period_text(r.period), r.key,
+  SELECT e.unit, 'value', stated_figures.i.indicator, e.area, e.area_no, r.period, p.time_period, r.key,
          (r.key & 16383)::integer, c.value, c.numerator, c.denominator, c.weight, e.population, r.state, coalesce(q.code, ''),
          coalesce(c.obs_status, 'M'), coalesce(c.flags & 2 <> 0, false), e.counts_for, r.leaves, e.coverage
   FROM rowed r
+  JOIN part p ON p.period = r.period
   JOIN expected e ON e.area_no = r.area_no
   LEFT JOIN cell c ON c.area_no = r.area_no AND c.key = r.key
   LEFT JOIN tram.qualifier q ON q.qualifier = c.qualifier;

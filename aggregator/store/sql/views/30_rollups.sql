@@ -76,7 +76,7 @@ RETURN CASE method WHEN 'sum' THEN NULL WHEN 'weighted_mean' THEN weight ELSE de
 CREATE FUNCTION tram.shares_over_time(i tram.indicator, method text, period integer, figures tram.contribution[])
 RETURNS SETOF tram.rollup_share
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  WITH how AS (
+  WITH how AS MATERIALIZED (
     SELECT (shares_over_time.i).over_time AS over_time, tram.period_end(shares_over_time.period) AS last,
            shares_over_time.method = 'weighted_mean' AND (shares_over_time.i).mean_weight <> 'observation' AS weighs_once,
            (SELECT k[cardinality(k)] FROM tram.part_kinds(shares_over_time.i, shares_over_time.period) k) AS leaf
