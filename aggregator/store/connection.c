@@ -581,7 +581,11 @@ static enum store_result name_refusal(struct store *s, int64_t took_us, struct e
 	}
 	result = sqlstate_result(state, NULL);
 	snprintf(why, sizeof why, "%s", err->text);
-	err_set(err, err_kind_of(result), "%s (%s)", why, state);
+	err_set(err, err_kind_of(result), "%s (%s)%s", why, state,
+		strcmp(state, "28000") == 0
+		    ? _("; tram store migrate makes the roles, and pg_hba.conf and pg_ident.conf "
+			"say who may be which")
+		    : "");
 	return result;
 }
 
