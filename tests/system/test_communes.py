@@ -147,6 +147,29 @@ def test_a_correction_and_a_release_move_them(centre, agents):
     assert rollup(centre, 2023, "province", clock(centre)) == rollup(centre, 2023, "province")
 
 
+def explained(centre, *words):
+    """Of 63/01 in 2024: the figure, its closing, and what each commune is said to have stated."""
+    (figure,) = centre.json("explain", "population", "2024", "--area", "63/01", *words)["figures"]
+    return figure["value"], figure["vintage"], {c["area"]: c["value"] for c in figure["contributions"] if c["state"] == "counts"}
+
+
+def test_of_a_closed_period_communes_figures_are_those_of_its_moment(centre, agents):
+    """They are not copied: who asks what a closed figure is made of reads them from history as they were then."""
+    areas = communes_of("01")
+    first = {area: value_of(area, 2024) for area in areas}
+    state(agents["01"], "01", 2024, first)
+    centre.tram("periods", "close", "province_statistics", "2024", "--provisional", "--reason", "báo cáo năm", *BY)
+    state(agents["01"], "01", 2024, {areas[0]: first[areas[0]] + 7}, purpose="correction")
+    told = agents["01"].verdicts()[-1]["findings"]
+    assert [f["found"].split(" (")[0] for f in told if (f["rule"], f["field"]) == ("SONG-07", "time_period")] == ["1 → 2"]
+    now = first | {areas[0]: first[areas[0]] + 7}
+    for words, values, vintage in (((), first, 1), (("--open",), now, 0)):
+        assert explained(centre, *words) == (str(sum(values.values())), vintage, {area: str(v) for area, v in values.items()}), words
+    assert "closing 1 of" in centre.tram("explain", "population", "2024", "--area", "63/01", language="en").stdout
+    refused = centre.tram("rollup", "population", "--period", "2024", "--level", "commune", check=False)
+    assert refused.returncode != 0, "no roll-up is of one commune"
+
+
 def test_who_may_state_what(centre, agents):
     """Of other provinces' communes an agent is told nothing; a province's own total is no commune's figure."""
     agent = agents["46"]

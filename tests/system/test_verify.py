@@ -16,7 +16,7 @@ import pytest
 
 from fleet import Fleet
 from foreign import ForeignAgent, Keys, a_report, batch_bytes, chain_next, pb
-from tramtest import BIN, POPULATION, csv_text, wait_until
+from tramtest import BIN, POPULATION, ROOT, csv_text, wait_until
 
 ROLES = {"database": "tram_writer", "reader_database": "tram_reader", "auditor_database": "tram_auditor",
          "admin_database": "tram_admin"}
@@ -285,6 +285,18 @@ def test_what_was_changed_is_named(copied, what):
     if agent:
         other = "agent-63-45" if agent == "agent-63-46" else "agent-63-46"
         verify(copied, other, status=0)
+
+
+def test_what_was_stored_before_marks_of_reasons_gets_them(copied):
+    """As a store that is upgraded: no figure has the mark, and it is put where a reason came, and nowhere else."""
+    with copied.postgres.connect(copied.database) as db:
+        before = db.execute("SELECT report_no, line, flags FROM tram.observation ORDER BY 1, 2").fetchall()
+        assert len({flags & 8 for _, _, flags in before}) == 2
+        db.execute("UPDATE tram.observation SET flags = flags & ~8")
+        for step in ("0013_reason_came.sql", "0015_reason_came_to_all.sql"):
+            db.execute((ROOT / "aggregator" / "store" / "sql" / "tables" / step).read_text(encoding="utf-8"))
+        assert db.execute("SELECT report_no, line, flags FROM tram.observation ORDER BY 1, 2").fetchall() == before
+    verify(copied, status=0)
 
 
 def test_a_batch_that_was_signed_in_another_past(copied):
