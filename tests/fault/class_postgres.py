@@ -210,7 +210,7 @@ def commit_lost(w, how, times=1):
     w.make_agent()
     w.start()
     trigger = centre.wire.on(direction, match, do, keep=keep, times=times)
-    trigger.wait(15)
+    trigger.wait()
     if do == "black_hole":
         time.sleep(w.draw("silence_s", (0.3, 1.5)))
         centre.wire.act("reset")
@@ -347,7 +347,7 @@ def deadlock(w):
         want.start()
         wait_until(lambda: sql(w, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%FOR UPDATE'"), "the other one to wait")
         w.resume(centre)
-        want.join(15)
+        want.join()
     wait_until(lambda: sql(w, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")[0][0] > before, "PostgreSQL to count it")
     w.fired("a deadlock, and the centre was its victim")
     w.await_flow(3)

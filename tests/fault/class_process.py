@@ -51,7 +51,7 @@ def outlive(w, member, action):
         return
     member.daemon.send(signal.SIGTERM)
     w.resume(member)
-    status = member.daemon.wait(15)
+    status = member.daemon.wait()
     assert status == 0, f"{member.label} was asked to end and said {status}"
     w.fired(f"{member.label} ended at SIGTERM")
     w.restart(member)
@@ -170,7 +170,7 @@ def strike_drain(w, action):
         w.await_stopped(centre)
         time.sleep(w.draw("stopped_s", HOLDS_S))
         w.resume(centre)
-        assert centre.daemon.wait(15) == 0
+        assert centre.daemon.wait() == 0
         w.restart(centre)
     w.await_flow()
 
@@ -276,7 +276,10 @@ def starve(w, side):
     time.sleep(0.5)
     if victim.daemon.running():
         resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    else:
+    had = [w.stored(agent.name) for agent in w.agents]
+    wait_until(lambda: not victim.daemon.running() or all(w.stored(agent.name) > then for agent, then in zip(w.agents, had)),
+               f"{victim.label} to go on, or to end: it may have been refused memory a moment ago")
+    if not victim.daemon.running():
         w.fired(f"it ended with {victim.daemon.process.returncode}")
         w.restart(victim)
     w.await_flow()

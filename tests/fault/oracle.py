@@ -530,10 +530,21 @@ def i3_never_ahead(facts):
             claims.clear()
 
 
+def of_its_time(seen):
+    """Without answers of an agent that was asked before its outbox was put back, and which were heard only then."""
+    copied = {}
+    for row in seen:
+        when, kind, *what = row
+        if kind == "copied":
+            copied[what[0]] = when
+        if kind != "agent" or what[2] >= copied.get(what[0], what[2]):
+            yield row
+
+
 def i5_never_back(facts):
     """Watermark and acknowledged position never go back, unless a restore was declared."""
     marks, told = {}, {}
-    for when, kind, *what in facts.seen:
+    for when, kind, *what in of_its_time(facts.seen):
         if kind == "restored":
             marks, told = {}, {}
         elif kind == "copied":
@@ -557,7 +568,7 @@ def i5_never_back(facts):
 def i7_trim(facts):
     """What an outbox forgets was acknowledged, and longer ago than its retention."""
     before = collections.defaultdict(list)  # (agent, epoch): (asked, acknowledged)
-    for when, kind, *what in facts.seen:
+    for when, kind, *what in of_its_time(facts.seen):
         if kind == "copied":
             before = collections.defaultdict(list, {p: told for p, told in before.items() if p[0] != what[0]})
         if kind != "agent":

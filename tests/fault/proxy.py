@@ -249,7 +249,7 @@ class Trigger:
         self.times, self.connection = times, connection
         self.fired, self.frames, self.happened = 0, [], threading.Event()
 
-    def wait(self, patience_s=30):
+    def wait(self, patience_s=120):
         assert self.happened.wait(patience_s), "what the proxy waited for never passed"
         return self
 

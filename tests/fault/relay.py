@@ -62,7 +62,7 @@ class Rule:
             return []
         return self.do(data)
 
-    def wait(self, patience_s=30):
+    def wait(self, patience_s=120):
         assert self.happened.wait(patience_s), f"no {self.kind} passed {self.direction}"
         return self
 

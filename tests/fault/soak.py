@@ -53,7 +53,7 @@ def stopped(w, member):
 
 def ended(w, member):
     member.daemon.send(signal.SIGTERM)
-    return lambda: (member.daemon.wait(15), revive(w, member))
+    return lambda: (member.daemon.wait(), revive(w, member))
 
 
 def server_down(number):

@@ -509,6 +509,16 @@ def test_a_declared_restore_may_take_positions_back():
     assert oracle.complaints(facts) == []
 
 
+@pytest.mark.parametrize(("asked", "complaints"), [(2.9, 0), (3.1, 1)])
+def test_an_outbox_that_was_put_back_may_be_noted_late(asked, complaints):
+    """What it had said before is no word about the copy, though it is heard after that one was declared."""
+    facts = sound()
+    epoch = EPOCHS["agent-63-45"]
+    facts.seen = [(3.0, "copied", "agent-63-45"), (3.2, "agent", "agent-63-45", status_of(epoch, 4), asked),
+                  (3.5, "agent", "agent-63-45", status_of(epoch, 4, acknowledged="2"), 3.4)]
+    assert len(list(oracle.i5_never_back(facts))) == complaints
+
+
 @pytest.mark.parametrize(("noted", "complaints"), [(1.2, 0), (0.9, 1)])
 def test_an_answer_may_be_noted_late(noted, complaints):
     """What was not acknowledged when it was asked for may be by the time that the answer is noted."""
