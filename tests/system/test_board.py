@@ -31,11 +31,11 @@ def test_an_agent_is_heard_then_missing_and_that_is_said_once(fleet):
         row = next(r for r in centre.json("board") if r["area"] == "63/46")
         assert row["agent_state"] == "alive" and row["heard_at"]
         agent.daemon.kill()
+        wait_until(lambda: liveness(centre) == {"agent-63-46": False}, "the end of its session")  # no later heartbeat comes to the store
         missing_after(centre, 2)
         event = tail.until("agent.missing")
     assert event["agent"] == "agent-63-46" and event["area"] == "63/46"
     assert centre.value("SELECT agent_state FROM tram.agent_liveness WHERE area = '63/46'") == "silent"
-    wait_until(lambda: liveness(centre) == {"agent-63-46": False}, "the end of its session")
     said = "SELECT told_at FROM tram.announced WHERE event = 'agent.missing' AND subject = 'agent-63-46'"
     (kept,) = centre.sql(said)
     centre.daemon.stop()

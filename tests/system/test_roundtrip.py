@@ -4,15 +4,15 @@
 import contextlib
 import hashlib
 import json
+import pathlib
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from google.protobuf import json_format
 
-from tramtest import BIN, PATIENCE_S, POPULATION, REPORT, ROOT, csv_text
+from tramtest import BIN, PATIENCE_S, POPULATION, REPORT, ROOT, csv_text, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 
@@ -108,8 +108,17 @@ def ended_after(process, patience_s):
         timer.cancel()
 
 
+def at_rest(process):
+    """Every thread of it waits for something new."""
+    try:
+        return all(stat.read_text().rsplit(")", 1)[1].split()[0] == "S" for stat in pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat"))
+    except OSError:
+        return False  # a thread ended meanwhile
+
+
 class Tail:
     def __init__(self, centre, *options):
+        self.centre = centre
         self.process = subprocess.Popen([BIN / "tram", "tail", "--format", "json", *options], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={"TRAM_CENTRE": str(centre.conf), "TRAM_LANG": "en", "TRAM_ALLOW_ROOT": "yes"})
@@ -121,7 +130,8 @@ class Tail:
             while not self.words or "listening" not in self.words[-1]:
                 self.words.append(self.process.stderr.readline())
                 assert self.words[-1], self.words
-        time.sleep(0.3)  # what it wants to hear is said after it has connected
+        wait_until(lambda: at_rest(self.process), "it to have said what it wants to hear, which it does after it has connected")
+        wait_until(lambda: at_rest(self.centre.daemon.process), "the centre to have heard that")
         return self
 
     def __exit__(self, *_):
