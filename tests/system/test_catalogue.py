@@ -53,6 +53,11 @@ def accounts(period, day, new):
                     reason="Nạp số liệu cũ")
 
 
+def half_years(first, last):
+    """Each with its last days, once it is over."""
+    return [(f"{year}-S{half}", f"{year}-{month}-14") for year in range(first, last + 1) for half, month in ((1, "06"), (2, "12"))]
+
+
 def version_of(agent):
     return int(agent.json("status")["catalogue_version"])
 
@@ -73,12 +78,16 @@ def test_a_fifth_word_is_data(agent, centre, catalogue):
     centre.tram("catalogue", "load", catalogue.folder)
     wait_until(lambda: version_of(agent) == 2, "the agent's second codebook, without a restart")
 
-    with Tail(centre, "--word", "thống nhất") as tail:
+    with Tail(centre, "--word", "thống nhất", listens=False) as tail:
         assert "none of the four words" in tail.words[0]
-        agent.submit(accounts("2023-S2", "2023-12-14", 300))
-        event = tail.until("observation.held")
+        for n, period in enumerate(half_years(2021, 2022), start=2):  # what happens before the feed hears it is lost on it
+            agent.submit(accounts(*period, 300))
+            new = agent.wait_for_verdicts(n)[-1]
+            if event := tail.next(5):
+                break
+        assert event["word"] == "thong_nhat"
+        event = tail.until("observation.held", event)
     assert event["word"] == "thong_nhat"
-    new = agent.wait_for_verdicts(2)[-1]
     assert "THONG-01" in raised(new) and "DUNG-11" not in raised(new)
     assert list(new["words"]) == ["dung", "du", "sach", "song", "thong_nhat"] and new["words"]["thong_nhat"] == "held"
     for language, name, message in (("vi", "THỐNG NHẤT", "Hai nguồn nói khác nhau"), ("en", "UNIFIED", "Two sources differ")):
@@ -87,7 +96,7 @@ def test_a_fifth_word_is_data(agent, centre, catalogue):
     checked = agent.tram("check", agent.file(accounts("2024-S1", "2024-06-14", 300)), check=False)
     assert "THONG-01" in checked.stdout and "UNIFIED" in checked.stdout
 
-    assert centre.sql("SELECT length(words) FROM tram.verdict ORDER BY verdict_seq") == [(4,), (5,)]
+    assert centre.sql("SELECT length(words) FROM tram.verdict ORDER BY verdict_seq") == [(4,), *[(5,)] * (n - 1)]
     assert centre.value("SELECT word FROM tram.finding WHERE rule = 'THONG-01'") == "thong_nhat"
     assert ("thong_nhat",) in centre.sql("SELECT DISTINCT word FROM tram.scoreboard")
     (rule,) = [row for row in centre.json("rules", "list") if row["rule"] == "THONG-01"]

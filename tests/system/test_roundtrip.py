@@ -4,7 +4,8 @@
 import contextlib
 import hashlib
 import json
-import pathlib
+import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ import threading
 import pytest
 from google.protobuf import json_format
 
-from tramtest import BIN, PATIENCE_S, POPULATION, REPORT, ROOT, csv_text, wait_until
+from tramtest import BIN, PATIENCE_S, POPULATION, REPORT, ROOT, TestTimeout, csv_text, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 
@@ -108,48 +109,69 @@ def ended_after(process, patience_s):
         timer.cancel()
 
 
-def at_rest(process):
-    """Every thread of it waits for something new."""
-    try:
-        return all(stat.read_text().rsplit(")", 1)[1].split()[0] == "S" for stat in pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat"))
-    except OSError:
-        return False  # a thread ended meanwhile
-
-
 class Tail:
-    def __init__(self, centre, *options):
-        self.centre = centre
+    """
+    tram tail. Entered, it is heard by the feed, and first is the event that proved it: whatever happens from then on is told.
+    What it wants to hear arrives at the feed some time after it has connected, and until then events pass it by; so
+    something happens until it tells of it. listens=False: nothing that can be made to happen passes its filter.
+    """
+
+    PROOF = "settings.reloaded"
+
+    def __init__(self, centre, *options, listens=True):
+        self.centre, self.listens = centre, listens
+        if "--event" in options:
+            options += ("--event", self.PROOF)
+        self.events, self.reader = queue.SimpleQueue(), threading.Thread(target=self.read)
         self.process = subprocess.Popen([BIN / "tram", "tail", "--format", "json", *options], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env={"TRAM_CENTRE": str(centre.conf), "TRAM_LANG": "en", "TRAM_ALLOW_ROOT": "yes"})
 
     def __enter__(self):
-        """Returns when it listens; words is what it said before."""
+        """words is what it said before it listened."""
         self.words = []
         with ended_after(self.process, PATIENCE_S):
             while not self.words or "listening" not in self.words[-1]:
                 self.words.append(self.process.stderr.readline())
                 assert self.words[-1], self.words
-        wait_until(lambda: at_rest(self.process), "it to have said what it wants to hear, which it does after it has connected")
-        wait_until(lambda: at_rest(self.centre.daemon.process), "the centre to have heard that")
+        self.reader.start()
+        try:
+            self.first = wait_until(self.proof, "the feed to hear it") if self.listens else None
+        except TestTimeout:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(timeout=10)
+        self.process.wait()
+        if self.reader.ident:
+            self.reader.join()
         self.process.stdout.close()
         self.process.stderr.close()
 
-    def until(self, name):
-        with ended_after(self.process, PATIENCE_S):
-            return self.first(name)
-
-    def first(self, name):
+    def read(self):
         for line in self.process.stdout:
-            event = json.loads(line)
-            if event.get("event", event.get("name")) == name:
+            self.events.put(json.loads(line))
+
+    def proof(self):
+        self.centre.daemon.send(signal.SIGHUP)
+        return self.next(0.5)
+
+    def next(self, patience_s=PATIENCE_S):
+        """The next event; None when none comes within that time."""
+        try:
+            return self.events.get(timeout=patience_s)
+        except queue.Empty:
+            return None
+
+    def until(self, name, event=None):
+        """The next event of that name, from the one that was taken last on."""
+        while event := event or self.next():
+            if event["name"] == name:
                 return event
-        raise AssertionError(self.process.stderr.read())
+            event = None
+        raise AssertionError(f"{name} was not heard")
 
 
 def test_tail_shows_a_report_as_it_is_committed(fleet):
@@ -164,13 +186,17 @@ def test_tail_shows_a_report_as_it_is_committed(fleet):
 
 def test_tail_of_one_province(fleet):
     centre = fleet.centre()
-    with Tail(centre, "--province", "63/48") as tail:
+    with Tail(centre, "--province", "63/48", listens=False) as tail:
         here, there = fleet.agent(centre), fleet.agent(centre, "agent-63-48")
-        here.submit(csv_text(POPULATION))
-        here.wait_for_verdicts(1)
-        there.submit(csv_text(POPULATION | {"ref_area": "63/48"}, provider="P63-48"))
-        there.wait_for_verdicts(1)
-        event = tail.until("report.committed")
+        for n in range(1, 100):  # what happens before the feed hears it is lost on it
+            here.submit(csv_text(POPULATION))
+            here.wait_for_verdicts(n)
+            there.submit(csv_text(POPULATION | {"ref_area": "63/48"}, provider="P63-48"))
+            there.wait_for_verdicts(n)
+            if event := tail.next(1):
+                break
+        assert event["area"] == "63/48"
+        event = tail.until("report.committed", event)
     assert event["agent"] == "agent-63-48"
 
 
