@@ -408,7 +408,7 @@ def without_fsync(w):
         wait_until(lambda: "fsync=off" in world.centres[0].daemon.log(), "the centre to refuse the server")
         world.fired("fsync=off is refused")
         before, tried = stored(world), tries(world)
-        wait_until(lambda: tries(world) >= tried + 3, "the centre to try again")
+        wait_until(lambda: tries(world) >= tried + 2, "the centre to try again")
         assert stored(world) == before, "it committed on a server that does not sync"
         return lambda: configure(world, "fsync")
     meanwhile(w, fault)
