@@ -58,8 +58,8 @@ int32_t contract_series_no(struct store *s, const char *indicator, const char *d
 const char *contract_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Asks the owner, again and again, until the query's first cell is "t"; what is for people. Fails the test when that does not
- * come within two minutes, which no machine needs.
+ * Asks the owner, again and again, until the query's first cell is "t"; what is for people. Fails the test when that does
+ * not come within two minutes, which no machine needs.
  */
 void contract_wait(const char *what, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -52,7 +52,7 @@ static struct store *operator_open(void)
 
 #define SETTLE_SQL "SELECT (extract(epoch FROM tram.settled_moment()) * 1000000)::bigint"
 
-/* Asked as those ask who are told to ask again: on a machine that is slow, those who write come to no end within two seconds. */
+/* Asked again where one is told to: on a machine that is slow, those who write may come to no end within two seconds. */
 static int64_t settle(struct store *s)
 {
 	enum store_result result;
