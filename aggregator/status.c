@@ -7,6 +7,7 @@
 #include "control.pb-c.h"
 #include "lang.h"
 #include "mem.h"
+#include "names.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -211,6 +212,19 @@ static void reply_status(const struct aggregator *a, struct ctl_client *client)
 	arena_free(&s.arena);
 }
 
+static void reply_names(const struct aggregator *a, struct ctl_client *client)
+{
+	struct arena *arena = arena_new(SHEET_ARENA);
+	Tram__Control__V1__Names kinds[NAMES_KINDS];
+	Tram__Control__V1__Done done = TRAM__CONTROL__V1__DONE__INIT;
+	size_t n = names_known(arena, a->catalogue, a->roster, kinds);
+	for (size_t i = 0; i < n; i++)
+		reply(client, TRAM__CONTROL__V1__CONTROL_REPLY__BODY_NAMES, &kinds[i]);
+	done.rows = n;
+	reply(client, TRAM__CONTROL__V1__CONTROL_REPLY__BODY_DONE, &done);
+	arena_free(&arena);
+}
+
 static void reply_failed(struct ctl_client *client)
 {
 	Tram__Control__V1__Failed failed = TRAM__CONTROL__V1__FAILED__INIT;
@@ -226,6 +240,8 @@ static void take_message(void *context, struct ctl_client *client, const uint8_t
 	Tram__Control__V1__ControlRequest *request = tram__control__v1__control_request__unpack(&allocator, len, data);
 	if (request && request->body_case == TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_STATUS)
 		reply_status(context, client);
+	else if (request && request->body_case == TRAM__CONTROL__V1__CONTROL_REQUEST__BODY_NAMES)
+		reply_names(context, client);
 	else
 		reply_failed(client);
 	arena_free(&arena);

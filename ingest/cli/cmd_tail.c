@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tram tail: what happens at the centre, as it happens, from the live feed. */
 #include "cli.h"
+#include "clock.h"
 #include "codec.h"
 #include "conf.h"
 #include "keys.h"
 #include "lang.h"
 #include "mem.h"
 #include "road.h"
+#include "status.h"
 #include "tail_filter.h"
+#include "tail_link.h"
+#include "tail_names.h"
 #include "tail_show.h"
+#include "terminal.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -23,7 +28,9 @@
 #define MESSAGE_BYTES (4 << 20)
 #define HIGH_WATER    100000
 #define RECONNECT_US  100000
-#define LOOK_MS       100 /* how often the connection is looked at when nothing comes */
+#define HANDSHAKE_US  (5 * CLOCK_SECOND) /* less than the centre's: whose time runs out knows that it was not answered */
+#define LOOK_MS       100                /* how often the connection is looked at when nothing comes */
+#define QUIET_US      (5 * CLOCK_SECOND) /* after which one who sees nothing is told what is waited for */
 
 struct tail_options {
 	struct common_options common;
@@ -70,30 +77,30 @@ static const struct options spec = {
     .n = sizeof rows / sizeof *rows,
 };
 
-enum link { LINK_UNKNOWN, LINK_UP, LINK_AWAY };
-
 struct tail {
 	const struct tail_options *options;
 	enum tail_format format;
 	void *context, *socket, *monitor;
 	char *endpoint;
+	const char *settings; /* of the centre whose feed it is; NULL: not known */
 	struct arena *arena;
 	struct tail_place place;
-	uint64_t shown;
-	enum link link;
+	struct tail_link link;
+	char name[KEYS_NAME_MAX + 1], fingerprint[40]; /* of one's own keys */
+	uint64_t heard, shown;
+	int64_t quiet_since_us; /* monotonic; 0: not listening, or told already */
 };
 
 /* ---------------------------------------------------------------- where the feed is */
 
-/* What the centre's settings say. A file nobody named need not be there. */
-static bool ask_settings(const char *file, char **ret, struct err *err)
+/* The centre's settings; one that nobody named need not be there, and is NULL then. */
+static const char *settings_file(const struct tail_options *o)
 {
-	const char *named = file ? file : getenv("TRAM_CENTRE");
+	const char *named = o->centre ? o->centre : getenv("TRAM_CENTRE");
 
-	*ret = NULL;
-	if (!named || !*named)
-		return access(CENTRE_FILE, R_OK) != 0 || conf_peek(CENTRE_FILE, "feed", ret, err);
-	return conf_peek(named, "feed", ret, err);
+	if (named && *named)
+		return named;
+	return access(CENTRE_FILE, R_OK) == 0 ? CENTRE_FILE : NULL;
 }
 
 static bool find_feed(struct tail *t, struct err *err)
@@ -104,11 +111,31 @@ static bool find_feed(struct tail *t, struct err *err)
 		t->endpoint = xstrdup(told);
 		return true;
 	}
-	if (!ask_settings(t->options->centre, &t->endpoint, err))
+	t->settings = settings_file(t->options);
+	if (t->settings && !conf_peek(t->settings, "feed", &t->endpoint, err))
 		return false;
 	if (!t->endpoint)
 		t->endpoint = xstrdup(ROAD_FEED_ENDPOINT);
 	return true;
+}
+
+/* Whether the centre knows what the filter names, where it is this machine's; elsewhere nobody can be asked. */
+static bool check_names(const struct tail *t, struct err *err)
+{
+	const struct tail_filter *filter = &t->options->filter;
+	bool was_asked = false, fine;
+	char *control = t->settings ? status_centre_socket(t->settings, err) : NULL;
+	const char *foreign;
+
+	if (t->settings && !control)
+		return false;
+	fine = !control || tail_names_check(control, filter, &was_asked, err);
+	free(control);
+	foreign = was_asked ? NULL : tail_filter_foreign_word(filter);
+	if (foreign)
+		fprintf(stderr, _("tram tail: '%s' is none of the four words; waiting for one of the catalogue\n"),
+			foreign);
+	return fine;
 }
 
 static bool is_over_tcp(const struct tail *t)
@@ -130,6 +157,16 @@ static bool load_keys(const struct tail *t, struct keys *own, struct keys *centr
 	return keys_load_secret(o->key, own, err) && keys_load_public(o->centre_key, centre, err);
 }
 
+/* Who is not let in is told which key that was. */
+static void introduce(struct tail *t, const struct keys *own)
+{
+	snprintf(t->name, sizeof t->name, "%s", own->name);
+	keys_fingerprint(own, t->fingerprint);
+	t->link.name = t->name;
+	t->link.fingerprint = t->fingerprint;
+	t->link.centre_key = t->options->centre_key;
+}
+
 static bool join(struct tail *t, struct err *err)
 {
 	struct keys own = {0}, centre = {0};
@@ -142,10 +179,14 @@ static bool join(struct tail *t, struct err *err)
 	settings.message_bytes = MESSAGE_BYTES;
 	settings.high_water = HIGH_WATER;
 	settings.reconnect_us = RECONNECT_US;
+	settings.handshake_us = HANDSHAKE_US;
 	t->context = road_context_open();
 	/* All of it, whatever the filter: only who hears everything can tell that something is missing. */
 	t->socket = road_feed_join(t->context, t->endpoint, curve ? &own : NULL, curve ? &centre : NULL, NULL, 0,
 				   &settings, &t->monitor, err);
+	if (curve)
+		introduce(t, &own);
+	t->link.endpoint = t->endpoint;
 	keys_wipe(&own);
 	return t->socket != NULL;
 }
@@ -161,19 +202,34 @@ static void leave(struct tail *t)
 
 /* ---------------------------------------------------------------- listening */
 
-/* What becomes of the connection is said on stderr, once each time it changes. */
 static void watch_connection(struct tail *t)
 {
 	for (enum road_event e; (e = road_monitor_next(t->monitor)) != ROAD_EVENT_NONE;) {
-		enum link link = e == ROAD_EVENT_READY ? LINK_UP : LINK_AWAY;
+		bool was_up = tail_link_is_up(&t->link);
 
-		if (e == ROAD_EVENT_CONNECTED || link == t->link)
-			continue;
-		t->link = link;
-		fprintf(stderr,
-			link == LINK_UP ? _("tram tail: listening to %s\n") : _("tram tail: nobody at %s; waiting\n"),
-			t->endpoint);
+		tail_link_tell(&t->link, e, stderr);
+		if (!was_up && tail_link_is_up(&t->link))
+			t->quiet_since_us = clock_monotonic_us();
 	}
+}
+
+/* Who sits before a terminal and sees nothing is told once what it is that does not come. */
+static void tell_waiting(struct tail *t)
+{
+	char filter[400];
+
+	if (t->shown > 0 || t->quiet_since_us == 0 || !tail_link_is_up(&t->link) || !terminal_is(stderr) ||
+	    clock_monotonic_us() - t->quiet_since_us < QUIET_US)
+		return;
+	t->quiet_since_us = 0;
+	if (*tail_filter_text(&t->options->filter, filter, sizeof filter))
+		fprintf(stderr,
+			ngettext("tram tail: waiting for %s; none yet, and %" PRIu64 " other event was heard\n",
+				 "tram tail: waiting for %s; none yet, and %" PRIu64 " other events were heard\n",
+				 (unsigned long)t->heard),
+			filter, t->heard);
+	else
+		fprintf(stderr, "%s", _("tram tail: waiting for anything to happen; nothing yet\n"));
 }
 
 /* A position that does not follow the last one heard is said before the event. */
@@ -196,6 +252,7 @@ static void take(struct tail *t, const struct road_message *m)
 	if (!event)
 		return;
 	note_position(t, event);
+	t->heard++;
 	if (!tail_filter_passes(&t->options->filter, event))
 		return;
 	tail_show(stdout, t->format, event);
@@ -228,8 +285,9 @@ static void listen_until_enough(struct tail *t)
 {
 	struct road_message m = {0};
 
-	while (!stopped && !is_enough(t) && !ferror(stdout)) {
+	while (!stopped && !is_enough(t) && !ferror(stdout) && !tail_link_is_refused(&t->link)) {
 		watch_connection(t);
+		tell_waiting(t);
 		if (!road_wait(t->socket, LOOK_MS))
 			continue;
 		while (!is_enough(t) && road_feed_receive(t->socket, &m) == ROAD_OK)
@@ -262,15 +320,13 @@ int cmd_tail(int argc, char **argv)
 	}
 	t.format = format_of(o.common.format_name);
 	t.arena = arena_new(EVENT_ARENA);
-	bool fine = tail_filter_check(&o.filter, &err) && find_feed(&t, &err) && join(&t, &err);
-	const char *foreign = fine ? tail_filter_foreign_word(&o.filter) : NULL;
-	if (foreign)
-		fprintf(stderr, _("tram tail: '%s' is none of the four words; waiting for one of the catalogue\n"),
-			foreign);
+	bool fine =
+	    tail_filter_check(&o.filter, &err) && find_feed(&t, &err) && check_names(&t, &err) && join(&t, &err);
 	if (fine) {
 		heed_signals();
 		listen_until_enough(&t);
 	}
+	bool is_refused = tail_link_is_refused(&t.link);
 	leave(&t);
-	return fine ? EX_OK : cli_fail(&err);
+	return !fine ? cli_fail(&err) : is_refused ? EX_NOPERM : EX_OK;
 }

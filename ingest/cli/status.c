@@ -92,8 +92,7 @@ static const struct options status_spec = {
     0,
     0};
 
-/* The control socket that a centre's settings name; caller frees. NULL and *err on failure. */
-static char *find_centre(const char *file, struct err *err)
+char *status_centre_socket(const char *file, struct err *err)
 {
 	const char *slash = strrchr(file, '/');
 	char *control, *path;
@@ -155,7 +154,7 @@ static bool show(const Tram__Control__V1__Status *status, const struct status_op
 
 static bool ask_and_show(const struct status_options *o, struct err *err)
 {
-	char *centre = o->centre ? find_centre(o->centre, err) : NULL;
+	char *centre = o->centre ? status_centre_socket(o->centre, err) : NULL;
 	Tram__Control__V1__Status *status;
 	bool ok;
 

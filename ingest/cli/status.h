@@ -20,4 +20,7 @@ const char *status_words(const Tram__Control__V1__Status *status, const char *na
 /* The centre's own words about its last refusal, in the language of who asks; or "". */
 const char *status_centre_says(const Tram__Control__V1__Status *status);
 
+/* The control socket that a centre's settings file names; caller frees. NULL and *err on failure. */
+char *status_centre_socket(const char *settings_file, struct err *err) MUST_CHECK;
+
 #endif

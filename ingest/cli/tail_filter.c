@@ -6,6 +6,7 @@
 #include "nearest.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -98,6 +99,33 @@ bool tail_filter_check(struct tail_filter *f, struct err *err)
 	for (size_t i = 0; fine && i < f->areas.n; i++)
 		fine = check_area(f->areas.texts[i], err);
 	return fine;
+}
+
+/* ---------------------------------------------------------------- in words */
+
+static void put(char *buf, size_t size, const char *option, const char *value)
+{
+	size_t used = strlen(buf);
+
+	snprintf(buf + used, size - used, "%s--%s %s", used ? " " : "", option, value);
+}
+
+char *tail_filter_text(const struct tail_filter *f, char *buf, size_t size)
+{
+	const struct {
+		const char *option;
+		const struct option_list *list;
+	} lists[] = {{"area", &f->areas},   {"agent", &f->agents},       {"word", &f->words},
+		     {"event", &f->events}, {"dataflow", &f->dataflows}, {"indicator", &f->indicators},
+		     {"rule", &f->rules}};
+
+	*buf = '\0';
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		for (size_t j = 0; j < lists[i].list->n; j++)
+			put(buf, size, lists[i].option, lists[i].list->texts[j]);
+	if (f->severity)
+		put(buf, size, "severity", f->severity);
+	return buf;
 }
 
 /* ---------------------------------------------------------------- passing */

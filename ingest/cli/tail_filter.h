@@ -25,6 +25,9 @@ bool tail_filter_check(struct tail_filter *filter, struct err *err) MUST_CHECK;
 /* The first word that only a catalogue can know, or NULL. filter has been checked. */
 const char *tail_filter_foreign_word(const struct tail_filter *filter);
 
+/* The filter as it may be written on a command line: "--area 63/46 --severity J"; "" for none. Cut to size. Returns buf. */
+char *tail_filter_text(const struct tail_filter *filter, char *buf, size_t size);
+
 /* Whether the event is wanted. filter has been checked. */
 bool tail_filter_passes(const struct tail_filter *filter, const Tram__V1__Event *event);
 

@@ -79,7 +79,7 @@ def test_a_fifth_word_is_data(agent, centre, catalogue):
     wait_until(lambda: version_of(agent) == 2, "the agent's second codebook, without a restart")
 
     with Tail(centre, "--word", "thống nhất", listens=False) as tail:
-        assert "none of the four words" in tail.words[0]
+        assert not any("none of the four words" in words for words in tail.words)  # the centre has it
         for n, period in enumerate(half_years(2021, 2022), start=2):  # what happens before the feed hears it is lost on it
             agent.submit(accounts(*period, 300))
             new = agent.wait_for_verdicts(n)[-1]

@@ -4,6 +4,8 @@
 import contextlib
 import hashlib
 import json
+import os
+import pty
 import queue
 import signal
 import subprocess
@@ -182,6 +184,20 @@ def test_tail_shows_a_report_as_it_is_committed(fleet):
         agent.submit(csv_text(POPULATION))
         event = tail.until("report.committed")
     assert event["agent"] == "agent-63-46"
+
+
+def test_who_sees_nothing_on_a_terminal_is_told_what_is_waited_for(fleet):
+    centre = fleet.centre()
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, encoding="utf-8") as terminal, subprocess.Popen(
+            [BIN / "tram", "tail", "--province", "46", "--indicator", "population"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=theirs,
+            env={"TRAM_CENTRE": str(centre.conf), "TRAM_LANG": "en", "TRAM_ALLOW_ROOT": "yes"}) as tail:
+        os.close(theirs)
+        with ended_after(tail, PATIENCE_S):
+            told = next(line for line in terminal if "waiting for" in line)
+        tail.terminate()
+    assert "waiting for --area 46 --indicator population; none yet" in told
 
 
 def test_tail_of_one_province(fleet):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tram tail lets through, and how it prints it. */
 #include "tail_filter.h"
+#include "tail_link.h"
 #include "tail_show.h"
 
 #include "clock.h"
@@ -181,6 +182,66 @@ static void what_can_never_match_is_refused(void **state)
 	}
 }
 
+static void a_filter_is_told_as_it_is_written(void **state)
+{
+	struct tail_filter f = {.severity = "J"};
+	char text[200], shorter[12];
+	(void)state;
+	set(&f, &(struct filter_case){IN(areas), "63/46", false});
+	set(&f, &(struct filter_case){IN(areas), "63/01", false});
+	set(&f, &(struct filter_case){IN(rules), "DUNG-07", false});
+	assert_string_equal(tail_filter_text(&f, text, sizeof(text)),
+			    "--area 63/46 --area 63/01 --rule DUNG-07 --severity J");
+	assert_string_equal(tail_filter_text(&f, shorter, sizeof(shorter)), "--area 63/4");
+	assert_string_equal(tail_filter_text(&(struct tail_filter){0}, text, sizeof(text)), "");
+}
+
+/* ---------------------------------------------------------------- the connection */
+
+/* What libzmq tells of one that is made, lost, refused: each change is said once, and a refusal not as an absence. */
+static void who_is_not_let_in_is_not_told_that_nobody_is_there(void **state)
+{
+	static const struct {
+		enum road_event event;
+		const char *said; /* "": nothing */
+	} course[] = {
+	    {ROAD_EVENT_DISCONNECTED, "nobody at tcp://c"}, /* nobody listens yet */
+	    {ROAD_EVENT_DISCONNECTED, ""},
+	    {ROAD_EVENT_CONNECTED, ""},
+	    {ROAD_EVENT_UNANSWERED, "does not let in the key of an (12-34)"},
+	    {ROAD_EVENT_DISCONNECTED, ""},
+	    {ROAD_EVENT_CONNECTED, ""},
+	    {ROAD_EVENT_UNANSWERED, ""}, /* as before */
+	    {ROAD_EVENT_DISCONNECTED, ""},
+	    {ROAD_EVENT_DISCONNECTED, "nobody at"}, /* it was stopped */
+	    {ROAD_EVENT_CONNECTED, ""},
+	    {ROAD_EVENT_BROKEN, "c.pub is not this centre's key"},
+	    {ROAD_EVENT_DISCONNECTED, ""},
+	    {ROAD_EVENT_CONNECTED, ""},
+	    {ROAD_EVENT_READY, "listening to tcp://c"},
+	    {ROAD_EVENT_DISCONNECTED, "nobody at"},
+	    {ROAD_EVENT_CONNECTED, ""},
+	    {ROAD_EVENT_NOT_CURVE, "is no feed"},
+	    {ROAD_EVENT_DISCONNECTED, ""},
+	    {ROAD_EVENT_CONNECTED, ""},
+	    {ROAD_EVENT_REFUSED, "refused the key of an (12-34)"},
+	};
+	struct tail_link l = {.endpoint = "tcp://c", .name = "an", .fingerprint = "12-34", .centre_key = "c.pub"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(course) / sizeof(course[0]); i++) {
+		char *text = NULL;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+		tail_link_tell(&l, course[i].event, f);
+		fclose(f);
+		if (*course[i].said ? !strstr(text, course[i].said) : len > 0)
+			fail_msg("step %zu: %s", i, text);
+		assert_int_equal(tail_link_is_up(&l), l.told == ROAD_EVENT_READY);
+		free(text);
+	}
+	assert_true(tail_link_is_refused(&l));
+}
+
 /* ---------------------------------------------------------------- lines */
 
 static char *shown(enum tail_format format, const Tram__V1__Event *event)
@@ -322,6 +383,8 @@ int main(void)
 	    cmocka_unit_test(a_word_of_the_catalogue_has_three_names),
 	    cmocka_unit_test(of_one_kind_any_of_two_kinds_both),
 	    cmocka_unit_test(what_can_never_match_is_refused),
+	    cmocka_unit_test(a_filter_is_told_as_it_is_written),
+	    cmocka_unit_test(who_is_not_let_in_is_not_told_that_nobody_is_there),
 	    cmocka_unit_test(a_line_for_people),
 	    cmocka_unit_test(a_line_of_logfmt),
 	    cmocka_unit_test(a_line_of_json),
