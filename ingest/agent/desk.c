@@ -50,7 +50,8 @@ struct visitor {
 	struct desk *desk;
 	struct ctl_client *client;
 	enum doing doing;
-	uint64_t rows; /* given so far */
+	bool is_vietnamese; /* who asks */
+	uint64_t rows;      /* given so far */
 	struct {
 		FILE *file; /* length (4 bytes) and bytes of each report */
 		char name[FILE_NAME_MAX + 1];
@@ -91,6 +92,7 @@ struct desk {
 	struct visitor *visitors[CTL_CLIENTS_MAX];
 	size_t n;
 	uint64_t last_check_id;
+	bool is_vietnamese; /* the agent itself */
 };
 
 /* ---------------------------------------------------------------- answering */
@@ -497,12 +499,15 @@ void desk_answered(struct desk *d, const struct courier_action *action)
 		struct visitor *v = d->visitors[i];
 		if (v->doing != doing || v->check.id != action->check_id)
 			continue;
+		bool before = lang_is_vi(); /* of another visitor, when the post answers at once */
+		lang_speak(v->is_vietnamese);
 		if (!action->data)
 			not_answered(v, action->cause, action->text_vi, action->text_en);
 		else if (doing == CHECKING)
 			answer_verdict(v, action);
 		else
 			answer_todo(v, action);
+		lang_speak(before);
 		return;
 	}
 }
@@ -882,6 +887,16 @@ static struct visitor *visitor_of(struct desk *d, struct ctl_client *client)
 	return d->visitors[d->n++] = v;
 }
 
+static void serve(struct visitor *v, const request_message *request)
+{
+	for (size_t i = 0; request && i < COUNT(requests); i++)
+		if (requests[i].body == request->body_case && requests[i].doing == v->doing) {
+			requests[i].serve(v, request);
+			return;
+		}
+	wrong_turn(v);
+}
+
 static void on_message(void *context, struct ctl_client *client, const uint8_t *data, size_t len)
 {
 	struct desk *d = context;
@@ -891,12 +906,10 @@ static void on_message(void *context, struct ctl_client *client, const uint8_t *
 	arena_cap(d->arena, len * ARENA_PER_BYTE + ARENA_PER_ITEM);
 	const request_message *request = tram__control__v1__control_request__unpack(&allocator, len, data);
 	arena_uncap(d->arena);
-	for (size_t i = 0; request && i < COUNT(requests); i++)
-		if (requests[i].body == request->body_case && requests[i].doing == v->doing) {
-			requests[i].serve(v, request);
-			return;
-		}
-	wrong_turn(v);
+	v->is_vietnamese = request && request->language[0] ? strcmp(request->language, "vi") == 0 : d->is_vietnamese;
+	lang_speak(v->is_vietnamese);
+	serve(v, request);
+	lang_speak(d->is_vietnamese);
 }
 
 static void on_closed(void *context, struct ctl_client *client)
@@ -923,6 +936,7 @@ struct desk *desk_open(const struct agent_settings *settings, struct outbox *out
 	d->outbox = outbox;
 	d->courier = courier;
 	d->hooks = *hooks;
+	d->is_vietnamese = lang_is_vi();
 	d->arena = arena_new(ARENA_CAP);
 	d->server = ctl_server_open(settings->control, &handler, d, err);
 	if (!d->server)
@@ -964,10 +978,12 @@ void desk_serve(struct desk *d, const struct pollfd *fds, size_t n)
 	int64_t now_us = clock_monotonic_us();
 	for (size_t i = 0; i < d->n; i++) {
 		struct visitor *v = d->visitors[i];
+		lang_speak(v->is_vietnamese);
 		/* Twice: what was awaited may be read now. */
 		for (int step = 0; step < 2; step++)
 			if (v->doing < COUNT(continuations) && continuations[v->doing])
 				continuations[v->doing](v, now_us);
 	}
+	lang_speak(d->is_vietnamese);
 	send_waiting(d);
 }

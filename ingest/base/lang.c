@@ -30,9 +30,19 @@ static const char *wanted_language(void)
 	return "C";
 }
 
-static bool is_vi(const char *language)
+static bool is_language(const char *name, const char *language)
 {
-	return strncmp(language, "vi", 2) == 0 && !(language[2] >= 'a' && language[2] <= 'z');
+	return strncmp(name, language, 2) == 0 && !(name[2] >= 'a' && name[2] <= 'z');
+}
+
+static bool is_vi(const char *name)
+{
+	return is_language(name, "vi");
+}
+
+bool lang_is_known(const char *name)
+{
+	return is_vi(name) || is_language(name, "en");
 }
 
 /* Where the translations lie when seen from the program: prefix/bin, prefix/sbin, prefix/libexec/tram. */
@@ -94,4 +104,14 @@ void lang_start(void)
 bool lang_is_vi(void)
 {
 	return speaks_vi;
+}
+
+void lang_speak(bool vietnamese)
+{
+	if (vietnamese == speaks_vi) {
+		return;
+	}
+	speaks_vi = vietnamese;
+	setenv("LANGUAGE", vietnamese ? "vi" : "en", 1);
+	textdomain(DOMAIN); /* makes gettext look at LANGUAGE again */
 }

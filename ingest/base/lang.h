@@ -20,4 +20,13 @@ void lang_start(void);
 /* Whether the process speaks Vietnamese. */
 bool lang_is_vi(void);
 
+/*
+ * From now on the process speaks this language, until it is told another: a daemon answers each in his own. Only where one thread
+ * says anything.
+ */
+void lang_speak(bool vietnamese);
+
+/* Whether the name is of one of the languages: vi, en, also as a locale (vi_VN.UTF-8). */
+bool lang_is_known(const char *name);
+
 #endif

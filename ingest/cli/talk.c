@@ -48,10 +48,15 @@ void talk_close(struct talk **tp)
 
 bool talk_send(struct talk *t, const control_request *request, struct err *err)
 {
+	static char languages[][3] = {"en", "vi"};
+	control_request asked = *request;
+	uint8_t *bytes;
 	size_t len;
-	uint8_t *bytes = codec_pack(&request->base, &len);
-	bool ok = ctl_write(t->fd, bytes, len, err);
+	bool ok;
 
+	asked.language = languages[lang_is_vi()];
+	bytes = codec_pack(&asked.base, &len);
+	ok = ctl_write(t->fd, bytes, len, err);
 	free(bytes);
 	return ok;
 }
