@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ARENA_BYTES (256u << 20) /* a catalogue of every commune takes about 20 MiB */
@@ -163,12 +164,23 @@ static bool read_file(const char *dir, const char *name, struct catalogue_file *
 	return file->content != NULL;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		return false;
+	}
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode);
+}
+
 bool catalogue_read_folder(const char *dir, struct catalogue_file **ret_files, size_t *ret_n, struct err *err)
 {
 	struct catalogue_file *files;
 	size_t n = 0;
 
-	if (access(dir, R_OK | X_OK) != 0) {
+	if (!is_folder(dir) || access(dir, R_OK | X_OK) != 0) {
 		return err_set_errno(err, ERR_NOINPUT, _("cannot read the catalogue's folder %s"), dir);
 	}
 	files = xcalloc(N_FILES, sizeof *files);

@@ -5,6 +5,7 @@
 #include "lang.h"
 #include "nearest.h"
 #include "settings.h"
+#include "wrap.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -126,7 +127,8 @@ static void print_commands(FILE *out, const char *group)
 
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (!group || (strncmp(commands[i].name, group, len) == 0 && commands[i].name[len] == ' ')) {
-			fprintf(out, "  %-18s %s\n", commands[i].name, _(commands[i].help));
+			fprintf(out, "  %-18s ", commands[i].name);
+			wrap_print(out, _(commands[i].help), 21);
 		}
 	}
 }
@@ -211,13 +213,10 @@ static int tell_unknown(const char *word)
 
 int centre_run(int argc, char **argv)
 {
-	/* --lang may stand before the command; main() has heeded it. */
-	while (argc > 1 && strncmp(argv[1], "--lang", 6) == 0) {
-		int n = strchr(argv[1], '=') ? 1 : 2;
+	struct err err;
 
-		n = n < argc ? n : argc - 1;
-		argc -= n;
-		argv += n;
+	if (!options_skip_language(&argc, &argv, &err)) {
+		return centre_fail(&err);
 	}
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		int n = words_matched(commands[i].name, argc, argv);

@@ -479,7 +479,7 @@ static bool read_announcement(const struct claims_options *o, char **words, stru
 	if (o->unit_mult && (strtol(o->unit_mult, &end, 10) < -18 || strtol(o->unit_mult, &end, 10) > 18 || *end)) {
 		return err_set(err, ERR_USAGE, _("--unit-mult %s is no whole number from -18 to 18"), o->unit_mult);
 	}
-	return read_day(o->on, err) && read_figure(words[2], ret, err);
+	return named_boundary(o->boundary, err) && read_day(o->on, err) && read_figure(words[2], ret, err);
 }
 
 int cmd_claims_add(int argc, char **argv)
@@ -501,6 +501,7 @@ int cmd_claims_add(int argc, char **argv)
 	}
 	a = arena_new(SIZE_MAX);
 	ok = centre_moment_came(s, MOMENT_ON, o.on, &err) && named(s, STORE_INDICATOR, a, &f.indicator, &err) &&
+	     named_period(s, STORE_INDICATOR, f.indicator, f.time_period, &err) &&
 	     named(s, STORE_AREA, a, &f.area, &err) && store_announcement_add(s, &f, &no, &err) == STORE_OK;
 	if (ok) {
 		printf(_("kept as no. %lld; tram claims check says whether it holds\n"), (long long)no);

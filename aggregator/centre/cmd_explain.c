@@ -167,8 +167,9 @@ static bool explain(struct store *s, const struct explain_options *o, struct exp
 	struct arena *a = arena_new(SIZE_MAX);
 	struct explain_area area;
 	bool fine = centre_moment_came(s, MOMENT_AS_OF, o->as_of, err) &&
-		    named(s, STORE_INDICATOR, a, &q->indicator, err) && read_area(s, o, a, &area, q, err) &&
-		    settle(s, o, q, err) && answer(s, o, q, err);
+		    named(s, STORE_INDICATOR, a, &q->indicator, err) &&
+		    named_period(s, STORE_INDICATOR, q->indicator, q->period, err) &&
+		    read_area(s, o, a, &area, q, err) && settle(s, o, q, err) && answer(s, o, q, err);
 
 	arena_free(&a);
 	return fine;
@@ -192,6 +193,7 @@ int cmd_explain(int argc, char **argv)
 				      .as_of_us = INT64_MAX,
 				      .open = o.open};
 	if (!check_period(q.period, &err) || !moment_read(MOMENT_AS_OF, o.as_of, &q.as_of_us, &err) ||
+	    !named_level(o.level, &err) || !named_boundary(o.boundary, &err) ||
 	    !(s = centre_connect(&o.centre, o.proof ? CENTRE_AUDITOR : CENTRE_READER, &err))) {
 		return centre_fail(&err);
 	}

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "lang.h"
+#include "named.h"
 #include "period.h"
 
 #include <stdio.h>
@@ -134,6 +135,7 @@ int cmd_periods_list(int argc, char **argv)
 {
 	struct periods_options o = {0};
 	struct listing l;
+	struct arena *a;
 	struct store *s;
 	struct err err;
 	int first, status;
@@ -146,9 +148,14 @@ int cmd_periods_list(int argc, char **argv)
 	if (!s) {
 		return centre_fail(&err);
 	}
-	l = start_listing(&o);
-	ok = store_closings(s, o.dataflow, show_closing, &l, &err) == STORE_OK;
-	table_close(&l.table, ok);
+	a = arena_new(SIZE_MAX);
+	ok = named(s, STORE_DATAFLOW, a, &o.dataflow, &err);
+	if (ok) {
+		l = start_listing(&o);
+		ok = store_closings(s, o.dataflow, show_closing, &l, &err) == STORE_OK;
+		table_close(&l.table, ok);
+	}
+	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }
@@ -248,7 +255,8 @@ static bool carry_out(struct store *s, const struct periods_options *o, const st
 {
 	size_t hindrances;
 
-	if (!look_first(s, o, order, &hindrances, err)) {
+	if (!named_period(s, STORE_DATAFLOW, order->dataflow, order->period, err) ||
+	    !look_first(s, o, order, &hindrances, err)) {
 		return false;
 	}
 	if (o->dry_run) {
@@ -273,6 +281,7 @@ int cmd_periods_close(int argc, char **argv)
 {
 	struct periods_options o = {0};
 	struct closing_order order;
+	struct arena *a;
 	struct store *s;
 	struct err err;
 	int first, status;
@@ -284,7 +293,9 @@ int cmd_periods_close(int argc, char **argv)
 	if (!set_order(&o, argv + first, &order, &err) || !(s = centre_connect(&o.centre, CENTRE_OPERATOR, &err))) {
 		return centre_fail(&err);
 	}
-	ok = carry_out(s, &o, &order, &err);
+	a = arena_new(SIZE_MAX);
+	ok = named(s, STORE_DATAFLOW, a, &order.dataflow, &err) && carry_out(s, &o, &order, &err);
+	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);
 }

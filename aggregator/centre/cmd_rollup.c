@@ -21,14 +21,13 @@ struct rollup_options {
 	bool all_periods, open, changes;
 };
 
-#define FORMATS       "table|json|csv|sdmx-csv|sdmx-json|openmetrics"
-#define BOUNDARY_HELP N_("63 or 34 provinces, or a day (those in force at the period's end)")
+#define FORMATS "table|json|csv|sdmx-csv|sdmx-json|openmetrics"
 
 static const struct option_row rollup_rows[] = {
     {"period", "PERIOD", OPTION_TEXT, offsetof(struct rollup_options, period),
      N_("2024, 2024-S1, 2024-Q2, 2024-06, …; all that were reported unless given")},
     {"level", "LEVEL", OPTION_TEXT, offsetof(struct rollup_options, level), N_("nation, region or province (nation)")},
-    {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary), BOUNDARY_HELP},
+    {"boundary", "VINTAGE", OPTION_TEXT, offsetof(struct rollup_options, boundary), NAMED_BOUNDARY_HELP},
     {"as-of", "TIME", OPTION_TEXT, offsetof(struct rollup_options, as_of),
      N_("as it was known then: 2024-07-19, or 2024-07-19T08:00:00+07:00")},
     {"changes", NULL, OPTION_FLAG, offsetof(struct rollup_options, changes),
@@ -58,12 +57,6 @@ static const struct options rollup_spec = {
 
 /* ---------------------------------------------------------------- what is asked */
 
-static bool check_level(const char *level, struct err *err)
-{
-	return strcmp(level, "nation") == 0 || strcmp(level, "region") == 0 || strcmp(level, "province") == 0 ||
-	       err_set(err, ERR_USAGE, _("--level %s: use nation, region or province"), level);
-}
-
 static bool check_period(const char *text, struct err *err)
 {
 	struct period p;
@@ -76,16 +69,6 @@ static bool check_period(const char *text, struct err *err)
 		   text);
 }
 
-/* Whether figures can be shown in these units depends on their period: the store says. */
-static bool check_boundary(const char *text, struct err *err)
-{
-	int64_t day;
-
-	return strcmp(text, "63") == 0 || strcmp(text, "34") == 0 ||
-	       (strlen(text) == strlen("2025-07-01") && clock_parse(text, &day)) ||
-	       err_set(err, ERR_USAGE, "--boundary %s: %s", text, _(BOUNDARY_HELP));
-}
-
 static bool read_question(const struct rollup_options *o, const char *indicator, struct rollup_question *ret,
 			  struct err *err)
 {
@@ -95,8 +78,8 @@ static bool read_question(const struct rollup_options *o, const char *indicator,
 					.boundary = o->boundary,
 					.as_of_us = INT64_MAX,
 					.open = o->open};
-	if (!check_level(ret->level, err) || (o->period && !check_period(o->period, err)) ||
-	    (o->boundary && !check_boundary(o->boundary, err))) {
+	if (!named_level(ret->level, err) || (o->period && !check_period(o->period, err)) ||
+	    !named_boundary(o->boundary, err)) {
 		return false;
 	}
 	return moment_read(MOMENT_AS_OF, o->as_of, &ret->as_of_us, err);
@@ -235,7 +218,9 @@ int cmd_rollup(int argc, char **argv)
 	}
 	a = arena_new(SIZE_MAX);
 	ok = centre_moment_came(s, MOMENT_AS_OF, o.as_of, &err) && centre_moment_came(s, MOMENT_SINCE, o.since, &err) &&
-	     named(s, STORE_INDICATOR, a, &question.indicator, &err) && answer(s, &o, &question, &err);
+	     named(s, STORE_INDICATOR, a, &question.indicator, &err) &&
+	     (o.period == NULL || named_period(s, STORE_INDICATOR, question.indicator, o.period, &err)) &&
+	     answer(s, &o, &question, &err);
 	arena_free(&a);
 	store_close(&s);
 	return ok ? EX_OK : centre_fail(&err);

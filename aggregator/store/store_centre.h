@@ -71,7 +71,7 @@ enum store_result store_catalogue_load(struct store *s, const struct catalogue *
 
 /* ---------------------------------------------------------------- what things are called (reader) */
 
-enum store_thing { STORE_INDICATOR, STORE_RULE, STORE_PROVIDER, STORE_PROVINCE, STORE_AREA };
+enum store_thing { STORE_INDICATOR, STORE_RULE, STORE_PROVIDER, STORE_PROVINCE, STORE_AREA, STORE_DATAFLOW };
 
 struct store_name {
 	const char *code, *name;
@@ -82,6 +82,13 @@ struct store_name {
 /* Every name of all things of a kind, codes first, in the arena, which is not capped. */
 enum store_result store_names(struct store *s, enum store_thing thing, struct arena *a, struct store_name **ret,
 			      size_t *ret_n, struct err *err) MUST_CHECK;
+
+/*
+ * By which frequencies ("A|S", in the arena) a dataflow or an indicator is reported, and whether the period is one of these, or
+ * made of them, or was reported all the same. The catalogue has it.
+ */
+enum store_result store_frequencies(struct store *s, enum store_thing thing, const char *code, const char *period,
+				    struct arena *a, const char **ret, bool *ret_fits, struct err *err) MUST_CHECK;
 
 /* ---------------------------------------------------------------- figures (reader) */
 

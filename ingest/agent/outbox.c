@@ -931,10 +931,14 @@ bool outbox_ticket_parse(const struct outbox *ob, const char *text, uint64_t *re
 	char stem[OUTBOX_TICKET_MAX];
 	size_t len = strlen(ticket_stem(ob, &ob->state.epoch, stem));
 	if (strncmp(text, stem, len) != 0)
-		return err_set(err, ERR_DATA, _("\"%.100s\" is not a ticket of this agent: its tickets begin with %s"),
+		return err_set(err, ERR_DATA,
+			       _("\"%.100s\" is not a ticket of this agent: its tickets begin with %s, and tram outbox "
+				 "list shows them"),
 			       text, stem);
 	if (!read_range(text + len, ret_first, ret_last) || *ret_last > ob->state.last_appended)
-		return err_set(err, ERR_DATA, _("there is no ticket \"%.100s\": the last report handed in is %" PRIu64),
+		return err_set(err, ERR_DATA,
+			       _("there is no ticket \"%.100s\": the last report handed in is %" PRIu64
+				 "; tram outbox list shows them all"),
 			       text, ob->state.last_appended);
 	return true;
 }

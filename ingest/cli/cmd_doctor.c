@@ -303,7 +303,12 @@ static void look_at_settings(const struct patient *p, struct sight *s)
 	const char *file = p->options->settings;
 	int status = p->program ? ask_agent(p->program, file, output, sizeof output) : -1;
 
-	if (!p->program)
+	if (strcmp(file, SETTINGS_FILE) != 0 && access(file, R_OK) != 0) /* named, and not there */
+		see(s, HEALTH_ILL, EX_NOINPUT, "settings_unread",
+		    errno == EACCES ? _("run tram doctor as root")
+				    : _("name the agent's settings with --settings FILE"),
+		    _("%s: %s"), file, strerror(errno));
+	else if (!p->program)
 		see(s, HEALTH_UNKNOWN, 0, "no_program", "", _("tram-agent is not installed beside this program"));
 	else if (status < 0)
 		see(s, HEALTH_UNKNOWN, 0, "no_program", "", _("tram-agent could not be asked"));
@@ -463,7 +468,7 @@ static void look_at_waiting(const struct patient *p, struct sight *s)
 	unsigned long pending = (unsigned long)said_number(p, "pending");
 
 	if (pending == 0)
-		see(s, HEALTH_FINE, 0, "fine", "", _("nothing waits: the centre has all %s reports"),
+		see(s, HEALTH_FINE, 0, "fine", "", _("nothing waits: the centre has all that was handed in (%s)"),
 		    said(p, "handed_in"));
 	else if (is_linked(p) && said_number(p, "oldest_pending_age_s") < WAITING_S_MAX)
 		see(s, HEALTH_FINE, 0, "on_their_way", "",

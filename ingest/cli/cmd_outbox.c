@@ -11,6 +11,7 @@
 #include "talk.h"
 #include "text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +240,21 @@ static bool show_report(const uint8_t *bytes, size_t len, bool is_json, struct e
 	return ok;
 }
 
+/* A ticket is what is at hand, but it may be of several reports. */
+static bool read_number(const char *text, uint64_t *ret, struct err *err)
+{
+	errno = 0;
+	*ret = strtoull(text, NULL, 10);
+	if (*ret > 0 && errno == 0 && strspn(text, "0123456789") == strlen(text))
+		return true;
+	return err_set(err, ERR_USAGE,
+		       strchr(text, '/')
+			   ? _("\"%s\" is a ticket, and one report is shown, by its number: the first column of tram "
+			       "outbox list; a ticket ends with those of its reports")
+			   : _("\"%s\" is no number of a report: it is the first column of tram outbox list"),
+		       text);
+}
+
 int cmd_outbox_show(int argc, char **argv)
 {
 	struct show_options o = {0};
@@ -246,7 +262,6 @@ int cmd_outbox_show(int argc, char **argv)
 	uint8_t *bytes;
 	uint64_t seq;
 	size_t len;
-	char *end;
 	int first;
 	bool ok;
 
@@ -255,12 +270,8 @@ int cmd_outbox_show(int argc, char **argv)
 	case OPTIONS_WRONG: return cli_fail(&err);
 	case OPTIONS_GO: break;
 	}
-	seq = strtoull(argv[first], &end, 10);
-	if (!seq || *end) {
-		err_set(&err, ERR_USAGE, _("\"%s\" is no number of a report: tram outbox list shows them"),
-			argv[first]);
+	if (!read_number(argv[first], &seq, &err))
 		return cli_fail(&err);
-	}
 	bytes = talk_report(o.common.agent_socket, seq, &len, &err);
 	ok = bytes && show_report(bytes, len, o.common.format == TABLE_JSON, &err);
 	free(bytes);

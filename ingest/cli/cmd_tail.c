@@ -188,6 +188,8 @@ static bool join(struct tail *t, struct err *err)
 		introduce(t, &own);
 	t->link.endpoint = t->endpoint;
 	keys_wipe(&own);
+	if (!t->socket && t->options->feed && err->kind == ERR_CONFIG)
+		err->kind = ERR_USAGE; /* no setting, but an option */
 	return t->socket != NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "nearest.h"
 #include "text.h"
+#include "wrap.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -91,7 +92,8 @@ static void print_commands(FILE *out, const char *group)
 			if (!titled)
 				fprintf(out, "\n%s\n", section_title(c->section));
 			titled = true;
-			fprintf(out, "  %-14s %s\n", c->name, _(c->help));
+			fprintf(out, "  %-14s ", c->name);
+			wrap_print(out, _(c->help), 17);
 		}
 	}
 }
@@ -270,15 +272,10 @@ static int run_group(int argc, char **argv)
 int commands_run(int argc, char **argv)
 {
 	static const char *const version[] = {"--version", "-V"};
+	struct err err;
 
-	/* --lang may stand before the command; main() has heeded it. */
-	while (argc > 1 && strncmp(argv[1], "--lang", 6) == 0) {
-		int n = strchr(argv[1], '=') ? 1 : 2;
-
-		argv[n < argc ? n : argc - 1] = argv[0];
-		argv += n < argc ? n : argc - 1;
-		argc -= n < argc ? n : argc - 1;
-	}
+	if (!options_skip_language(&argc, &argv, &err))
+		return cli_fail(&err);
 	if (argc < 2)
 		return print_help(), EX_USAGE;
 	if (is_one_of(argv[1], help, 3) && argc == 2)

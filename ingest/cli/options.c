@@ -5,8 +5,10 @@
 #include "mem.h"
 #include "nearest.h"
 #include "text.h"
+#include "wrap.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -92,7 +94,8 @@ static void print_row(const char *name, const char *placeholder, const char *hel
 				: xasprintf("%s%s", dash, name);
 	int room = 28 - (int)text_columns(left);
 
-	printf("  %s%*s%s\n", left, room > 0 ? room : 2, "", help);
+	printf("  %s%*s", left, room > 0 ? room : 2, "");
+	wrap_print(stdout, help, room > 0 ? 30 : 32 - room);
 	free(left);
 	free(argument);
 }
@@ -110,7 +113,9 @@ static void print_help(const struct options *o, const struct common_options *val
 {
 	char *synopsis = in_words(o->synopsis);
 
-	printf(_("Usage: tram %s%s%s\n\n%s\n\nOptions:\n"), o->command, *synopsis ? " " : "", synopsis, _(o->about));
+	printf(_("Usage: tram %s%s%s\n\n"), o->command, *synopsis ? " " : "", synopsis);
+	wrap_print(stdout, _(o->about), 0);
+	printf("%s", _("\nOptions:\n"));
 	free(synopsis);
 	for (size_t i = 0; i < o->n; i++)
 		print_row(o->rows[i].name, o->rows[i].argument, _(o->rows[i].help));
@@ -211,18 +216,36 @@ static bool set_count(const struct option_row *row, int64_t *to, struct err *err
 		*to = -1; /* given without a number: the command knows its own */
 		return true;
 	}
+	errno = 0;
 	*to = strtoll(optarg, &end, 10);
 	if (end == optarg || *end || *to < 0)
 		return err_set(err, ERR_USAGE, _("%s%s: \"%s\" is not a whole number from 0"),
 			       row->name[1] ? "--" : "-", row->name, optarg);
-	return true;
+	return errno == 0 ||
+	       err_set(err, ERR_USAGE, _("%s%s: %s is more than can be"), row->name[1] ? "--" : "-", row->name, optarg);
 }
 
-static bool set_row(const struct option_row *row, void *values, struct err *err)
+/* An argument that is empty is a variable of a script that was not set. */
+static bool check_filled(const struct options *o, const char *name, const char *argument, struct err *err)
+{
+	char *word;
+
+	if (!optarg || *optarg)
+		return true;
+	word = in_words(argument);
+	err_set(err, ERR_USAGE, _("%s%s is empty; it needs %s: tram %s --help"), name[1] ? "--" : "-", name, word,
+		o->command);
+	free(word);
+	return false;
+}
+
+static bool set_row(const struct options *o, const struct option_row *row, void *values, struct err *err)
 {
 	void *to = (char *)values + row->offset;
 	struct option_list *list = to;
 
+	if (!check_filled(o, row->name, row->argument, err))
+		return false;
 	switch (row->kind) {
 	case OPTION_FLAG: *(bool *)to = true; break;
 	case OPTION_TEXT: *(const char **)to = optarg; break;
@@ -273,23 +296,62 @@ static bool set_format(const struct options *o, struct common_options *values, s
 		       o->takes_csv ? "table, json, csv" : "table, json");
 }
 
+static bool check_language(const char *language, struct err *err)
+{
+	return lang_is_known(language) || err_set(err, ERR_USAGE, _("--lang %s: use vi or en"), language);
+}
+
+bool options_skip_language(int *argc, char ***argv, struct err *err)
+{
+	bool fine = true;
+
+	while (fine && *argc > 1 && strncmp((*argv)[1], "--lang", 6) == 0) {
+		const char *equals = strchr((*argv)[1], '=');
+		int n = equals ? 1 : 2;
+
+		if (n >= *argc)
+			return err_set(err, ERR_USAGE, _("--lang needs an argument: use vi or en"));
+		fine = check_language(equals ? equals + 1 : (*argv)[2], err);
+		(*argv)[n] = (*argv)[0];
+		*argv += n;
+		*argc -= n;
+	}
+	return fine;
+}
+
 /* What the n-th word of a synopsis stands for, in the reader's language; caller frees. */
 static char *operand_name(const char *synopsis, size_t n)
 {
-	for (; n > 0 && strchr(synopsis, ' '); n--)
-		synopsis = strchr(synopsis, ' ') + 1;
+	for (const char *space; n > 0 && (space = strchr(synopsis, ' ')) != NULL; n--) {
+		if (space[-1] == '.')
+			break; /* "ID...": and all that follow */
+		synopsis = space + 1;
+	}
 	return in_words_of(synopsis, strcspn(synopsis, " "));
+}
+
+/* Which operand is empty; n: none. */
+static size_t empty_operand(char **operands, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && *operands[i])
+		i++;
+	return i;
 }
 
 static bool check_operands(const struct options *o, char **operands, size_t n, struct err *err)
 {
+	size_t empty = empty_operand(operands, n);
 	char *synopsis, *name;
 
-	if (n >= o->operands_min && n <= o->operands_max)
+	if (n >= o->operands_min && n <= o->operands_max && empty == n)
 		return true;
 	synopsis = in_words(o->synopsis);
-	name = operand_name(o->synopsis, n);
-	if (n < o->operands_min)
+	name = operand_name(o->synopsis, empty);
+	if (empty < n)
+		err_set(err, ERR_USAGE, _("%s is empty: tram %s %s"), name, o->command, synopsis);
+	else if (n < o->operands_min)
 		err_set(err, ERR_USAGE, _("%s is missing: tram %s %s"), name, o->command, synopsis);
 	else
 		err_set(err, ERR_USAGE, _("\"%s\" is too much: tram %s %s"), operands[o->operands_max], o->command,
@@ -320,13 +382,16 @@ enum options_result options_parse(const struct options *o, int argc, char **argv
 		case CODE_FORMAT:
 			ok = values->formats ? set_own_format(values, err) : set_format(o, values, err);
 			break;
-		case CODE_SOCKET: values->agent_socket = optarg; break;
-		case CODE_LANG: break; /* main() has heeded it already */
+		case CODE_SOCKET:
+			ok = check_filled(o, "agent-socket", "PATH", err);
+			values->agent_socket = optarg;
+			break;
+		case CODE_LANG: ok = check_language(optarg, err); break; /* main() has heeded it already */
 		case '?': ok = tell_wrong(o, known, argv, optind - 1, err); break;
 		default:
 			if (row_of(o, code)->kind == OPTION_COUNT)
 				take_next_number(argc, argv);
-			ok = set_row(row_of(o, code), values, err);
+			ok = set_row(o, row_of(o, code), values, err);
 		}
 	}
 	*ret_first = optind;

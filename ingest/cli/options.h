@@ -62,4 +62,7 @@ enum options_result { OPTIONS_GO, OPTIONS_HELPED, OPTIONS_WRONG };
 enum options_result options_parse(const struct options *options, int argc, char **argv, struct common_options *values,
 				  int *ret_first, struct err *err);
 
+/* Passes over a --lang that stands before the command: *argv is moved on, with its own name. main() has heeded it. */
+bool options_skip_language(int *argc, char ***argv, struct err *err) MUST_CHECK;
+
 #endif

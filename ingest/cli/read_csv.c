@@ -179,6 +179,21 @@ static void tell_missing(struct csv *csv, enum field_id field, uint64_t line)
 		    (struct problem_words){.field = field_name(field, csv->spelling), .hint = fields[field].option});
 }
 
+/* --dimension names columns: one that the file does not have is a slip of the pen. */
+static void tell_missing_dimensions(struct csv *csv, uint64_t line)
+{
+	for (size_t i = 0; i < csv->options->n_dimensions; i++) {
+		const char *id = csv->options->dimensions[i];
+		bool there = false;
+
+		for (size_t c = 0; !there && c < csv->n_columns; c++)
+			there = strcmp(csv->columns[c].name, id) == 0;
+		if (!there)
+			problems_add(csv->problems, PROBLEM_COLUMN_MISSING, (struct place){.line = line, .column = 1},
+				     (struct problem_words){.field = id});
+	}
+}
+
 static void take_header(struct csv *csv, const struct csvrow *row)
 {
 	csv->has_header = true;
@@ -200,6 +215,7 @@ static void take_header(struct csv *csv, const struct csvrow *row)
 	if (!has_column(csv, FIELD_NUMERATOR) && !has_column(csv, FIELD_MISSING_REASON) &&
 	    !has_column(csv, FIELD_ACTION))
 		tell_missing(csv, FIELD_VALUE, row->line);
+	tell_missing_dimensions(csv, row->line);
 }
 
 /* ---------------------------------------------------------------- SDMX cells */

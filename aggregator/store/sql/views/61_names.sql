@@ -8,6 +8,8 @@ SELECT 'indicator' AS thing, i.indicator AS code, i.indicator AS name, true AS i
 UNION ALL
 SELECT 'rule', r.rule, r.rule, true FROM tram.rule r
 UNION ALL
+SELECT 'dataflow', d.dataflow, d.dataflow, true FROM tram.dataflow d
+UNION ALL
 SELECT CASE p.kind WHEN 'province' THEN 'province' ELSE 'provider' END, p.provider, x.name, x.is_code
 FROM tram.provider p
 LEFT JOIN LATERAL (
@@ -26,6 +28,7 @@ CROSS JOIN LATERAL (
   VALUES (a.area, true), (p.provider, true), (substring(p.area FROM '^63/(.*)$'), true), (a.short_name_vi, false), (a.name_en, false))
   x(name, is_code)
 WHERE a.level IN ('nation', 'region', 'province') AND x.name <> '';
-COMMENT ON VIEW tram.name IS 'What indicators, rules, areas, provinces and other providers are called: codes, and the names of areas';
+COMMENT ON VIEW tram.name IS 'What indicators, dataflows, rules, areas, provinces and other providers are called: codes, and the names of areas';
 
 GRANT SELECT ON tram.name TO tram_reader, tram_operator, tram_admin, tram_auditor;
+GRANT SELECT ON tram.indicator_period TO tram_operator;
