@@ -38,7 +38,7 @@ SUBMIT = {
     "--purpose": [("nope", 65, "backfill")],
     "--reason": ANY_TEXT,
     "--revise": [("", 64, "--revise")],
-    "--justify": [("nope:", 64, "CODE:TEXT")],
+    "--justify": [("nope:", 64, "--justify")],
     "--locale": [("nope", 64, "vi")],
     "--wait": [("=nope", 64, "nope"), ("=-1", 64, "-1"), ("=99999999999999999999", 64, "99999999999999999999")],
 }
