@@ -193,7 +193,7 @@ class CentreTest(DemonstrationTest):
     def test_a_list_of_nothing_says_so(self):
         for english, vietnamese, *words in (
                 ("no period is closed", "chưa kỳ nào được chốt số liệu", "periods", "list"),
-                ("no period of this dataflow is closed", "chưa kỳ nào của biểu báo cáo này", "periods", "list", "--dataflow", "mic"),
+                ("no period of this dataflow is closed", "chưa kỳ nào của biểu báo cáo này", "periods", "list", "--dataflow", "international_comparison"),
                 ("nothing that is held is of this rule", "không có số liệu nào đang giữ thuộc", "quarantine", "list", "--rule", "DUNG-05"),
                 ("no figure yet", "chưa có số liệu", "rollup", "--period", "1999")):
             with self.subTest(words=words):
