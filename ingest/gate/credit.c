@@ -73,38 +73,29 @@ static struct credit in_force(const struct credit_account *a, int64_t now_us)
 	return limit;
 }
 
-/* One batch more, if it is within what is in force. */
-static bool add_within(struct credit *sum, uint64_t bytes, struct credit limit)
-{
-	if (bytes > minus(limit.bytes, sum->bytes) || sum->batches >= limit.batches)
-		return false;
-	sum->bytes += bytes;
-	sum->batches++;
-	return true;
-}
-
 bool credit_take(struct credit_account *a, uint64_t bytes, uint64_t last_seq, int64_t now_us)
 {
-	if (!add_within(&a->under_way, bytes, in_force(a, now_us)))
+	struct credit limit = in_force(a, now_us);
+	if (bytes > minus(limit.bytes, a->under_way.bytes) || a->under_way.batches >= limit.batches)
 		return false;
+	a->under_way.bytes += bytes;
+	a->under_way.batches++;
 	note_flight(a, bytes, last_seq);
 	return true;
 }
 
-bool credit_take_late(struct credit_account *a, uint64_t bytes, int64_t now_us)
+static void lessen(struct credit *c, const struct credit_flight *by)
 {
-	if (!add_within(&a->late, bytes, in_force(a, now_us)))
-		return false;
-	a->stale.bytes += bytes;
-	a->stale.batches++;
-	return true;
+	c->bytes = minus(c->bytes, by->bytes);
+	c->batches = (uint32_t)minus(c->batches, by->batches);
 }
 
 void credit_overtake(struct credit_account *a, uint64_t committed)
 {
 	while (a->n_flights > 0 && a->flights[0].last_seq <= committed) {
-		a->under_way.bytes -= a->flights[0].bytes;
-		a->under_way.batches -= a->flights[0].batches;
+		lessen(&a->under_way, &a->flights[0]);
+		lessen(&a->told, &a->flights[0]);
+		lessen(&a->told_before, &a->flights[0]);
 		a->stale.bytes += a->flights[0].bytes;
 		a->stale.batches += a->flights[0].batches;
 		drop_first_flight(a);
@@ -141,8 +132,6 @@ void credit_settle(struct credit_account *a, struct credit done)
 	batches = take_from(&live, batches);
 	a->stale.batches = (uint32_t)stale;
 	a->under_way.batches = (uint32_t)live;
-	a->late.bytes = min64(a->late.bytes, a->stale.bytes);
-	a->late.batches = (uint32_t)min64(a->late.batches, a->stale.batches);
 	assert(bytes == 0 && batches == 0);
 }
 
@@ -162,7 +151,7 @@ void credit_end_session(struct credit_account *a)
 {
 	a->stale.bytes += a->under_way.bytes;
 	a->stale.batches += a->under_way.batches;
-	a->under_way = a->late = a->told = a->told_before = (struct credit){0};
+	a->under_way = a->told = a->told_before = (struct credit){0};
 	a->before_until_us = 0;
 	a->n_flights = 0;
 }

@@ -41,7 +41,6 @@ struct credit_flight {
 struct credit_account {
 	struct credit under_way; /* of the live session, as its agent counts */
 	struct credit stale;     /* in a lane, and not under way for the agent: of sessions that ended, or overtaken */
-	struct credit late;      /* of it, what was overtaken before it came: at most so much */
 	struct credit_flight flights[CREDIT_FLIGHTS]; /* what is under way, in order */
 	uint32_t n_flights;
 	struct credit told;        /* the newest credit told */
@@ -57,12 +56,10 @@ struct credit credit_tell(struct credit_account *a, const struct credit_settings
 bool credit_take(struct credit_account *a, uint64_t bytes, uint64_t last_seq, int64_t now_us);
 
 /*
- * The same for one that a commit overtook on its way: its agent may have sent it before it heard, and something else since.
- * So there may be once more as much of these as is in force, and not more.
+ * The agent is told that so much is committed: what ends there or before is then not under way for it, though a lane has it
+ * yet. As long as it has not heard that, it has the credits told before in mind, and counts that as under way within them:
+ * so they are less by as much, and nobody makes a lane hold more than was told.
  */
-bool credit_take_late(struct credit_account *a, uint64_t bytes, int64_t now_us);
-
-/* The agent hears that so much is committed: what ends there or before is not under way for it, though a lane has it yet. */
 void credit_overtake(struct credit_account *a, uint64_t committed);
 
 /* What a lane is done with. It takes an agent's batches in order, so those that are stale come first. */

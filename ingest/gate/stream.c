@@ -16,13 +16,12 @@ static uint64_t beyond(uint64_t a, uint64_t b)
 
 /* ---------------------------------------------------------------- what an agent sends */
 
-/* What a former session's batch committed while this one was under way is none of it any more. */
-static bool take_credit(struct agent *a, const Tram__V1__Publish *p, int64_t now_us)
+/* Another session's batch, or another aggregator, committed all of it while it was on its way. */
+static bool is_overtaken(const struct agent *a, const Tram__V1__Publish *p)
 {
-	uint64_t last_seq = p->first_seq + p->count - 1;
-	if (last_seq <= a->committed)
-		return credit_take_late(&a->credit, p->payload.len, now_us);
-	return credit_take(&a->credit, p->payload.len, last_seq, now_us);
+	bool same_epoch = p->epoch.len == EPOCH_SIZE && memcmp(p->epoch.data, a->epoch.bytes, EPOCH_SIZE) == 0;
+	return same_epoch && p->first_seq > 0 && p->count > 0 && p->first_seq <= a->committed &&
+	       p->count - 1 <= a->committed - p->first_seq;
 }
 
 void take_publish(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now)
@@ -38,7 +37,11 @@ void take_publish(struct session_core *c, struct agent *a, const struct session_
 		end_refused(c, a, REFUSAL_TOO_LARGE, &of, now);
 		return;
 	}
-	if (!take_credit(a, p, now.monotonic_us)) {
+	if (is_overtaken(a, p)) {
+		count(c->counters, COUNTER_IGNORED_OVERTAKEN);
+		return;
+	}
+	if (!credit_take(&a->credit, p->payload.len, p->first_seq + p->count - 1, now.monotonic_us)) {
 		end_refused(c, a, REFUSAL_OVER_CREDIT, &of, now);
 		return;
 	}

@@ -132,7 +132,6 @@ static void clean_account(struct credit_account *a)
 {
 	clean_credit(&a->under_way);
 	clean_credit(&a->stale);
-	clean_credit(&a->late);
 	clean_credit(&a->told);
 	clean_credit(&a->told_before);
 	for (size_t i = 0; i < CREDIT_FLIGHTS; i++) {

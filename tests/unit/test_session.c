@@ -217,8 +217,9 @@ static void give_hello(struct world *w, const struct step *s)
 static void give_publish(struct world *w, const struct step *s)
 {
 	Tram__V1__Publish p = TRAM__V1__PUBLISH__INIT;
-	uint8_t *payload = xcalloc(1, s->n + 1);
+	uint8_t *payload = xcalloc(1, s->n + 1), epoch[EPOCH_SIZE];
 	p.session = session_of(w, s);
+	p.epoch = filled(epoch, sizeof(epoch), s->epoch);
 	p.first_seq = s->last ? s->last : 5;
 	p.count = 1;
 	p.payload = (ProtobufCBinaryData){s->n, payload};
@@ -645,7 +646,6 @@ static const struct conversation conversations[] = {
        .expect = "1<SUPERSEDED; agent.superseded; 2<subscribe after 0 credit 500/2; agent.connected"},
       {.input = PUBLISH, .peer = 2, .n = 100, .last = 1, .expect = "job publish"},
       {.input = COMMITTED, .peer = 2, .n = 1, .bytes = 100, .batches = 1, .expect = "2<ack 1 credit 500/2"},
-      {.input = PUBLISH, .peer = 2, .n = 100, .last = 1, .expect = "job publish"},
       {.input = PUBLISH, .peer = 2, .n = 100, .last = 2, .expect = "job publish"},
       {.input = PUBLISH, .peer = 2, .n = 100, .last = 3, .expect = "job publish"},
       {.input = PUBLISH, .peer = 2, .n = 100, .last = 4, .expect = "2<OVER_CREDIT; agent.refused; cause over_credit"}}},
@@ -667,14 +667,19 @@ static const struct conversation conversations[] = {
       {.input = REFUSED_PUBLISH, .session = BEFORE_LAST, .code = 6, .bytes = 100, .batches = 1, .expect = ""},
       {.input = PUBLISH, .n = 100, .expect = "job publish"}}},
 
-    {"what is committed already is not taken without end",
+    {"what is committed already takes no room in a lane",
      {OPEN,
       {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
       {.input = COMMITTED, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = ""},
+      {.input = PUBLISH, .n = 600, .last = 2, .expect = "job publish"},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = ""}}},
+
+    {"but what is of another outbox a lane refuses",
+     {OPEN,
       {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
-      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
-      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
-      {.input = PUBLISH, .n = 100, .last = 1, .expect = "1<OVER_CREDIT; agent.refused; cause over_credit"}}},
+      {.input = COMMITTED, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"},
+      {.input = PUBLISH, .n = 100, .last = 1, .epoch = 1, .expect = "job publish"}}},
 
     {"a HELLO said again on the same connection is answered once",
      {{.input = HELLO, .expect = SAID_HELLO},
@@ -828,7 +833,7 @@ static const struct conversation conversations[] = {
        .n = 5,
        .verdict_seq = 3,
        .expect = "1<subscribe after 5 credit 600/3; agent.connected; job verdicts; after 0"},
-      {.input = PUBLISH, .n = 10, .expect = "job publish"},
+      {.input = PUBLISH, .n = 10, .last = 6, .expect = "job publish"},
       {.input = COMMITTED,
        .n = 6,
        .bytes = 10,
@@ -1009,11 +1014,15 @@ static void every_drop_has_a_counter(void **state)
 	     {.input = PUBLISH, .session = 77, .expect = ""},
 	     {.input = ACK, .expect = ""},
 	     {.input = NOISE, .agent = "", .expect = ""},
+	     {.input = PUBLISH, .last = 1, .expect = "job publish"},
+	     {.input = COMMITTED, .n = 1, .batches = 1, .expect = "1<ack 1 credit 600/3"},
+	     {.input = PUBLISH, .last = 1, .expect = ""},
 	     {.input = PUBLISH, .n = 601, .expect = "1<OVER_CREDIT; agent.refused; cause over_credit"}}};
 	hold(w, &talk);
 	assert_int_equal(w->counters.at[COUNTER_IGNORED_STALE], 1);
 	assert_int_equal(w->counters.at[COUNTER_IGNORED_UNEXPECTED], 1);
 	assert_int_equal(w->counters.at[COUNTER_IGNORED_NAMELESS], 1);
+	assert_int_equal(w->counters.at[COUNTER_IGNORED_OVERTAKEN], 1);
 	assert_int_equal(w->counters.at[COUNTER_REFUSED_OVER_CREDIT], 1);
 	assert_int_equal(w->counters.at[COUNTER_SESSIONS_OPENED], 1);
 	assert_int_equal(w->counters.at[COUNTER_SESSIONS_REFUSED], 1);
