@@ -16,12 +16,18 @@ static uint64_t beyond(uint64_t a, uint64_t b)
 
 /* ---------------------------------------------------------------- what an agent sends */
 
-/* Another session's batch, or another aggregator, committed all of it while it was on its way. */
-static bool is_overtaken(const struct agent *a, const Tram__V1__Publish *p)
+/*
+ * Another session's batch, or another aggregator, committed all of it on its way. One that ends at the watermark with another
+ * chain goes to a lane, which says that it is a fork.
+ */
+static bool is_all_committed(const struct agent *a, const Tram__V1__Publish *p)
 {
 	bool same_epoch = p->epoch.len == EPOCH_SIZE && memcmp(p->epoch.data, a->epoch.bytes, EPOCH_SIZE) == 0;
-	return same_epoch && p->first_seq > 0 && p->count > 0 && p->first_seq <= a->committed &&
-	       p->count - 1 <= a->committed - p->first_seq;
+	bool within = p->first_seq > 0 && p->count > 0 && p->first_seq <= a->committed &&
+		      p->count - 1 <= a->committed - p->first_seq;
+	bool to_the_end = within && p->count - 1 == a->committed - p->first_seq;
+	bool same_chain = p->chain.len == DIGEST_SIZE && memcmp(p->chain.data, a->chain.bytes, DIGEST_SIZE) == 0;
+	return same_epoch && within && (!to_the_end || same_chain);
 }
 
 void take_publish(struct session_core *c, struct agent *a, const struct session_message *m, struct session_time now)
@@ -37,8 +43,9 @@ void take_publish(struct session_core *c, struct agent *a, const struct session_
 		end_refused(c, a, REFUSAL_TOO_LARGE, &of, now);
 		return;
 	}
-	if (is_overtaken(a, p)) {
+	if (is_all_committed(a, p)) {
 		count(c->counters, COUNTER_IGNORED_OVERTAKEN);
+		say_ack(c, a, now);
 		return;
 	}
 	if (!credit_take(&a->credit, p->payload.len, p->first_seq + p->count - 1, now.monotonic_us)) {

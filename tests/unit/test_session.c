@@ -217,11 +217,12 @@ static void give_hello(struct world *w, const struct step *s)
 static void give_publish(struct world *w, const struct step *s)
 {
 	Tram__V1__Publish p = TRAM__V1__PUBLISH__INIT;
-	uint8_t *payload = xcalloc(1, s->n + 1), epoch[EPOCH_SIZE];
+	uint8_t *payload = xcalloc(1, s->n + 1), epoch[EPOCH_SIZE], chain[DIGEST_SIZE];
 	p.session = session_of(w, s);
 	p.epoch = filled(epoch, sizeof(epoch), s->epoch);
 	p.first_seq = s->last ? s->last : 5;
 	p.count = 1;
+	p.chain = filled(chain, sizeof(chain), (uint8_t)(p.first_seq + s->nonce)); /* nonce 0: as results have it */
 	p.payload = (ProtobufCBinaryData){s->n, payload};
 	p.signature = (ProtobufCBinaryData){s->bytes, xcalloc(1, s->bytes + 1)};
 	give(w, s, TRAM__V1__ENVELOPE__BODY_PUBLISH, &p);
@@ -671,11 +672,17 @@ static const struct conversation conversations[] = {
      {OPEN,
       {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
       {.input = COMMITTED, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"},
-      {.input = PUBLISH, .n = 100, .last = 1, .expect = ""},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "1<ack 1 credit 600/3"},
       {.input = PUBLISH, .n = 600, .last = 2, .expect = "job publish"},
-      {.input = PUBLISH, .n = 100, .last = 1, .expect = ""}}},
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "1<ack 1 credit 600/3"}}},
 
-    {"but what is of another outbox a lane refuses",
+    {"unless it is not what was committed, which a lane refuses",
+     {OPEN,
+      {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
+      {.input = COMMITTED, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"},
+      {.input = PUBLISH, .n = 100, .last = 1, .nonce = 1, .expect = "job publish"}}},
+
+    {"or is of another outbox",
      {OPEN,
       {.input = PUBLISH, .n = 100, .last = 1, .expect = "job publish"},
       {.input = COMMITTED, .n = 1, .bytes = 100, .batches = 1, .expect = "1<ack 1 credit 600/3"},
@@ -1016,7 +1023,7 @@ static void every_drop_has_a_counter(void **state)
 	     {.input = NOISE, .agent = "", .expect = ""},
 	     {.input = PUBLISH, .last = 1, .expect = "job publish"},
 	     {.input = COMMITTED, .n = 1, .batches = 1, .expect = "1<ack 1 credit 600/3"},
-	     {.input = PUBLISH, .last = 1, .expect = ""},
+	     {.input = PUBLISH, .last = 1, .expect = "1<ack 1 credit 600/3"},
 	     {.input = PUBLISH, .n = 601, .expect = "1<OVER_CREDIT; agent.refused; cause over_credit"}}};
 	hold(w, &talk);
 	assert_int_equal(w->counters.at[COUNTER_IGNORED_STALE], 1);
