@@ -440,6 +440,18 @@ class ClosingTest(unittest.TestCase):
         self.assertEqual(self.db.execute("SELECT last_value FROM tries").fetchone()[0], 3)
         self.assertEqual(self.faults(), [])
 
+    def test_one_transaction_makes_one(self):
+        """Or writers would wait while the next one is worked out."""
+        self.complete()
+        order = "SELECT closing_no FROM tram.close_period('whole', '2024', 'An', 'báo cáo năm', true)"
+        with connect() as closer:
+            closer.autocommit = False
+            with self.assertRaises(psycopg.errors.ActiveSqlTransaction) as refused:
+                closer.execute(order + ";" + order)
+            self.assertIn("COMMIT after each closing", str(refused.exception))
+            closer.rollback()
+        self.assertEqual(self.db.execute("SELECT count(*) FROM tram.closing").fetchone()[0], 0)
+
     def test_who_writes_when_it_is_made_waits_and_knows_it(self):
         """From its last look to its commit; and it is no more than that, as a session that stays there is cut off."""
         self.complete()

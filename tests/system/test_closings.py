@@ -129,11 +129,12 @@ def test_who_reports_while_a_period_is_being_closed_is_told(centre, agent):
     """What was judged before the closing was there, and is written after: it is judged again."""
     state(agent, CLOSED)
     with centre.postgres.connect(centre.database) as db, db.transaction():
-        db.execute("LOCK TABLE tram.settling IN EXCLUSIVE MODE")  # as the closing does at its end
+        db.execute("LOCK TABLE tram.settling IN SHARE MODE")  # nobody writes figures, as at the closing's end
         agent.submit(csv_text(POPULATION | {"value": str(CORRECTED)}, revises="yes", purpose="correction"))
         wait_until(lambda: centre.value("SELECT count(*) FROM pg_locks WHERE relation = 'tram.settling'::regclass AND NOT granted"),
                    "the lane, which has judged it")
-        db.execute("SELECT tram.close_period(%s, %s, %s, 'báo cáo năm', true)", (*PERIOD, BY[1]))
+        db.execute(f"SELECT tram.close_period('{PERIOD[0]}', '{PERIOD[1]}', '{BY[1]}', 'báo cáo năm', true);"
+                   " SET LOCAL idle_in_transaction_session_timeout = 0")  # however long until the COMMIT below
     verdict = agent.wait_for_verdicts()[-1]
     assert [said.split(" (")[0] for said in closing_told(verdict)] == ["1 → 2"]
     assert [no for (no,) in centre.sql("SELECT closing_no FROM tram.verdict ORDER BY verdict_seq")] == [0, 1]

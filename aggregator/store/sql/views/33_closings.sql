@@ -197,6 +197,11 @@ BEGIN
     RAISE EXCEPTION '% is not over', close_period.period USING ERRCODE = 'TR010';
   END IF;
   LOCK TABLE tram.closing IN SHARE ROW EXCLUSIVE MODE;
+  IF EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = 'tram.settling'::regclass
+             AND l.mode = 'ExclusiveLock' AND l.granted) THEN
+    RAISE EXCEPTION 'a period was closed in this transaction already: writers would wait while another one is worked out' USING
+      ERRCODE = 'active_sql_transaction', HINT = 'COMMIT after each closing';
+  END IF;
   FOR v_try IN 1 .. c_tries LOOP
     BEGIN
       v_c := tram.freeze_period(close_period.dataflow, v_period, close_period.closed_by, close_period.reason, close_period.provisional);
@@ -214,7 +219,8 @@ BEGIN
   RETURN NEXT v_c;
 END $$;
 COMMENT ON FUNCTION tram.close_period(text, text, text, text, boolean) IS
-  'Closes a dataflow''s period as its next vintage: freezes what its figures are at a settled moment';
+  'Closes a dataflow''s period as its next vintage: freezes what its figures are at a settled moment. One a transaction, which is to be '
+  'committed at once: writers wait for it, so that after two idle seconds it is cut off';
 
 -- One area's figure of a period that is closed: what was frozen, or nothing where nothing was, beside what is known now.
 CREATE FUNCTION tram.frozen_row(frozen jsonb, known tram.rollup_row, vintage integer, closed_at timestamptz) RETURNS tram.rollup_row

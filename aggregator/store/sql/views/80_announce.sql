@@ -81,11 +81,12 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET
     SELECT 'observation.decided', n.decision_no::text, n.decided_at FROM news n
     ON CONFLICT DO NOTHING
     RETURNING tram.announced.subject)
-  SELECT h.agent, h.area, h.provider, h.seq, h.line, h.indicator, h.time_period,
+  SELECT h.agent, coalesce(p.area, h.area), h.provider, h.seq, h.line, h.indicator, h.time_period,
          tram.figure_id(h.area, h.indicator, h.dimensions, h.time_period, h.revision), n.decision, n.decided_by, n.reason
   FROM said s
   JOIN news n ON n.decision_no::text = s.subject
   JOIN tram.observation_history h ON h.area_no = n.area_no AND h.key = n.key
+  LEFT JOIN tram.provider p ON p.provider = h.provider
   ORDER BY n.decision_no
 $$;
 
