@@ -95,7 +95,7 @@ bool named_period(struct store *s, enum store_thing thing, const char *code, con
 		fine = err_set(
 		    err, ERR_DATA,
 		    _("%s is no period of %s, which is reported by %s (A year, S half-year, Q quarter, M month, W "
-		      "week, D day)"),
+		      "week, D day, R from one day to another)"),
 		    period, code, frequencies);
 	}
 	arena_free(&a);

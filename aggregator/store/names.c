@@ -37,7 +37,8 @@ enum store_result store_names(struct store *s, enum store_thing thing, struct ar
 }
 
 #define FREQUENCIES_OF(table)                                                                                          \
-	"SELECT f.frequencies, substr('ASQMWDR', p >> 27, 1) = ANY (string_to_array(f.frequencies, '|'))"              \
+	"SELECT replace(f.frequencies, '|', ', '), substr('ASQMWDR', p >> 27, 1) = ANY "                               \
+	"(string_to_array(f.frequencies, '|'))"                                                                        \
 	" OR tram.finer_kinds(f.frequencies, p) <> '{}'"                                                               \
 	" OR EXISTS (SELECT FROM tram.indicator_period x JOIN tram.indicator i ON i.indicator = x.indicator"           \
 	"            WHERE $1 IN (i.indicator, i.dataflow) AND x.period = p)"                                          \

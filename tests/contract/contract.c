@@ -187,6 +187,8 @@ static const char *ask(const char *sql)
 	return cell_text(r, 0, 0);
 }
 
+static char *format_sql(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
 static char *format_sql(const char *format, va_list args)
 {
 	char *sql;
@@ -255,6 +257,7 @@ void contract_configure(const char *name, const char *value)
 		    name);
 	}
 	wait_until_all_were_told();
+	contract_ask("CHECKPOINT"); /* the checkpointer has it, too, which says whether a COMMIT waits for a standby */
 }
 
 uint64_t contract_random(void)

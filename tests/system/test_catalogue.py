@@ -83,8 +83,9 @@ def test_a_fifth_word_is_data(agent, centre, catalogue):
         for n, period in enumerate(half_years(2021, 2022), start=2):  # what happens before the feed hears it is lost on it
             agent.submit(accounts(*period, 300))
             new = agent.wait_for_verdicts(n)[-1]
-            if event := tail.next(5):
+            if event := tail.next(30):
                 break
+        assert event, "the feed told of none of four reports"
         assert event["word"] == "thong_nhat"
         event = tail.until("observation.held", event)
     assert event["word"] == "thong_nhat"
